@@ -1,0 +1,138 @@
+"""Units as values: what a sent unit means and how its numbers become the canonical ones.
+
+The knowledge is pint's (https://pint.readthedocs.io); here are only the spellings of the field and the few
+quantities that are always kept in one unit, so that a fleet can be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pint import UnitRegistry
+
+SPELLINGS = {
+    "°C": "degC",
+    "℃": "degC",
+    "C": "degC",
+    "Cel": "degC",
+    "celsius": "degC",
+    "°F": "degF",
+    "℉": "degF",
+    "F": "degF",
+    "fahrenheit": "degF",
+    "K": "kelvin",
+    "%RH": "percent",
+    "%rh": "percent",
+    "% RH": "percent",
+    "RH%": "percent",
+    "%": "percent",
+    "g": "standard_gravity",
+    "gn": "standard_gravity",
+    "m/s2": "m/s^2",
+    "m/s²": "m/s^2",
+    "mm/s RMS": "mm/s",
+    "mm/s rms": "mm/s",
+    "rpm": "revolutions_per_minute",
+    "RPM": "revolutions_per_minute",
+    "r/min": "revolutions_per_minute",
+    "lpm": "liter/minute",
+    "L/min": "liter/minute",
+    "l/min": "liter/minute",
+    "m3/h": "m^3/hour",
+    "m³/h": "m^3/hour",
+    "µm": "micrometer",
+    "μm": "micrometer",
+    "um": "micrometer",
+    "lux": "lux",
+    "lx": "lux",
+}
+"""Spellings devices use that pint reads otherwise (`g` is gram there, `C` coulomb, `F` farad)."""
+
+CANONICAL = {"degC": "°C", "mm/s": "mm/s"}
+"""The unit every temperature and every velocity is kept in, pint's name → ours. Other quantities keep the first unit
+that was sent or configured; a registry entry overrides both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """canonical value = sent value × scale + offset."""
+
+    unit: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@lru_cache(maxsize=1)
+def _pint() -> UnitRegistry:
+    from pint import UnitRegistry
+
+    return UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=None)
+
+
+def _unit(text: str) -> object | None:
+    try:
+        return _pint().Unit(SPELLINGS.get(text.strip(), text.strip()))
+    except Exception:  # noqa: BLE001  pint raises tokenizer, attribute, key and its own errors on nonsense
+        return None
+
+
+def same_unit(one: str, other: str) -> bool:
+    """Whether two spellings mean the same unit.
+
+    >>> same_unit("Cel", "°C"), same_unit("mm/s", "m/s")
+    (True, False)
+    """
+    a, b = _unit(one), _unit(other)
+    return one == other or (a is not None and a == b)
+
+
+@lru_cache(maxsize=4096)
+def conversion(sent: str, wanted: str | None = None) -> Conversion | None:
+    """How a value in unit `sent` becomes one in `wanted`, or in the canonical unit if `wanted` is None.
+
+    None if `sent` is no unit we know, or of another quantity than `wanted`.
+
+    >>> conversion("°F").unit, round(100 * conversion("°F").scale + conversion("°F").offset, 4)
+    ('°C', 37.7778)
+    >>> conversion("m/s", "mm/s").scale
+    1000.0
+    >>> conversion("furlongs per moon") is None
+    True
+    """
+    source = _unit(sent)
+    if source is None:
+        return None
+    if wanted is not None:
+        if sent == wanted:
+            return Conversion(wanted)
+        target = _unit(wanted)
+        return _linear(source, target, wanted) if target is not None else None
+    for name, ours in CANONICAL.items():
+        found = _linear(source, _pint().Unit(name), ours)
+        if found is not None:
+            return found
+    return Conversion(sent)
+
+
+def _linear(source: object, target: object, unit: str) -> Conversion | None:
+    quantity = _pint().Quantity
+    try:
+        zero = quantity(0.0, source).to(target).magnitude
+        one = quantity(1.0, source).to(target).magnitude
+        thousand = quantity(1000.0, source).to(target).magnitude
+    except Exception:  # noqa: BLE001  another dimension, or a unit without a linear scale (dB)
+        return None
+    if source == target:
+        return Conversion(unit)
+    scale = _tidy((thousand - zero) / 1000.0)
+    if abs((one - zero) - scale) > 1e-9 * abs(scale):
+        return None
+    return Conversion(unit, scale, _tidy(zero))
+
+
+def _tidy(number: float) -> float:
+    """Drop the last digits that binary arithmetic of a conversion leaves behind (1000.0000000000001 → 1000)."""
+    return float(f"{number:.13g}")

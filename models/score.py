@@ -1,0 +1,44 @@
+"""What a detector says about readings: numbers, not verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.reading import FloatArray, IntArray, TimeArray
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of judged readings as columns of one length, in order of arrival.
+
+    `row` is the reading's row in its batch, `series` its series number, `time` event time in ns UTC. A higher `score`
+    is more anomalous; `p_value` in (0, 1] is calibrated on the series' own past: P(p_value ≤ a) ≈ a on normal data.
+    `expected`, `low` and `high` are the band in which the reading was expected, in the series' unit, NaN while there
+    is not enough data.
+    """
+
+    row: IntArray
+    series: IntArray
+    time: TimeArray
+    value: FloatArray
+    score: FloatArray
+    p_value: FloatArray
+    expected: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    def __len__(self) -> int:
+        """Number of scores."""
+        return len(self.series)
+
+    @classmethod
+    def empty(cls) -> Scores:
+        """No scores."""
+        return cls(
+            np.zeros(0, np.int32),
+            np.zeros(0, np.int32),
+            np.zeros(0, np.int64),
+            *(np.zeros(0, np.float64) for _ in range(6)),
+        )
