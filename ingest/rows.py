@@ -1,0 +1,84 @@
+"""State as arrays with a row per series (or device), and the order in which a batch may touch it.
+
+A detector that must see the readings of a series one after the other works in rounds: round k holds the k-th reading
+of every series in the batch, so that a batch of thousands of series is a handful of array operations, and the result
+is the same however the readings were cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.reading import IntArray
+
+Rows = NDArray[np.intp]
+
+
+class StateTable:
+    """Named arrays that share their first axis and grow together.
+
+    `columns` gives each array's dtype, the shape of one row, and the value of a row never written.
+    """
+
+    def __init__(self, columns: Mapping[str, tuple[Any, tuple[int, ...], Any]]) -> None:
+        self._columns = dict(columns)
+        self._arrays = {name: np.full((0, *shape), fill, dtype) for name, (dtype, shape, fill) in columns.items()}
+        self.n = 0
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """The array of that name, shape (capacity, …); rows from `n` on are not in use."""
+        return self._arrays[name]
+
+    def resize(self, n: int) -> None:
+        """Have at least `n` rows in use; new rows hold their column's fill value."""
+        if n <= self.n:
+            return
+        capacity = len(next(iter(self._arrays.values())))
+        if n > capacity:
+            capacity = max(n, 2 * capacity, 16)
+            for name, (dtype, shape, fill) in self._columns.items():
+                grown = np.full((capacity, *shape), fill, dtype)
+                grown[: self.n] = self._arrays[name][: self.n]
+                self._arrays[name] = grown
+        self.n = n
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Copies of all arrays, cut to the rows in use."""
+        return {name: array[: self.n].copy() for name, array in self._arrays.items()}
+
+    def restore(self, saved: Mapping[str, NDArray[Any]], rows: IntArray) -> None:
+        """Write saved row i to row `rows[i]`; `rows` lets numbers differ from those at the time of saving."""
+        if len(rows):
+            self.resize(int(rows.max()) + 1)
+        for name, array in self._arrays.items():
+            array[rows] = saved[name]
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory of one row over all columns."""
+        return sum(array[:1].nbytes or np.full(self._columns[n][1], 0, array.dtype).nbytes
+                   for n, array in self._arrays.items())
+
+
+def rounds(keys: IntArray) -> list[Rows]:
+    """Rows of a batch in rounds: within a round every key occurs once; over the rounds a key's rows keep their order.
+
+    >>> [r.tolist() for r in rounds(np.array([7, 3, 7, 7], np.int32))]
+    [[0, 1], [2], [3]]
+    """
+    if not len(keys):
+        return []
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    if len(starts) == len(keys):
+        return [np.arange(len(keys), dtype=np.intp)]
+    sizes = np.diff(np.r_[starts, len(keys)])
+    rank = np.empty(len(keys), np.intp)
+    rank[order] = np.arange(len(keys)) - np.repeat(starts, sizes)
+    by_rank = np.argsort(rank, kind="stable")
+    return np.split(by_rank, np.cumsum(np.bincount(rank))[:-1])
