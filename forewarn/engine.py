@@ -1,4 +1,180 @@
-"""The whole path on one page: readings and ticks in; scores, alerts and what became of the rows out.
+"""The whole path on one page: readings and ticks in; scores, alerts and what became of each row out.
 
-Pure and deterministic: no clock, no I/O, no randomness. The live service, the backtest and the tests run this class.
+    ReadingBatch ─▶ Arrivals ─▶ new rows ─▶ Bank ─▶ scores, p-values ─▶ BaselinePolicy ─┐
+                       │            ├─────────────────────────────────▶ LimitPolicy ────┼─▶ AlarmBook ─▶ alert events
+                       │            └─▶ Silence ◀─ ticks ─▶ turns ────▶ SilencePolicy ──┘
+                       └─▶ late, duplicate, conflicting rows: counted, stored or dropped, never judged
+
+Pure and deterministic: no clock, no I/O, no randomness. The live service, the backtest and the tests run this class,
+and its results do not depend on how the readings are cut into batches. Alerts become work orders in
+`workorders.opening`, which needs to know what people did with the earlier ones.
 """
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.alert import AlertEvent
+from alerts.book import WHOLE_DEVICE, AlarmBook
+from alerts.budget import Budget
+from alerts.limits import LimitTable
+from alerts.policy import BaselinePolicy, LimitPolicy, SilencePolicy
+from ingest.arrivals import Arrival, Arrivals
+from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch
+from ingest.registry import Registry
+from models.bank import Bank
+from models.detectors.limits import LimitRule
+from models.detectors.silence import Silence
+from models.score import Scores
+
+STATE_VERSION = 1
+"""Grows when a saved state can no longer be read by the code; an older one is then rebuilt from history."""
+
+
+class StateError(Exception):
+    """A saved state cannot be restored: another version, or damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What the user decides about judging."""
+
+    budget: Budget = field(default_factory=lambda: Budget(1.0, "month"))
+    limits: tuple[LimitRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the rows of a batch; the four add up to its length."""
+
+    judged: int = 0
+    late: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one batch or tick led to."""
+
+    scores: Scores
+    """Of the rows that were judged; `scores.row` is the row in the batch."""
+    events: tuple[AlertEvent, ...]
+    """In order of the rows that triggered them."""
+    duplicate: BoolArray
+    """Rows of the batch that repeat an earlier reading and need not be stored again."""
+    counts: Counts
+
+
+class Engine:
+    """Judges readings on event time. Not thread-safe: one thread feeds it."""
+
+    def __init__(self, registry: Registry, config: EngineConfig | None = None) -> None:
+        self._registry = registry
+        config = config or EngineConfig()
+        self._arrivals = Arrivals()
+        self._bank = Bank()
+        self._silence = Silence(registry)
+        self._book = AlarmBook()
+        self._on_baseline = BaselinePolicy(registry, self._book, config.budget)
+        self._on_limits = LimitPolicy(registry, self._book, LimitTable(registry, config.limits))
+        self._on_silence = SilencePolicy(registry, self._book)
+
+    def process(self, batch: ReadingBatch) -> Outcome:
+        """Judge readings in order of arrival. Rows flagged `Quality.RECORDED` also tick their site."""
+        arrival = self._arrivals.classify(batch)
+        rows = np.flatnonzero(arrival == Arrival.NEW)
+        fresh = batch if len(rows) == len(batch) else batch[rows]
+        judgement = self._bank.judge(fresh, self._registry.n_series)
+        self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
+        self._on_limits.decide(fresh)
+        self._on_baseline.decide(judgement)
+        number = np.bincount(arrival, minlength=len(Arrival)).tolist()
+        return Outcome(
+            judgement.scores.at_rows(rows), self._book.drain(), arrival == Arrival.DUPLICATE, Counts(*number)
+        )
+
+    def tick(self, now: int) -> Outcome:
+        """It is now `now` (ns UTC), at every site whose last reading was a live one."""
+        self._on_silence.decide(self._silence.tick(now))
+        return Outcome(Scores.empty(), self._book.drain(), np.zeros(0, np.bool_), Counts())
+
+    @property
+    def warm(self) -> BoolArray:
+        """For every series whether it has enough data for a p-value, shape (n_series,)."""
+        return self._bank.warm(self._registry.n_series)
+
+    def _expected_interval(self, batch: ReadingBatch, learned_ns: FloatArray) -> FloatArray:
+        """Each row's expected interval in ns: as configured, otherwise as learned."""
+        expected = learned_ns.copy()
+        for series in np.unique(batch.series).tolist():
+            configured = self._registry.metric(series).interval_s
+            if configured is not None:
+                expected[batch.series == series] = configured * NS_PER_SECOND
+        return expected
+
+    # -- state -----------------------------------------------------------------------------------------------------
+    def save(self) -> bytes:
+        """The whole state, keyed by names, so that it fits a registry with other numbers."""
+        registry, silence = self._registry, self._silence.save()
+        n_series = len(silence["series"]["last"])
+        head = {
+            "version": STATE_VERSION,
+            "series": [registry.key(number) for number in range(n_series)],
+            "devices": [(d.site, d.name) for _, d in registry.devices()][: len(silence["device"]["clock"])],
+            "sites": [registry.site_name(number) for number in range(len(silence["site"]["clock"]))],
+            "limits": self._on_limits.save(),
+            "alerts": self._book.save(self._names),
+        }
+        arrays = {f"arrivals/{k}": v for k, v in self._arrivals.save().items()}
+        arrays |= {f"bank/{k}": v for k, v in self._bank.save().items()}
+        arrays |= {f"silence/{part}/{k}": v for part, table in silence.items() for k, v in table.items()}
+        buffer = io.BytesIO()
+        text = np.frombuffer(json.dumps(head).encode(), np.uint8)
+        np.savez(buffer, head=text, **arrays)  # type: ignore[arg-type]  # numpy types the keywords as its own flag
+        return buffer.getvalue()
+
+    def restore(self, blob: bytes) -> None:
+        """Take back a saved state. Raises StateError if it is of another version or damaged."""
+        try:
+            arrays = dict(np.load(io.BytesIO(blob), allow_pickle=False))
+            head = json.loads(arrays.pop("head").tobytes())
+        except (ValueError, OSError, KeyError, EOFError) as error:
+            raise StateError(f"the saved state of the engine cannot be read: {error}") from error
+        if head["version"] != STATE_VERSION:
+            raise StateError(f"the saved state has version {head['version']}, this release reads {STATE_VERSION}")
+        series = np.array([self._registry.series(*key) for key in head["series"]], np.int32)
+        devices = np.array([self._device(*key) for key in head["devices"]], np.int32)
+        sites = np.array([self._registry.find_site(name) for name in head["sites"]], np.int32)
+        self._arrivals.restore(_part(arrays, "arrivals/"), series)
+        self._bank.restore(_part(arrays, "bank/"), series)
+        tables = {name: _part(arrays, f"silence/{name}/") for name in ("site", "device", "series")}
+        self._silence.restore(tables, sites, devices, series)
+        self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
+        self._book.restore(head["alerts"], self._numbers)
+
+    def _names(self, device: int, series: int) -> tuple[str, str, str | None]:
+        known = self._registry.device(device)
+        return known.site, known.name, None if series == WHOLE_DEVICE else self._registry.metric(series).name
+
+    def _numbers(self, key: Iterable[Any]) -> tuple[int, int]:
+        site, device, metric = key
+        number = self._device(site, device)
+        return number, WHOLE_DEVICE if metric is None else self._registry.series(site, device, metric)
+
+    def _device(self, site: str, device: str) -> int:
+        number = self._registry.find_device(site, device)
+        if number is None:
+            raise StateError(f"the saved state speaks of device {device!r} of site {site!r}, which has no series")
+        return number
+
+
+def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

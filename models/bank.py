@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import FloatArray, IntArray, ReadingBatch
+from ingest.reading import BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import Rows, rounds
 from models.calibration import RankCalibrator
 from models.detectors.baseline import Baseline
@@ -25,6 +25,8 @@ class Judgement:
     scores: Scores
     evidence: FloatArray
     """Sum of evidence after the reading, in nats; see `models.evidence`."""
+    since: TimeArray
+    """Event time of the reading with which that sum began."""
     interval_ns: FloatArray
     """The series' expected interval as known with the reading; NaN while not known."""
 
@@ -42,28 +44,23 @@ class Bank:
         """Score rows that are new in their series, then learn them. `n_series` is the registry's number of series."""
         for part in (self.interval, self._baseline, self._calibrator, self._evidence):
             part.resize(n_series)
-        n = len(batch)
-        score, expected, low, high, evidence = (np.zeros(n) for _ in range(5))
-        p_value, interval = np.ones(n), np.full(n, np.nan)
+        made = _Columns.for_rows(len(batch))
         for rows in rounds(batch.series):
-            series = batch.series[rows]
-            interval[rows] = self.interval.round(series, batch.time[rows])
+            series, time = batch.series[rows], batch.time[rows]
+            made.interval[rows] = self.interval.round(series, time)
             judged = self._baseline.round(series, batch.value[rows])
-            expected[rows], low[rows], high[rows] = judged.expected, judged.low, judged.high
+            made.expected[rows], made.low[rows], made.high[rows] = judged.expected, judged.low, judged.high
             warm = ~np.isnan(judged.score)
             if warm.any():
-                self._calibrate(rows[warm], series[warm], judged.score[warm], score, p_value, evidence)
-        scores = Scores(
-            np.arange(n, dtype=np.int32), batch.series, batch.time, batch.value, score, p_value, expected, low, high
-        )
-        return Judgement(scores, evidence, interval)
+                self._calibrate(rows[warm], series[warm], time[warm], judged.score[warm], made)
+        return made.judgement(batch)
 
     def _calibrate(
-        self, rows: Rows, series: IntArray, raw: FloatArray, score: FloatArray, p: FloatArray, evidence: FloatArray
+        self, rows: Rows, series: IntArray, time: TimeArray, score: FloatArray, made: _Columns
     ) -> None:
-        score[rows] = raw
-        p[rows] = self._calibrator.round(series, raw)
-        evidence[rows] = self._evidence.round(series, p[rows])
+        made.score[rows] = score
+        made.p_value[rows] = self._calibrator.round(series, score)
+        made.evidence[rows], made.since[rows] = self._evidence.round(series, time, made.p_value[rows])
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The state of every detector as arrays with a row per series."""
@@ -75,6 +72,11 @@ class Bank:
             prefix = f"{name}."
             part.restore({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}, series)
 
+    def warm(self, n_series: int) -> BoolArray:
+        """For every series whether it has enough scores for a p-value, shape (n_series,)."""
+        self._calibrator.resize(n_series)
+        return self._calibrator.ready[:n_series]
+
     def _parts(self) -> list[tuple[str, Any]]:
         return [
             ("interval", self.interval),
@@ -82,3 +84,27 @@ class Bank:
             ("calibrator", self._calibrator),
             ("evidence", self._evidence),
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a judgement while the rounds fill them."""
+
+    score: FloatArray
+    p_value: FloatArray
+    expected: FloatArray
+    low: FloatArray
+    high: FloatArray
+    evidence: FloatArray
+    interval: FloatArray
+    since: TimeArray
+
+    @classmethod
+    def for_rows(cls, n: int) -> _Columns:
+        return cls(*np.zeros((1, n)), np.ones(n), *np.full((3, n), np.nan), *np.zeros((2, n)), np.zeros(n, np.int64))
+
+    def judgement(self, batch: ReadingBatch) -> Judgement:
+        numbers = np.arange(len(batch), dtype=np.int32)
+        bands = (self.expected, self.low, self.high)
+        scores = Scores(numbers, batch.series, batch.time, batch.value, self.score, self.p_value, *bands)
+        return Judgement(scores, self.evidence, self.since, self.interval)

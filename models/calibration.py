@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import FloatArray, IntArray
+from ingest.reading import BoolArray, FloatArray, IntArray
 from ingest.rows import StateTable
 
 WINDOW = 256
@@ -48,6 +48,11 @@ class RankCalibrator:
     def resize(self, n_series: int) -> None:
         """Make room for that many series."""
         self._state.resize(n_series)
+
+    @property
+    def ready(self) -> BoolArray:
+        """Whether each series has enough scores for a p-value."""
+        return np.asarray(self._state["count"] >= MIN_SCORES)
 
     def round(self, series: IntArray, score: FloatArray) -> FloatArray:
         """p-values of one round of scores (each series once), then learn them; 1 while there are too few."""

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import FloatArray, IntArray
+from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 
 DRIFT = 3.0
 """Evidence a reading must bring to count for an anomaly, in nats: p below exp(-3) ≈ 0.05."""
 DECAY = 0.9405
-"""Root of exp(-DRIFT × θ) = 1 − θ: how fast chance crossings become rare with the height."""
+"""Root θ of exp(-DRIFT × θ) = 1 − θ: how fast chance crossings become rare with the height."""
 MOST_PER_READING = 8.0
 """Cap of one reading's −ln p − DRIFT, so that no single reading raises an alarm on its own."""
 MOST = 60.0
@@ -30,18 +30,21 @@ class Evidence:
     """The running sum of every series, in nats."""
 
     def __init__(self) -> None:
-        self._state = StateTable({"sum": (np.float64, (), 0.0)})
+        self._state = StateTable({"sum": (np.float64, (), 0.0), "since": (np.int64, (), 0)})
 
     def resize(self, n_series: int) -> None:
         """Make room for that many series."""
         self._state.resize(n_series)
 
-    def round(self, series: IntArray, p_value: FloatArray) -> FloatArray:
-        """The sums after one round of p-values (each series once)."""
+    def round(self, series: IntArray, time: TimeArray, p_value: FloatArray) -> tuple[FloatArray, TimeArray]:
+        """The sums after one round of p-values (each series once), and since when each has been above zero."""
+        state = self._state
         gain = np.minimum(-np.log(p_value) - DRIFT, MOST_PER_READING)
-        total = np.clip(self._state["sum"][series] + gain, 0.0, MOST)
-        self._state["sum"][series] = total
-        return np.asarray(total)
+        before = state["sum"][series]
+        total = np.clip(before + gain, 0.0, MOST)
+        since = np.where((before == 0) & (total > 0), time, state["since"][series])
+        state["sum"][series], state["since"][series] = total, since
+        return total, since
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays with a row per series."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.reading import FloatArray, IntArray, TimeArray
 
@@ -32,6 +33,10 @@ class Scores:
     def __len__(self) -> int:
         """Number of scores."""
         return len(self.series)
+
+    def at_rows(self, rows: NDArray[np.intp]) -> Scores:
+        """The same scores as rows of a larger batch: score i belongs to its row `rows[i]`."""
+        return replace(self, row=rows.astype(np.int32))
 
     @classmethod
     def empty(cls) -> Scores:

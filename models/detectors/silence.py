@@ -48,6 +48,8 @@ class Turn:
     last: int = NEVER
     """Where it begins: time of the last reading."""
     limit_ns: int = 0
+    only: int | None = None
+    """For a whole device: its series, if it ever reported only one."""
 
 
 def limits_ns(interval_ns: FloatArray) -> TimeArray:
@@ -248,8 +250,10 @@ class Silence:
 
     def _device_turn(self, row: int, device: int, due: int) -> Turn:
         self._devices["silent_from"][device] = due
-        limit = min(int(self._series["limit"][number]) for number in self._registry.series_of(device))
-        return Turn(row, device, WHOLE_DEVICE, True, due, int(self._devices["clock"][device]), limit)
+        known = [number for number in self._registry.series_of(device) if self._series["last"][number] != NEVER]
+        limit = min(int(self._series["limit"][number]) for number in known)
+        only = known[0] if len(known) == 1 else None
+        return Turn(row, device, WHOLE_DEVICE, True, due, int(self._devices["clock"][device]), limit, only)
 
     # -- state -------------------------------------------------------------------------------------------------------
     def _resize(self) -> None:

@@ -1,0 +1,98 @@
+"""Says why an alert was raised, in English and Chinese, from the same structured evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from alerts.alert import Explanation, Fact
+
+METRIC_ZH = {
+    "temperature": "温度",
+    "humidity": "湿度",
+    "vibration": "振动",
+    "pressure": "压力",
+    "current": "电流",
+    "voltage": "电压",
+    "power": "功率",
+    "flow": "流量",
+    "speed": "转速",
+    "level": "液位",
+}
+"""Chinese for usual metric names; other names are shown as they are."""
+
+
+def number(value: float) -> str:
+    """A number for people: four significant digits, no exponent where it can be helped.
+
+    >>> number(21.0), number(0.001234), number(123456.0)
+    ('21', '0.001234', '123456')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(0, 3 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{min(digits, 12)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def duration(seconds: float, zh: bool = False) -> str:
+    """A time span for people.
+
+    >>> duration(90), duration(7200), duration(5400, zh=True)
+    ('90 s', '2 h', '1.5 小时')
+    """
+    for length, en, name in ((86_400, "d", "天"), (3600, "h", "小时"), (60, "min", "分钟")):
+        if seconds >= 2 * length or (length != 60 and seconds >= 1.5 * length):
+            return f"{number(round(seconds / length, 1))} {name if zh else en}"
+    return f"{number(seconds)} {'秒' if zh else 's'}"
+
+
+def metric_zh(metric: str | None) -> str:
+    """The Chinese name of a metric, or the name itself."""
+    return METRIC_ZH.get(metric or "", metric or "设备")
+
+
+def _with_unit(value: Fact, unit: Fact) -> str:
+    return f"{number(float(value or 0))} {unit}" if unit else number(float(value or 0))
+
+
+def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
+    """A value beyond a configured limit."""
+    unit = evidence["unit"]
+    value, limit = _with_unit(evidence["value"], unit), _with_unit(evidence["limit"], unit)
+    held = float(evidence.get("held_s") or 0)
+    above = evidence["side"] == "high"
+    label = f" ({evidence['label']})" if evidence.get("label") else ""
+    en = f"{metric} {value} is {'above' if above else 'below'} the limit of {limit}{label}"
+    zh = f"{metric_zh(metric)} {value} {'高于' if above else '低于'}限值 {limit}{label}"
+    if held > 0:
+        en, zh = f"{en} for {duration(held)}", f"{zh},已持续 {duration(held, zh=True)}"
+    return Explanation(en, zh)
+
+
+def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
+    """A value away from the series' own recent level."""
+    unit = evidence["unit"]
+    value, expected = _with_unit(evidence["value"], unit), _with_unit(evidence["expected"], unit)
+    low, high = number(float(evidence["low"] or 0)), _with_unit(evidence["high"], unit)
+    side = float(evidence["value"] or 0) >= float(evidence["expected"] or 0)
+    rarity = f"1 in {number(float(evidence['one_in'] or 1))}"
+    en = (
+        f"{metric} {value} is {'above' if side else 'below'} its own baseline of {expected} "
+        f"(expected {low} to {high}); so far off in {rarity} readings"
+    )
+    zh = (
+        f"{metric_zh(metric)} {value} {'高于' if side else '低于'}自身基线 {expected}"
+        f"(预期 {low} 至 {high});约每 {number(float(evidence['one_in'] or 1))} 个读数才会出现一次这样的偏离"
+    )
+    return Explanation(en, zh)
+
+
+def explain_silence(metric: str | None, evidence: Mapping[str, Fact]) -> Explanation:
+    """A device or a metric that stopped reporting."""
+    limit = float(evidence["limit_s"] or 0)
+    interval = float(evidence["interval_s"] or 0)
+    who, wer = (f"{metric} has", f"{metric_zh(metric)}") if metric else ("the device has", "设备")
+    en = f"{who} not reported for {duration(limit)}; a reading is expected every {duration(interval)}"
+    zh = f"{wer}已 {duration(limit, zh=True)}没有上报数据;正常应每 {duration(interval, zh=True)}上报一次"
+    return Explanation(en, zh)

@@ -1,0 +1,162 @@
+"""Which limit rules hold for which series, as arrays for a quick look and as lists for a close one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from alerts.alert import Severity
+from ingest.errors import InputError
+from ingest.reading import NS_PER_SECOND, FloatArray
+from ingest.registry import Registry
+from ingest.units import conversion, same_unit
+from models.detectors.limits import ZONE_BASIS, ZONE_UNIT, LimitRule, zone_tables
+
+HYSTERESIS_SHARE = 0.01
+"""Default dead band: 1 % of the limit, the usual starting point for a temperature (EEMUA 191)."""
+OFF_DELAY_S = 60.0
+"""Default time a value must be back before the alarm ends, so that it does not flap."""
+_KEYS = {
+    "site": str,
+    "device": str,
+    "class": str,
+    "metric": str,
+    "unit": str,
+    "high": float,
+    "low": float,
+    "zones": str,
+    "severity": str,
+    "hysteresis": float,
+    "on_delay_s": float,
+    "off_delay_s": float,
+}
+_ZONE_SEVERITY = (("B/C", Severity.MEDIUM), ("C/D", Severity.CRITICAL))
+"""Above B/C a machine is for restricted operation only, above C/D damage is to be expected (ISO 20816-1)."""
+
+
+def parse_limits(document: Mapping[str, Any], source: str) -> tuple[LimitRule, ...]:
+    """Rules of a limits file, already read as TOML. Raises InputError naming file, entry, key and what is allowed."""
+    unknown = set(document) - {"limit"}
+    if unknown:
+        raise InputError(f"{source}: unknown key {sorted(unknown)[0]!r}; a limits file holds [[limit]] entries")
+    entries = document.get("limit", [])
+    if not isinstance(entries, list):
+        raise InputError(f"{source}: 'limit' must be a list of tables, written [[limit]]")
+    return tuple(rule for n, entry in enumerate(entries, 1) for rule in _rules(entry, f"{source}: limit {n}"))
+
+
+def _rules(entry: Any, where: str) -> list[LimitRule]:
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: is not a table")
+    for key, value in entry.items():
+        wanted = _KEYS.get(key)
+        if wanted is None:
+            raise InputError(f"{where}: unknown key {key!r}; allowed are {', '.join(_KEYS)}")
+        allowed: tuple[type, ...] = (int, float) if wanted is float else (str,)
+        if not isinstance(value, allowed) or isinstance(value, bool):
+            raise InputError(f"{where}: {key} = {value!r} must be a {'number' if wanted is float else 'text'}")
+    if "metric" not in entry:
+        raise InputError(f"{where}: 'metric' is missing")
+    severity = entry.get("severity", Severity.HIGH)
+    if severity not in list(Severity):
+        raise InputError(f"{where}: severity = {severity!r} must be one of {', '.join(Severity)}")
+    for key in ("hysteresis", "on_delay_s", "off_delay_s"):
+        if entry.get(key, 0) < 0:
+            raise InputError(f"{where}: {key} = {entry[key]!r} must not be negative")
+    if "zones" in entry:
+        return _zone_rules(entry, where)
+    if "high" not in entry and "low" not in entry:
+        raise InputError(f"{where}: needs 'high', 'low' or 'zones'")
+    return [_rule(entry, severity, entry.get(side), side) for side in ("high", "low") if side in entry]
+
+
+def _zone_rules(entry: Mapping[str, Any], where: str) -> list[LimitRule]:
+    table = zone_tables().get(entry["zones"])
+    if table is None:
+        raise InputError(f"{where}: zones = {entry['zones']!r} must be one of {', '.join(zone_tables())}")
+    if "high" in entry or "low" in entry:
+        raise InputError(f"{where}: 'zones' brings its own limits; leave out 'high' and 'low'")
+    boundaries: Any = table["boundaries"]
+    made = []
+    for (name, severity), boundary in zip(_ZONE_SEVERITY, boundaries[1:], strict=True):
+        rule = _rule({**entry, "unit": ZONE_UNIT}, severity, float(boundary), "high")
+        made.append(replace(rule, label=f"{entry['zones']}: zone {name}"))
+    return made
+
+
+def _rule(entry: Mapping[str, Any], severity: str, limit: float | None, side: str) -> LimitRule:
+    assert limit is not None
+    return LimitRule(
+        metric=entry["metric"],
+        severity=Severity(severity),
+        high=float(limit) if side == "high" else None,
+        low=float(limit) if side == "low" else None,
+        unit=entry.get("unit"),
+        hysteresis=float(entry.get("hysteresis", HYSTERESIS_SHARE * abs(limit))),
+        on_delay_ns=int(entry.get("on_delay_s", 0.0) * NS_PER_SECOND),
+        off_delay_ns=int(entry.get("off_delay_s", OFF_DELAY_S) * NS_PER_SECOND),
+        site=entry.get("site", "*"),
+        device=entry.get("device", "*"),
+        asset_class=entry.get("class"),
+    )
+
+
+class LimitTable:
+    """The rules that hold for each series of a registry, in the series' own unit; follows changes of the registry."""
+
+    def __init__(self, registry: Registry, rules: Sequence[LimitRule] = ()) -> None:
+        self.rules = tuple(rules)
+        self._registry = registry
+        self._version = -1
+        self._of: list[tuple[LimitRule, ...]] = []
+        self._low = np.zeros(0)
+        self._high = np.zeros(0)
+
+    def of(self, series: int) -> tuple[LimitRule, ...]:
+        """The rules for that series."""
+        self._follow()
+        return self._of[series]
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """(lowest, highest) value of every series that breaks no rule, shape (n_series,)."""
+        self._follow()
+        return self._low, self._high
+
+    def _follow(self) -> None:
+        if self._version == self._registry.version:
+            return
+        self._version = self._registry.version
+        self._of = [self._resolve(number) for number in range(self._registry.n_series)]
+        self._low = np.array([max((r.low for r in rules if r.low is not None), default=-np.inf) for rules in self._of])
+        self._high = np.array([min((r.high for r in rules if r.high is not None), default=np.inf) for rules in self._of])
+
+    def _resolve(self, series: int) -> tuple[LimitRule, ...]:
+        metric = self._registry.metric(series)
+        device = self._registry.device(int(self._registry.series_device[series]))
+        found = (rule for rule in self.rules if rule.matches(device, metric))
+        return tuple(rule for r in found if (rule := _in_unit(r, metric.unit, metric.basis)) is not None)
+
+
+def _in_unit(rule: LimitRule, unit: str | None, basis: str | None) -> LimitRule | None:
+    """The rule in the series' unit; None where it cannot be compared: no verdict without its basis."""
+    if rule.label is not None and basis != ZONE_BASIS:
+        return None
+    if rule.unit is None:
+        return rule
+    if unit is None:
+        return None
+    if same_unit(rule.unit, unit):
+        return rule
+    change = conversion(rule.unit, unit)
+    if change is None:
+        return None
+    return replace(
+        rule,
+        unit=unit,
+        high=None if rule.high is None else rule.high * change.scale + change.offset,
+        low=None if rule.low is None else rule.low * change.scale + change.offset,
+        hysteresis=rule.hysteresis * abs(change.scale),
+    )
