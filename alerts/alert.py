@@ -123,7 +123,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The condition of an open alert was seen again: `count` times since it was opened, last at `at`, at worst `score`."""
+    """An open alert was seen again: `count` times since it was opened, last at `at`, at worst with `score`."""
 
     alert_id: str
     at: int

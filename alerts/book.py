@@ -51,7 +51,16 @@ class AlarmBook:
         kind = subject[0]
         identity = make_id(*names, kind, raised_at)
         alert = Alert(
-            identity, *names, kind, severity, onset_at, raised_at, score, explanation, last_at=raised_at, evidence=evidence
+            identity,
+            *names,
+            kind,
+            severity,
+            onset_at,
+            raised_at,
+            score,
+            explanation,
+            last_at=raised_at,
+            evidence=evidence,
         )
         self.open[subject] = OpenAlert(identity, severity, raised_at, raised_at, score, metric=names[2])
         self._events.append((row, Opened(alert)))

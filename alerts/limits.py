@@ -41,7 +41,7 @@ def parse_limits(document: Mapping[str, Any], source: str) -> tuple[LimitRule, .
     """Rules of a limits file, already read as TOML. Raises InputError naming file, entry, key and what is allowed."""
     unknown = set(document) - {"limit"}
     if unknown:
-        raise InputError(f"{source}: unknown key {sorted(unknown)[0]!r}; a limits file holds [[limit]] entries")
+        raise InputError(f"{source}: unknown key {min(unknown)!r}; a limits file holds [[limit]] entries")
     entries = document.get("limit", [])
     if not isinstance(entries, list):
         raise InputError(f"{source}: 'limit' must be a list of tables, written [[limit]]")
@@ -49,6 +49,17 @@ def parse_limits(document: Mapping[str, Any], source: str) -> tuple[LimitRule, .
 
 
 def _rules(entry: Any, where: str) -> list[LimitRule]:
+    _check(entry, where)
+    if "zones" in entry:
+        return _zone_rules(entry, where)
+    if "high" not in entry and "low" not in entry:
+        raise InputError(f"{where}: needs 'high', 'low' or 'zones'")
+    severity = Severity(entry.get("severity", Severity.HIGH))
+    return [_rule(entry, severity, entry[side], side) for side in ("high", "low") if side in entry]
+
+
+def _check(entry: Any, where: str) -> None:
+    """Refuse what no limit can mean."""
     if not isinstance(entry, dict):
         raise InputError(f"{where}: is not a table")
     for key, value in entry.items():
@@ -66,11 +77,6 @@ def _rules(entry: Any, where: str) -> list[LimitRule]:
     for key in ("hysteresis", "on_delay_s", "off_delay_s"):
         if entry.get(key, 0) < 0:
             raise InputError(f"{where}: {key} = {entry[key]!r} must not be negative")
-    if "zones" in entry:
-        return _zone_rules(entry, where)
-    if "high" not in entry and "low" not in entry:
-        raise InputError(f"{where}: needs 'high', 'low' or 'zones'")
-    return [_rule(entry, severity, entry.get(side), side) for side in ("high", "low") if side in entry]
 
 
 def _zone_rules(entry: Mapping[str, Any], where: str) -> list[LimitRule]:
@@ -87,11 +93,10 @@ def _zone_rules(entry: Mapping[str, Any], where: str) -> list[LimitRule]:
     return made
 
 
-def _rule(entry: Mapping[str, Any], severity: str, limit: float | None, side: str) -> LimitRule:
-    assert limit is not None
+def _rule(entry: Mapping[str, Any], severity: Severity, limit: float, side: str) -> LimitRule:
     return LimitRule(
         metric=entry["metric"],
-        severity=Severity(severity),
+        severity=severity,
         high=float(limit) if side == "high" else None,
         low=float(limit) if side == "low" else None,
         unit=entry.get("unit"),
@@ -131,7 +136,9 @@ class LimitTable:
         self._version = self._registry.version
         self._of = [self._resolve(number) for number in range(self._registry.n_series)]
         self._low = np.array([max((r.low for r in rules if r.low is not None), default=-np.inf) for rules in self._of])
-        self._high = np.array([min((r.high for r in rules if r.high is not None), default=np.inf) for rules in self._of])
+        self._high = np.array(
+            [min((r.high for r in rules if r.high is not None), default=np.inf) for rules in self._of]
+        )
 
     def _resolve(self, series: int) -> tuple[LimitRule, ...]:
         metric = self._registry.metric(series)

@@ -38,7 +38,7 @@ RAREST_SHOWN = 1e6
 
 
 def severity_for(criticality: Criticality, usual: Severity) -> Severity:
-    """The severity of an alert of usual severity on a device: one up where much depends on it, one down where little."""
+    """The severity on a device: one above the usual where much depends on it, one below where little does."""
     shift = {Criticality.LOW: -1, Criticality.MEDIUM: 0, Criticality.HIGH: 1}[criticality]
     return list(Severity)[min(max(usual.rank + shift, 0), Severity.HIGH.rank)]
 

@@ -17,6 +17,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +147,7 @@ class Engine:
         try:
             arrays = dict(np.load(io.BytesIO(blob), allow_pickle=False))
             head = json.loads(arrays.pop("head").tobytes())
-        except (ValueError, OSError, KeyError, EOFError) as error:
+        except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
             raise StateError(f"the saved state of the engine cannot be read: {error}") from error
         if head["version"] != STATE_VERSION:
             raise StateError(f"the saved state has version {head['version']}, this release reads {STATE_VERSION}")

@@ -1,9 +1,9 @@
 """The exceptions of ingest.
 
-    IngestError
-    ├── InputError        a user's file, name or unit is wrong; the message is one line for that user
-    ├── RetryableError    a server is away or busy; trying again later may work
-    └── RejectedError     a server said no for good; trying again will not help
+IngestError
+├── InputError        a user's file, name or unit is wrong; the message is one line for that user
+├── RetryableError    a server is away or busy; trying again later may work
+└── RejectedError     a server said no for good; trying again will not help
 """
 
 

@@ -7,6 +7,7 @@ is the same however the readings were cut into batches.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,7 @@ class StateTable:
 
     def restore(self, saved: Mapping[str, NDArray[Any]], rows: IntArray) -> None:
         """Write saved row i to row `rows[i]`; `rows` lets numbers differ from those at the time of saving."""
+        rows = rows[: len(next(iter(saved.values())))]
         if len(rows):
             self.resize(int(rows.max()) + 1)
         for name, array in self._arrays.items():
@@ -60,8 +62,7 @@ class StateTable:
     @property
     def row_bytes(self) -> int:
         """Memory of one row over all columns."""
-        return sum(array[:1].nbytes or np.full(self._columns[n][1], 0, array.dtype).nbytes
-                   for n, array in self._arrays.items())
+        return sum(array.itemsize * math.prod(array.shape[1:]) for array in self._arrays.values())
 
 
 def rounds(keys: IntArray) -> list[Rows]:

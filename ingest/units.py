@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pint import UnitRegistry
@@ -66,13 +66,13 @@ class Conversion:
 
 
 @lru_cache(maxsize=1)
-def _pint() -> UnitRegistry:
+def _pint() -> UnitRegistry[Any]:
     from pint import UnitRegistry
 
     return UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=None)
 
 
-def _unit(text: str) -> object | None:
+def _unit(text: str) -> Any:
     try:
         return _pint().Unit(SPELLINGS.get(text.strip(), text.strip()))
     except Exception:  # noqa: BLE001  pint raises tokenizer, attribute, key and its own errors on nonsense
@@ -117,7 +117,7 @@ def conversion(sent: str, wanted: str | None = None) -> Conversion | None:
     return Conversion(sent)
 
 
-def _linear(source: object, target: object, unit: str) -> Conversion | None:
+def _linear(source: Any, target: Any, unit: str) -> Conversion | None:
     quantity = _pint().Quantity
     try:
         zero = quantity(0.0, source).to(target).magnitude

@@ -55,9 +55,7 @@ class Bank:
                 self._calibrate(rows[warm], series[warm], time[warm], judged.score[warm], made)
         return made.judgement(batch)
 
-    def _calibrate(
-        self, rows: Rows, series: IntArray, time: TimeArray, score: FloatArray, made: _Columns
-    ) -> None:
+    def _calibrate(self, rows: Rows, series: IntArray, time: TimeArray, score: FloatArray, made: _Columns) -> None:
         made.score[rows] = score
         made.p_value[rows] = self._calibrator.round(series, score)
         made.evidence[rows], made.since[rows] = self._evidence.round(series, time, made.p_value[rows])
@@ -101,7 +99,8 @@ class _Columns:
 
     @classmethod
     def for_rows(cls, n: int) -> _Columns:
-        return cls(*np.zeros((1, n)), np.ones(n), *np.full((3, n), np.nan), *np.zeros((2, n)), np.zeros(n, np.int64))
+        zero, unknown = np.zeros((2, n)), np.full((4, n), np.nan)
+        return cls(zero[0], np.ones(n), unknown[0], unknown[1], unknown[2], zero[1], unknown[3], np.zeros(n, np.int64))
 
     def judgement(self, batch: ReadingBatch) -> Judgement:
         numbers = np.arange(len(batch), dtype=np.int32)

@@ -72,7 +72,7 @@ class RankCalibrator:
         due = ((count + 1) % REFIT_EVERY == 0) & (count + 1 >= MIN_SCORES)
         if due.any():
             self._fit(series[due])
-        return np.maximum(p, MIN_P)
+        return np.asarray(np.maximum(p, MIN_P))
 
     def _fit(self, series: IntArray) -> None:
         """Fit the tails of those series to their rings; without two excesses the rank alone speaks."""

@@ -79,7 +79,7 @@ class Baseline:
         """One spread, at least the smallest step seen (a quantised value) or 0.1 % of the level (a constant one)."""
         spread, step = self._state["spread"][series], self._state["step"][series]
         floor = np.where(np.isfinite(step), step, 1e-3 * np.abs(level))
-        return np.maximum(np.maximum(spread, floor), 1e-9)
+        return np.asarray(np.maximum(np.maximum(spread, floor), 1e-9))
 
     def _learn(self, series: IntArray, value: FloatArray, deviation: FloatArray, scale: FloatArray) -> None:
         state = self._state

@@ -53,10 +53,11 @@ class Turn:
 
 
 def limits_ns(interval_ns: FloatArray) -> TimeArray:
-    """The silence limit for each expected interval; unknown intervals have no limit."""
+    """The silence limit for each expected interval, in whole seconds; unknown intervals have no limit."""
     known = ~np.isnan(interval_ns)
     limit = np.full(len(interval_ns), _UNKNOWN_LIMIT, np.int64)
-    limit[known] = np.maximum(INTERVALS * interval_ns[known], SHORTEST_NS).astype(np.int64)
+    seconds = np.round(INTERVALS * interval_ns[known] / NS_PER_SECOND).astype(np.int64)
+    limit[known] = np.maximum(seconds * NS_PER_SECOND, SHORTEST_NS)
     return limit
 
 
@@ -236,9 +237,10 @@ class Silence:
         return max(last, int(self._devices["returned"][device])) + limit
 
     def _device_due(self, device: int) -> int | None:
-        """When the first of the device's metrics is overdue, in event time."""
-        dues = [due for number in self._registry.series_of(device) if (due := self._due(device, number)) is not None]
-        return min(dues) if dues else None
+        """Until when the device must speak again, in event time: the limit of its fastest metric that is not silent."""
+        members = self._registry.series_of(device)
+        limits = [int(self._series["limit"][n]) for n in members if self._due(device, n) is not None]
+        return int(self._devices["clock"][device]) + min(limits) if limits else None
 
     def _site_due(self, device: int, due: int) -> int:
         """The same moment on the clock of the site, as it stood when the device was last heard."""
@@ -309,6 +311,6 @@ class _Walk:
 
 
 def _ahead(later: TimeArray, earlier: TimeArray) -> TimeArray:
-    """later − earlier where that makes sense; 0 where either was never set (their difference would overflow)."""
+    """Later − earlier where that makes sense; 0 where either was never set (their difference would overflow)."""
     valid = (later != NEVER) & (earlier != NEVER)
     return np.where(valid, later - np.where(valid, earlier, later), 0)
