@@ -72,10 +72,10 @@ class InfluxDB(Server):
         credentials = ("admin", self.password) if self.password else None
         form = {"q": text, "db": database, "epoch": "ns"}
         answer = httpx.post(f"{self.url}/query", data=form, auth=credentials, timeout=20)
-        result = answer.json()["results"][0] if answer.status_code == 200 else {"error": answer.text}
+        assert answer.status_code == 200, answer.text
+        result = answer.json()["results"][0]
         assert "error" not in result, result["error"]
-        series: list[dict[str, object]] = result.get("series", [])
-        return series
+        return list(result.get("series", []))
 
     @contextmanager
     def database(self, name: str) -> Iterator["Database"]:

@@ -1,7 +1,7 @@
 """The fixtures of real servers, each started on first use.
 
-A plain name (`mosquitto`, `influxdb`, `victoria`, `postgresql`) is one server for the whole run of a worker: take fresh topics
-and databases there. An `own_` name is a server for one test, which may kill and restart it.
+A plain name (`mosquitto`, `influxdb`, `victoria`, `postgresql`) is one server for the whole run of a worker: take fresh
+topics and databases there. An `own_` name is a server for one test, which may kill and restart it.
 """
 
 import os
@@ -94,8 +94,8 @@ def influx_database(influxdb: InfluxDB, unique_name: str) -> Iterator[Database]:
 def influx_target(request: pytest.FixtureRequest, unique_name: str) -> Iterator[Database]:
     """Where the store's tests write: Debian's server, and another one where the environment names it.
 
-    FOREWARN_TEST_INFLUX_URL, with FOREWARN_TEST_INFLUX_ORG and FOREWARN_TEST_INFLUX_TOKEN. Debian's database exists and is
-    fresh; on the named server the name is fresh and the store makes the bucket.
+    That is FOREWARN_TEST_INFLUX_URL, with FOREWARN_TEST_INFLUX_ORG and FOREWARN_TEST_INFLUX_TOKEN. Debian's database
+    exists and is fresh; on the named server the name is fresh and the store makes the bucket.
     """
     if request.param == "debian":
         server: InfluxDB = request.getfixturevalue("influxdb")
