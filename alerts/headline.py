@@ -1,0 +1,27 @@
+"""What an alert is about in a few words, in both languages: the title of its messages and of its work order."""
+
+from __future__ import annotations
+
+from alerts.alert import Alert, Explanation, Kind
+from alerts.explain import metric_zh
+
+
+def headline(alert: Alert) -> Explanation:
+    """The device and what is wrong with it."""
+    en, zh = _wrong(alert)
+    return Explanation(f"{alert.device}: {en}", f"{alert.device}:{zh}")
+
+
+def _wrong(alert: Alert) -> tuple[str, str]:
+    metric, metric_cn = alert.metric or "device", metric_zh(alert.metric)
+    match alert.kind, alert.evidence.get("side"):
+        case Kind.LIMIT, "low":
+            return f"{metric} below its limit", f"{metric_cn}低于限值"
+        case Kind.LIMIT, _:
+            return f"{metric} above its limit", f"{metric_cn}高于限值"
+        case Kind.BASELINE, _:
+            return f"{metric} away from its baseline", f"{metric_cn}偏离自身基线"
+        case Kind.SILENCE, _:
+            return (f"no {metric} readings" if alert.metric else "no readings"), f"{metric_cn}没有数据上报"
+        case _:
+            return f"{alert.kind} alert on {metric}", f"{metric_cn}报警({alert.kind})"

@@ -1,0 +1,216 @@
+"""Turns alerts into work orders: which alert opens an order, which joins one, and what the order then says.
+
+Pure: the live desk and the backtest take the same events through the same `Book`.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from hashlib import blake2b
+
+from alerts.alert import Alert, AlertEvent, Escalated, Explanation, Opened, Severity
+from alerts.alert import apply as apply_to_alert
+from alerts.headline import headline
+from ingest.registry import Criticality, DeviceKey
+from workorders.order import (
+    AlertJoined,
+    Evidence,
+    OrderChange,
+    OrderEvent,
+    OrderOpened,
+    Priority,
+    Reprioritised,
+    WorkOrder,
+)
+from workorders.order import apply as apply_to_order
+from workorders.order import opened as opened_order
+from workorders.promises import HOUR_NS, Promises, shipped
+from workorders.sla import AlwaysOpen, Calendar, due
+
+OPENS_FROM = Severity.HIGH
+"""The least severity that opens an order."""
+NUMBER_LENGTHS = (8, 13, 26)
+"""Characters of an order's number; more only where two alerts share the first eight (1 in 10^12 for a given pair)."""
+_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+
+
+class Decision(StrEnum):
+    """What becomes of an alert, with the reason."""
+
+    OPEN = "severe enough, and its device has no open order"
+    JOIN = "its device has an open order"
+    ORDERED = "it has an order already"
+    MINOR = "not severe enough to open an order"
+
+
+def decide(alert: Alert, open_order: WorkOrder | None) -> Decision:
+    """What a new or escalated alert does, given the open order of its device."""
+    if alert.work_order is not None:
+        return Decision.ORDERED
+    if open_order is not None:
+        return Decision.JOIN
+    return Decision.OPEN if alert.severity.rank >= OPENS_FROM.rank else Decision.MINOR
+
+
+def order_number(alert_id: str, length: int = NUMBER_LENGTHS[0]) -> str:
+    """The number of the order that an alert opens: `WO-` and a hash in Crockford's base 32.
+
+    >>> order_number("a-ab969c9aaca1cd94")
+    'WO-R1R1EESA'
+    """
+    digest = blake2b(alert_id.encode(), digest_size=20).digest()
+    return "WO-" + b32encode(digest).translate(_CROCKFORD)[:length].decode()
+
+
+class Change(StrEnum):
+    """What an event did to its alert."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    UPDATED = "updated"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one alert event brought about."""
+
+    change: Change
+    alert: Alert | None
+    """The alert afterwards; None if the event speaks of an alert that nobody knows."""
+    order_events: tuple[tuple[str, OrderEvent], ...] = ()
+    """(order number, event), in order."""
+
+
+def _medium(_site: str, _device: str) -> Criticality:
+    return Criticality.MEDIUM
+
+
+@dataclass(slots=True)
+class Book:
+    """Alerts and orders as they stand after the events taken so far, each by id and in order of opening."""
+
+    criticality: Callable[[str, str], Criticality] = _medium
+    """Criticality of a device by site and name."""
+    promises: Promises = field(default_factory=shipped)
+    calendar: Calendar = field(default_factory=AlwaysOpen)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    orders: dict[str, WorkOrder] = field(default_factory=dict)
+    _open: dict[DeviceKey, str] = field(default_factory=dict)
+
+    def put(self, order: WorkOrder) -> None:
+        """Take in an order as it stands elsewhere."""
+        self.orders[order.number] = order
+        key = (order.site, order.device)
+        if order.closed_at is None:
+            self._open[key] = order.number
+        elif self._open.get(key) == order.number:
+            del self._open[key]
+
+    def take(self, event: AlertEvent) -> Step:
+        """Apply one event. An event that was taken before changes nothing."""
+        known = self.alerts.get(event.alert.id if isinstance(event, Opened) else event.alert_id)
+        if isinstance(event, Opened):
+            return (
+                self._decided(Change.OPENED, event.alert, event.alert.raised_at) if known is None else _nothing(known)
+            )
+        if known is None:
+            return _nothing(None)
+        alert = apply_to_alert(known, event)
+        if alert == known:
+            return _nothing(known)
+        if isinstance(event, Escalated) and alert.severity is not known.severity:
+            return self._decided(Change.ESCALATED, alert, event.at)
+        self.alerts[alert.id] = alert
+        return Step(Change.UPDATED, alert)
+
+    def _decided(self, change: Change, alert: Alert, at: int) -> Step:
+        number = alert.work_order or self._open.get((alert.site, alert.device))
+        order = self.orders.get(number) if number else None
+        decision = decide(alert, order)
+        events: list[OrderEvent] = []
+        if decision is Decision.OPEN:
+            first = self._opening(alert, at)
+            order, events = opened_order(first), [first]
+        elif decision is Decision.JOIN:
+            events = [AlertJoined(alert.id, at)]
+        if order is not None:
+            alert = replace(alert, work_order=order.number)
+            events += self._more_urgent(order, alert, at)
+            for event in events:
+                order = order if isinstance(event, OrderOpened) else apply_to_order(order, event)
+            self.put(order)
+        self.alerts[alert.id] = alert
+        return Step(change, alert, tuple((alert.work_order, event) for event in events if alert.work_order))
+
+    def _opening(self, alert: Alert, at: int) -> OrderOpened:
+        priority = self._priority(alert)
+        terms = self._terms(priority, at)
+        return OrderOpened(
+            number=self._free_number(alert.id),
+            site=alert.site,
+            device=alert.device,
+            alert=alert.id,
+            title=headline(alert),
+            cause=alert.explanation,
+            evidence=Evidence(alert.id, alert.metric, alert.kind, at, alert.evidence),
+            priority=priority,
+            clock=self.calendar.clock,
+            promise=terms.promise,
+            at=at,
+            response_due_at=terms.response_due_at,
+            solve_due_at=terms.solve_due_at,
+        )
+
+    def _more_urgent(self, order: WorkOrder, alert: Alert, at: int) -> list[OrderChange]:
+        priority = self._priority(alert)
+        if order.closed_at is not None or priority >= order.priority:  # "P1" < "P2"
+            return []
+        terms = self._terms(priority, order.opened_at)
+        return [Reprioritised(priority, alert.id, terms.promise, terms.response_due_at, terms.solve_due_at, at)]
+
+    def _priority(self, alert: Alert) -> Priority:
+        return self.promises.priority(alert.severity, self.criticality(alert.site, alert.device))
+
+    def _terms(self, priority: Priority, opened_at: int) -> _Terms:
+        promise = self.promises.by_priority[priority]
+        return _Terms(
+            _in_words(promise.response_ns, promise.solve_ns),
+            due(opened_at, promise.response_ns, self.calendar).at,
+            due(opened_at, promise.solve_ns, self.calendar).at,
+        )
+
+    def _free_number(self, alert_id: str) -> str:
+        numbers = (order_number(alert_id, length) for length in NUMBER_LENGTHS)
+        return next(number for number in numbers if number not in self.orders)
+
+
+def fold(events: Iterable[AlertEvent], book: Book | None = None) -> Book:
+    """Take all events, in their order, into `book` or a new one; `book.alerts` and `book.orders` hold the result."""
+    book = book if book is not None else Book()
+    for event in events:
+        book.take(event)
+    return book
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    promise: Explanation
+    response_due_at: int
+    solve_due_at: int
+
+
+def _nothing(alert: Alert | None) -> Step:
+    return Step(Change.NOTHING, alert)
+
+
+def _in_words(response_ns: int, solve_ns: int) -> Explanation:
+    response, solve = response_ns / HOUR_NS, solve_ns / HOUR_NS
+    return Explanation(
+        f"First response within {response:g} h, solved within {solve:g} h, "
+        "counted 24 hours a day, 7 days a week: there is no service calendar yet",
+        f"{response:g} 小时内首次响应,{solve:g} 小时内解决;尚无服务日历,按每周 7 天、每天 24 小时计时",
+    )

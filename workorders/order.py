@@ -1,0 +1,292 @@
+"""A work order: what is to be done, by whom, until when, and the nine stages it goes through.
+
+    intake → assignment → plan → confirmation → preparation → on_site → acceptance → follow_up → archive
+       └───────────────────────── closed, from any stage, with a closure code ─────────────────────┘
+
+An order is the fold of its events; `order.apply(event)` has no opinion, the commands below have: they check and return
+the event. Times are ns UTC: of events in the readings for what the engine did, of the clock for what people did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from alerts.alert import Explanation, Fact, Kind, WrongStateError
+from workorders.closure import ClosureCode
+from workorders.sla import Clock
+
+
+class Stage(StrEnum):
+    """The stages of a work order, in their order."""
+
+    INTAKE = "intake"
+    ASSIGNMENT = "assignment"
+    PLAN = "plan"
+    CONFIRMATION = "confirmation"
+    PREPARATION = "preparation"
+    ON_SITE = "on_site"
+    ACCEPTANCE = "acceptance"
+    FOLLOW_UP = "follow_up"
+    ARCHIVE = "archive"
+
+    @property
+    def next(self) -> Stage | None:
+        """The stage after this one; None after the last."""
+        stages = list(Stage)
+        after = stages.index(self) + 1
+        return stages[after] if after < len(stages) else None
+
+    @property
+    def solved(self) -> bool:
+        """Whether the work on site is over."""
+        return list(Stage).index(self) > list(Stage).index(Stage.ON_SITE)
+
+
+class Priority(StrEnum):
+    """How urgent an order is, P1 first."""
+
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Which reading against which baseline or limit opened the order."""
+
+    alert: str
+    metric: str | None
+    kind: Kind
+    at: int
+    """Event time of the reading or tick."""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """Value, expected, low, high, limit, unit, …, as the alert has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrder:
+    """One work order as it stands after its events."""
+
+    number: str
+    site: str
+    device: str
+    alerts: tuple[str, ...]
+    """Ids of its alerts: the one that opened it, then the others as they joined."""
+    title: Explanation
+    cause: Explanation
+    evidence: Evidence
+    priority: Priority
+    clock: Clock
+    """How the due times were counted."""
+    promise: Explanation
+    """The due times in words: how long, and how counted."""
+    opened_at: int
+    response_due_at: int
+    solve_due_at: int
+    stage: Stage = Stage.INTAKE
+    assignee: str | None = None
+    responded_at: int | None = None
+    """First assignment, first step beyond intake, or closing."""
+    solved_at: int | None = None
+    """When it left on-site work for acceptance, or was closed before that."""
+    closed_at: int | None = None
+    closed_by: str | None = None
+    closure_code: ClosureCode | None = None
+    closure_note: str | None = None
+
+
+# -- events --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOpened:
+    """An alert opened the order."""
+
+    number: str
+    site: str
+    device: str
+    alert: str
+    title: Explanation
+    cause: Explanation
+    evidence: Evidence
+    priority: Priority
+    clock: Clock
+    promise: Explanation
+    at: int
+    response_due_at: int
+    solve_due_at: int
+    by: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertJoined:
+    """Another alert of the device joined the order."""
+
+    alert: str
+    at: int
+    by: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reprioritised:
+    """A worse alert made the order more urgent; its due times were counted again from its opening."""
+
+    priority: Priority
+    alert: str
+    promise: Explanation
+    response_due_at: int
+    solve_due_at: int
+    at: int
+    by: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Somebody is responsible from now on."""
+
+    assignee: str
+    at: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The order moved on to `stage`."""
+
+    stage: Stage
+    at: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Somebody wrote something down; not a response to the customer."""
+
+    at: int
+    by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The order is over."""
+
+    code: ClosureCode
+    at: int
+    by: str
+    note: str = ""
+
+
+OrderChange: TypeAlias = AlertJoined | Reprioritised | Assigned | Advanced | Noted | Closed
+OrderEvent: TypeAlias = OrderOpened | OrderChange
+
+
+# -- the fold ------------------------------------------------------------------------------------------------------
+
+
+def opened(event: OrderOpened) -> WorkOrder:
+    """The order as its first event makes it."""
+    return WorkOrder(
+        number=event.number,
+        site=event.site,
+        device=event.device,
+        alerts=(event.alert,),
+        title=event.title,
+        cause=event.cause,
+        evidence=event.evidence,
+        priority=event.priority,
+        clock=event.clock,
+        promise=event.promise,
+        opened_at=event.at,
+        response_due_at=event.response_due_at,
+        solve_due_at=event.solve_due_at,
+    )
+
+
+def apply(order: WorkOrder, event: OrderChange) -> WorkOrder:
+    """The order after `event`."""
+    match event:
+        case AlertJoined():
+            return order if event.alert in order.alerts else replace(order, alerts=(*order.alerts, event.alert))
+        case Reprioritised():
+            return replace(
+                order,
+                priority=event.priority,
+                promise=event.promise,
+                response_due_at=event.response_due_at,
+                solve_due_at=event.solve_due_at,
+            )
+        case Assigned():
+            return _responded(replace(order, assignee=event.assignee), event.at)
+        case Advanced():
+            solved_at = event.at if order.solved_at is None and event.stage.solved else order.solved_at
+            return _responded(replace(order, stage=event.stage, solved_at=solved_at), event.at)
+        case Noted():
+            return order
+        case Closed():
+            solved_at = event.at if order.solved_at is None else order.solved_at
+            return _responded(
+                replace(
+                    order,
+                    solved_at=solved_at,
+                    closed_at=event.at,
+                    closed_by=event.by,
+                    closure_code=event.code,
+                    closure_note=event.note,
+                ),
+                event.at,
+            )
+
+
+def fold(events: Iterable[OrderEvent]) -> WorkOrder:
+    """The order that its events make. Raises ValueError unless the first one, and no other, opens it."""
+    order: WorkOrder | None = None
+    for event in events:
+        if isinstance(event, OrderOpened) == (order is not None):
+            raise ValueError("an order begins with OrderOpened, once")
+        order = opened(event) if isinstance(event, OrderOpened) else apply(order, event)  # type: ignore[arg-type]
+    if order is None:
+        raise ValueError("an order without events")
+    return order
+
+
+def _responded(order: WorkOrder, at: int) -> WorkOrder:
+    return replace(order, responded_at=at) if order.responded_at is None else order
+
+
+# -- commands of people --------------------------------------------------------------------------------------------
+
+
+def assign(order: WorkOrder, assignee: str, by: str, now: int, note: str = "") -> Assigned:
+    """Make `assignee` responsible. Raises WrongStateError if the order is closed."""
+    _must_be_open(order, "assigned")
+    return Assigned(assignee, now, by, note)
+
+
+def advance(order: WorkOrder, by: str, now: int, note: str = "") -> Advanced:
+    """Move on to the next stage. Raises WrongStateError if the order is closed or in its last stage."""
+    _must_be_open(order, "advanced")
+    stage = order.stage.next
+    if stage is None:
+        raise WrongStateError(f"work order {order.number} is in its last stage, {order.stage}; it can only be closed")
+    return Advanced(stage, now, by, note)
+
+
+def close(order: WorkOrder, code: ClosureCode, by: str, now: int, note: str = "") -> Closed:
+    """End the order, from any stage. Raises WrongStateError if it is closed already."""
+    _must_be_open(order, "closed")
+    return Closed(code, now, by, note)
+
+
+def _must_be_open(order: WorkOrder, what: str) -> None:
+    if order.closed_at is not None:
+        raise WrongStateError(f"work order {order.number} is closed; it cannot be {what}")

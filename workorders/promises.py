@@ -1,0 +1,51 @@
+"""What the service promises for an order of each priority, and which priority an alert gets: data, with its source."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+from alerts.alert import Severity
+from ingest.registry import Criticality
+from workorders.order import Priority
+
+HOUR_NS = 3_600_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """How soon an order is answered and solved, in ns of service time."""
+
+    response_ns: int
+    solve_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """The promise for each priority, and the priority for each pair of severity and criticality."""
+
+    by_priority: Mapping[Priority, Promise]
+    priorities: Mapping[tuple[Severity, Criticality], Priority]
+
+    def priority(self, severity: Severity, criticality: Criticality) -> Priority:
+        """How urgent an alert of that severity on a device of that criticality is."""
+        return self.priorities[severity, criticality]
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Promises:
+    """The promises of `promises.toml`.
+
+    >>> shipped().priority(Severity.HIGH, Criticality.MEDIUM)
+    <Priority.P2: 'P2'>
+    """
+    text = resources.files("workorders").joinpath("promises.toml").read_text(encoding="utf-8")
+    data = tomllib.loads(text)
+    hours = {priority: data["promise"][priority] for priority in Priority}
+    return Promises(
+        {p: Promise(int(h["response_h"] * HOUR_NS), int(h["solve_h"] * HOUR_NS)) for p, h in hours.items()},
+        {(s, c): Priority(data["priority"][s][c]) for s in Severity for c in Criticality},
+    )
