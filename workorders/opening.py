@@ -14,7 +14,7 @@ from hashlib import blake2b
 from alerts.alert import Alert, AlertEvent, Escalated, Explanation, Opened, Severity
 from alerts.alert import apply as apply_to_alert
 from alerts.headline import headline
-from ingest.registry import Criticality, DeviceKey
+from ingest.registry import Criticality, DeviceKey, Registry
 from workorders.order import (
     AlertJoined,
     Evidence,
@@ -188,12 +188,27 @@ class Book:
         return next(number for number in numbers if number not in self.orders)
 
 
-def fold(events: Iterable[AlertEvent], book: Book | None = None) -> Book:
-    """Take all events, in their order, into `book` or a new one; `book.alerts` and `book.orders` hold the result."""
-    book = book if book is not None else Book()
+def fold(
+    events: Iterable[AlertEvent], registry: Registry | None = None
+) -> tuple[dict[str, Alert], dict[str, WorkOrder]]:
+    """All alerts and orders that `events` make in their order, by id and number, in order of opening.
+
+    `registry` knows how critical the devices are; without it all are of medium criticality.
+    """
+    book = Book(criticality_in(registry)) if registry is not None else Book()
     for event in events:
         book.take(event)
-    return book
+    return book.alerts, book.orders
+
+
+def criticality_in(registry: Registry) -> Callable[[str, str], Criticality]:
+    """Tells the criticality of a device by site and name; medium for one that the registry does not know."""
+
+    def criticality(site: str, device: str) -> Criticality:
+        number = registry.find_device(site, device)
+        return Criticality.MEDIUM if number is None else registry.device(number).criticality
+
+    return criticality
 
 
 @dataclass(frozen=True, slots=True)
