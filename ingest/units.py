@@ -73,6 +73,8 @@ def _pint() -> UnitRegistry[Any]:
 
 
 def _unit(text: str) -> Any:
+    if not text.strip():
+        return None
     try:
         return _pint().Unit(SPELLINGS.get(text.strip(), text.strip()))
     except Exception:  # noqa: BLE001  pint raises tokenizer, attribute, key and its own errors on nonsense

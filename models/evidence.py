@@ -1,7 +1,7 @@
 """Gathers evidence over successive readings: a CUSUM of log p-values per series.
 
 Under the null −ln p is exponential with mean 1; the sum of (−ln p − DRIFT), kept at 0 or above, crosses a height h by
-chance about once in exp(DECAY × h) readings (Page, "Continuous inspection schemes", 1954; Siegmund, "Sequential
+chance at most once in exp(DECAY × h) readings (Page, "Continuous inspection schemes", 1954; Siegmund, "Sequential
 analysis", 1985). What height is enough is policy: see `alerts.policy`.
 """
 

@@ -26,6 +26,10 @@ CLIP = 3.0
 """An innovation beyond this many spreads counts as this many when the level learns."""
 BAND = 4.0
 """Half width of the band shown to people, in spreads."""
+LARGEST = 1e150
+"""Values beyond this count as this: their squares still fit a float."""
+HIGHEST_SCORE = 1e9
+"""A billion spreads away is as unusual as it gets."""
 MEAN_ABS_TO_SIGMA = 1.2533141373155001
 """sqrt(pi/2): a normal distribution's standard deviation over its mean absolute deviation."""
 
@@ -64,9 +68,10 @@ class Baseline:
         """
         state = self._state
         count, level = state["count"][series], state["level"][series]
+        value = np.clip(value, -LARGEST, LARGEST)
         deviation = value - level
         scale = self._scale(series, level)
-        score = np.abs(deviation) / scale
+        score = np.minimum(np.abs(deviation) / scale, HIGHEST_SCORE)
         band = BAND * scale
         cold = count < WARM_UP
         judged = Judged(score, level.copy(), level - band, level + band)

@@ -1,0 +1,58 @@
+"""Units are values: what is sent becomes what is kept, and nonsense is known as such."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.units import conversion, same_unit
+
+
+@pytest.mark.parametrize(
+    ("sent", "value", "unit", "kept"),
+    [
+        ("°F", 212.0, "°C", 100.0),
+        ("degF", 32.0, "°C", 0.0),
+        ("K", 273.15, "°C", 0.0),
+        ("Cel", 21.5, "°C", 21.5),
+        ("degC", 21.5, "°C", 21.5),
+        ("m/s", 0.0045, "mm/s", 4.5),
+        ("in/s", 1.0, "mm/s", 25.4),
+        ("mm/s", 4.5, "mm/s", 4.5),
+        ("%RH", 40.0, "%RH", 40.0),
+        ("g", 0.2, "g", 0.2),
+        ("bar", 1.5, "bar", 1.5),
+        ("rpm", 1480.0, "rpm", 1480.0),
+        ("V", 230.0, "V", 230.0),
+    ],
+)
+def test_first_sight_of_a_unit(sent: str, value: float, unit: str, kept: float) -> None:
+    change = conversion(sent)
+    assert change is not None
+    assert change.unit == unit
+    assert value * change.scale + change.offset == pytest.approx(kept, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sent", "wanted", "value", "kept"),
+    [("bar", "kPa", 1.5, 150.0), ("g", "m/s²", 1.0, 9.80665), ("%", "%RH", 40.0, 40.0), ("°C", "°F", 100.0, 212.0)],
+)
+def test_a_configured_unit_wins(sent: str, wanted: str, value: float, kept: float) -> None:
+    change = conversion(sent, wanted)
+    assert change is not None
+    assert change.unit == wanted
+    assert value * change.scale + change.offset == pytest.approx(kept)
+
+
+@pytest.mark.parametrize("sent", ["furlongs per moon", "", " ", "[]", "1/0", "\x00", "degC;drop", "5"])
+def test_what_is_no_unit(sent: str) -> None:
+    assert conversion(sent) is None
+
+
+@pytest.mark.parametrize(("sent", "wanted"), [("m/s", "°C"), ("%", "mm/s"), ("V", "A")])
+def test_another_quantity_cannot_be_converted(sent: str, wanted: str) -> None:
+    assert conversion(sent, wanted) is None
+
+
+def test_spellings() -> None:
+    assert same_unit("℃", "degC")
+    assert not same_unit("C", "F")
