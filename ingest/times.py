@@ -23,7 +23,11 @@ _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d+)")
 _EPOCH_UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
 """Below the first number an epoch is in units of the second number of ns; s to the year 5138, then ms, µs and ns."""
 
+_ZONE_DIGITS: dict[int, tuple[int, ...]] = {1: (), 3: (1, 2), 5: (1, 2, 3, 4), 6: (1, 2, 4, 5)}
+"""Where the digits of a zone stand, by its width."""
+
 _Bytes = NDArray[np.uint8]
+_Flags = NDArray[np.bool_]
 
 
 def epoch_ns(number: float | Decimal) -> int:
@@ -33,7 +37,7 @@ def epoch_ns(number: float | Decimal) -> int:
     (1764000000000000000, 1764000000000500000)
     """
     exact = number if isinstance(number, Decimal) else Decimal(number)
-    if not exact.is_finite() or abs(exact) > _MAX_NS:
+    if not exact.is_finite() or not -_MAX_NS <= exact <= _MAX_NS:
         raise ValueError("time is out of range")
     for limit, ns in _EPOCH_UNITS:
         if abs(exact) < limit:
@@ -62,6 +66,8 @@ def _parse_iso(text: str) -> int:
     fraction = _FRACTION.search(text)
     whole = text if fraction is None else text[: fraction.start()] + text[fraction.end() :]
     try:
+        if not whole.isascii() or "." in whole or "," in whole:
+            raise ValueError
         moment = datetime.fromisoformat(whole.upper())
     except ValueError:
         raise ValueError(f"time {_short(text)} is not ISO 8601 with a zone, nor an epoch number") from None
@@ -110,7 +116,7 @@ def parse_times(texts: Sequence[str]) -> tuple[TimeArray, dict[int, str]]:
     return result, reasons
 
 
-def _parse_layout(chars: _Bytes) -> tuple[TimeArray, NDArray[np.bool_]]:
+def _parse_layout(chars: _Bytes) -> tuple[TimeArray, _Flags]:
     """Parse texts of one length, shape (n, length), laid out like the first; the mask says which of them were."""
     none = np.zeros(len(chars), np.int64), np.zeros(len(chars), bool)
     length = chars.shape[1]
@@ -129,31 +135,31 @@ def _zone_width(text: _Bytes) -> int:
     return next((width for width in (6, 5, 3) if len(text) >= 19 + width and text[-width] in b"+-"), 0)
 
 
-def _parse_epoch(chars: _Bytes) -> tuple[TimeArray, NDArray[np.bool_]]:
+def _parse_epoch(chars: _Bytes) -> tuple[TimeArray, _Flags]:
     digits = chars - np.uint8(48)
     powers = 10 ** np.arange(chars.shape[1] - 1, -1, -1, dtype=np.uint64)
     number = digits.astype(np.uint64) @ powers
     scale = np.ones(len(chars), np.uint64)
     for limit, ns in reversed(_EPOCH_UNITS):
         scale[number < limit] = ns
-    ok: NDArray[np.bool_] = (digits <= 9).all(axis=1) & (number <= _MAX_NS // scale)
+    ok: _Flags = (digits <= 9).all(axis=1) & (number <= _MAX_NS // scale)
     return np.where(ok, number * scale, 0).astype(np.int64), ok
 
 
-def _parse_calendar(chars: _Bytes, zone: int) -> tuple[TimeArray, NDArray[np.bool_]]:
+def _parse_calendar(chars: _Bytes, zone: int) -> tuple[TimeArray, _Flags]:
     """Parse `2026-01-01T00:00:00[.fraction]zone` in columns, shape (length, n)."""
     zone_at = len(chars) - zone
-    zone_digits = [zone_at + at for at in {1: (), 3: (1, 2), 5: (1, 2, 3, 4), 6: (1, 2, 4, 5)}[zone]]
+    zone_digits = [zone_at + at for at in _ZONE_DIGITS[zone]]
     digits = chars - np.uint8(48)
     calendar = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
-    ok: NDArray[np.bool_] = (digits[[*calendar, *range(20, zone_at), *zone_digits]] <= 9).all(axis=0)
+    ok: _Flags = digits[[*calendar, *range(20, zone_at), *zone_digits]].max(axis=0) <= 9
     for at, allowed in ((4, b"-"), (7, b"-"), (10, b"Tt "), (13, b":"), (16, b":")):
         ok &= _among(chars[at], allowed)
     ok &= _among(chars[zone_at], b"Zz" if zone == 1 else b"+-")
     if zone == 6:
         ok &= chars[zone_at + 3] == ord(":")
     if zone_at > 19:
-        ok &= _among(chars[19], b".,") & (zone_at > 20)
+        ok &= _among(chars[19], b".,") & np.bool_(zone_at > 20)
     seconds = _seconds(digits, ok)
     if zone_digits:
         hours, minutes = _number(digits, zone_digits[:2]), _number(digits, zone_digits[2:])
@@ -161,10 +167,10 @@ def _parse_calendar(chars: _Bytes, zone: int) -> tuple[TimeArray, NDArray[np.boo
         seconds -= np.where(chars[zone_at] == ord("-"), -1, 1) * (hours * 3600 + minutes * 60)
     fraction = range(20, min(zone_at, 29))
     nanos = _number(digits, fraction) * 10 ** (9 - len(fraction))
-    return np.where(ok, seconds * NS_PER_SECOND + nanos, 0), ok
+    return np.where(ok, seconds * NS_PER_SECOND + nanos, np.int64(0)), ok
 
 
-def _seconds(digits: _Bytes, ok: NDArray[np.bool_]) -> TimeArray:
+def _seconds(digits: _Bytes, ok: _Flags) -> TimeArray:
     """Seconds since 1970 of the calendar digits; rows that are no date are struck from `ok`."""
     year, month, day = _number(digits, range(4)), _number(digits, (5, 6)), _number(digits, (8, 9))
     hour, minute, second = _number(digits, (11, 12)), _number(digits, (14, 15)), _number(digits, (17, 18))
@@ -182,8 +188,8 @@ def _number(digits: _Bytes, rows: Sequence[int]) -> NDArray[np.int64]:
     return total
 
 
-def _among(column: _Bytes, allowed: bytes) -> NDArray[np.bool_]:
-    result = column == allowed[0]
+def _among(column: _Bytes, allowed: bytes) -> _Flags:
+    result: _Flags = np.equal(column, allowed[0])
     for other in allowed[1:]:
         result |= column == other
     return result
