@@ -87,6 +87,8 @@ class Engine:
         self._on_baseline = BaselinePolicy(registry, self._book, config.budget)
         self._on_limits = LimitPolicy(registry, self._book, LimitTable(registry, config.limits))
         self._on_silence = SilencePolicy(registry, self._book)
+        self._configured_ns = np.zeros(0)
+        self._configured_at = -1
 
     def process(self, batch: ReadingBatch) -> Outcome:
         """Judge readings in order of arrival. Rows flagged `Quality.RECORDED` also tick their site."""
@@ -114,12 +116,13 @@ class Engine:
 
     def _expected_interval(self, batch: ReadingBatch, learned_ns: FloatArray) -> FloatArray:
         """Each row's expected interval in ns: as configured, otherwise as learned."""
-        expected = learned_ns.copy()
-        for series in np.unique(batch.series).tolist():
-            configured = self._registry.metric(series).interval_s
-            if configured is not None:
-                expected[batch.series == series] = configured * NS_PER_SECOND
-        return expected
+        registry = self._registry
+        if self._configured_at != registry.version:
+            self._configured_at = registry.version
+            known = (registry.metric(number).interval_s for number in range(registry.n_series))
+            self._configured_ns = np.array([np.nan if s is None else s * NS_PER_SECOND for s in known])
+        configured = self._configured_ns[batch.series]
+        return np.where(np.isnan(configured), learned_ns, configured)
 
     # -- state -----------------------------------------------------------------------------------------------------
     def save(self) -> bytes:

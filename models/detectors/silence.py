@@ -66,6 +66,7 @@ class Silence:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._fleet = _Fleet(registry)
         self._sites = StateTable({"clock": (np.int64, (), NEVER), "live": (np.bool_, (), False)})
         self._devices = StateTable(
             {
@@ -128,7 +129,7 @@ class Silence:
         first = np.r_[True, device[1:] != device[:-1]]
         before = np.where(first, state["clock"][device], np.r_[NEVER, time[:-1]])
         heard = np.where(first, state["heard"][device], np.r_[NEVER, walk.site_after[order][:-1]])
-        shortest = self._shortest(walk)[device]
+        shortest = self._shortest(walk)[walk.place[order]]
         gap = (before != NEVER) & (time > before) & (_ahead(time, before) > shortest)
         site_before = walk.site_before[order]
         unheard = (heard != NEVER) & (site_before > heard) & (_ahead(site_before, heard) > shortest)
@@ -137,29 +138,33 @@ class Silence:
         return sorted(found | set(self._missing_metrics(walk)))
 
     def _shortest(self, walk: _Walk) -> TimeArray:
-        """A lower bound of each device's limits, before and during the batch."""
-        shortest = np.full(self._registry.n_devices, _UNKNOWN_LIMIT, np.int64)
-        n = self._registry.n_series
-        np.minimum.at(shortest, self._registry.series_device[:n], self._series["limit"][:n])
-        np.minimum.at(shortest, walk.device, walk.limit)
+        """A lower bound of the limits of each device of the batch, before and during it."""
+        members, owner = self._fleet.series_of(walk.devices)
+        shortest = np.full(len(walk.devices), _UNKNOWN_LIMIT, np.int64)
+        np.minimum.at(shortest, owner, self._series["limit"][members])
+        np.minimum.at(shortest, walk.place, walk.limit)
         return shortest
 
     def _missing_metrics(self, walk: _Walk) -> list[int]:
         """Devices with a series that, at some row of the batch, may have been overdue by the device's own clock."""
-        members = np.flatnonzero(np.isin(self._registry.series_device, walk.device))
-        newest = np.full(self._registry.n_devices, NEVER, np.int64)
-        np.maximum.at(newest, walk.device, walk.batch.time)
+        members, owner = self._fleet.series_of(walk.devices)
+        newest = np.full(len(walk.devices), NEVER, np.int64)
+        np.maximum.at(newest, walk.place, walk.batch.time)
         order = np.argsort(walk.batch.series, kind="stable")
         series, time, limit = walk.batch.series[order], walk.batch.time[order], walk.limit[order]
         first = np.r_[True, series[1:] != series[:-1]]
         before = np.where(first, self._series["last"][series], np.r_[NEVER, time[:-1]])
         bound = np.where(first, self._series["limit"][series], np.r_[_UNKNOWN_LIMIT, limit[:-1]])
         late = (before != NEVER) & (time > before) & (_ahead(time, before) > bound)
-        last, final = self._series["last"].copy(), self._series["limit"].copy()
-        last[walk.batch.series], final[walk.batch.series] = walk.batch.time, walk.limit
-        clock = newest[self._registry.series_device[members]]
-        quiet = (last[members] != NEVER) & ~self._series["silent"][members] & (clock > last[members])
-        quiet &= _ahead(clock, last[members]) > final[members]
+        final = np.r_[series[1:] != series[:-1], True]
+        at = np.searchsorted(series[final], members)
+        at[at == len(series[final])] = 0
+        spoke = series[final][at] == members
+        last = np.where(spoke, time[final][at], self._series["last"][members])
+        bounds = np.where(spoke, limit[final][at], self._series["limit"][members])
+        clock = newest[owner]
+        quiet = (last != NEVER) & ~self._series["silent"][members] & (clock > last)
+        quiet &= _ahead(clock, last) > bounds
         owners = self._registry.series_device[np.r_[series[late], members[quiet]].astype(np.intp)]
         return [int(number) for number in np.unique(owners)]
 
@@ -211,6 +216,8 @@ class Silence:
 
     def _overdue(self, sites: NDArray[Any], row: int, walk: _Walk | None) -> list[Turn]:
         """Devices of those sites that their site's clock shows to be silent now."""
+        if not len(sites):
+            return []
         state, clock = self._devices, self._sites["clock"]
         n = self._registry.n_devices
         site = self._registry.device_site[:n]
@@ -276,11 +283,34 @@ class Silence:
         self._series.restore(saved["series"], series)
 
 
+class _Fleet:
+    """Which series belong to which device, as arrays; follows changes of the registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._n_series = -1
+        self._order = np.zeros(0, np.intp)
+        self._starts = np.zeros(1, np.intp)
+
+    def series_of(self, devices: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Series numbers of all `devices` (device numbers), and for each its device's place in `devices`."""
+        if self._n_series != self._registry.n_series:
+            self._n_series = self._registry.n_series
+            owner = self._registry.series_device
+            self._order = np.argsort(owner, kind="stable")
+            self._starts = np.searchsorted(owner[self._order], np.arange(self._registry.n_devices + 1))
+        start, size = self._starts[devices], np.diff(self._starts)[devices]
+        place = np.repeat(np.arange(len(devices)), size)
+        within = np.arange(len(place)) - np.repeat(np.cumsum(size) - size, size)
+        return self._order[start[place] + within], place
+
+
 class _Walk:
     """A batch with what the walk along it needs: device, site and the site's clock before and after each row."""
 
     def __init__(self, batch: ReadingBatch, limit: TimeArray, device: IntArray, site: IntArray) -> None:
         self.batch, self.limit, self.device, self.site = batch, limit, device, site
+        self.devices, self.place = np.unique(device, return_inverse=True)
         self.recorded: BoolArray = (batch.quality & Quality.RECORDED) != 0
         self.site_before = np.full(len(batch), NEVER, np.int64)
         self.site_after = np.full(len(batch), NEVER, np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,7 +43,7 @@ def test_any_cutting_gives_the_same(rows: list[tuple[int, int, float]], cuts: li
     whole = Arrivals().classify(batch)
     parts, arrivals = [], Arrivals()
     edges = [0, *sorted(c for c in cuts if c < len(rows)), len(rows)]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         parts.append(arrivals.classify(batch[a:b]))
     assert np.array_equal(np.concatenate(parts), whole)
 
