@@ -1,0 +1,105 @@
+"""The command line: `forewarn …`.
+
+Every command is a thin call; what it needs is imported inside it, so that the command line starts quickly.
+Exit status: 0 done, 2 bad usage, configuration or input, 1 anything else. A user's mistake gets one line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forewarn.failing import failing
+
+if TYPE_CHECKING:
+    from forewarn.settings import Settings
+
+app = typer.Typer(
+    name="forewarn",
+    help="Sensor readings in, early warnings and work orders out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings in TOML; ./forewarn.toml if it is there."),
+]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE.csv…", help="Readings as CSV, also .csv.gz.")]
+
+
+def settings_of(config: Path | None) -> Settings:
+    """The settings of a command."""
+    from forewarn.settings_file import load
+
+    return load(config, os.environ)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("forewarn"))
+
+
+@app.command("check-config")
+def check_config(config: Config = None) -> None:
+    """Check settings, registry and limits, and say what is wrong."""
+    from forewarn.configured import engine_config, registry
+
+    settings = settings_of(config)
+    known = registry(settings)
+    rules = engine_config(settings).limits
+    typer.echo(f"settings are in order: {known.n_devices} devices, {len(rules)} limits")
+
+
+@app.command()
+def backtest(
+    files: Files,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where results go: a new or empty folder, or an earlier result.")
+    ],
+    config: Config = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Errors and maintenance on record, as CSV.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="What was wrong and when, as CSV.")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model that was trained offline.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of whatever is random.")] = 0,
+) -> None:
+    """Run the live engine over recorded readings, on their own time."""
+    from forewarn.backtest import run_backtest
+    from forewarn.configured import engine_config, registry
+    from forewarn.progress import counting
+
+    settings = settings_of(config)
+    with counting("readings") as progress:
+        summary = run_backtest(files, out, registry(settings), engine_config(settings), truth, progress)
+    if summary["rejects"]:
+        typer.echo(f"warning: {summary['rejects']} bad rows are in {out / 'rejects.csv'}", err=True)
+    typer.echo(
+        f"{summary['readings']} readings, {summary['alerts']} alerts, {summary['work_orders']} work orders: {out}"
+    )
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(context: typer.Context) -> None:
+    """Run one of the project's benchmarks; without a name, list them."""
+    from forewarn.benches import run_bench
+
+    raise typer.Exit(run_bench(context.args))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit status."""
+    with failing():
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        status = app(args=given, prog_name="forewarn", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
