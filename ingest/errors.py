@@ -21,3 +21,7 @@ class RetryableError(IngestError):
 
 class RejectedError(IngestError):
     """The other side refused for good; the message holds its reason."""
+
+
+class NotFoundError(IngestError):
+    """What was asked for by name or id does not exist."""

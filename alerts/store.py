@@ -1,0 +1,269 @@
+"""Keeps alerts, and what people did with them, in the SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from alerts.alert import Alert, Explanation, Kind, Severity, State
+from alerts.alert import acknowledge as acknowledged
+from alerts.alert import close as closed
+from ingest.database import Base, reading, writing
+from ingest.errors import NotFoundError
+from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
+
+ROWS_AT_ONCE = 500
+"""Ids in one IN (…): below the fewest parameters a SQLite allows (999)."""
+
+
+class AlertRow(Base):
+    """One alert as it stands."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        sa.Index(None, "raised_at", "id"),
+        sa.Index(None, "site", "device", "raised_at"),
+        sa.Index(None, "state", "raised_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    site: Mapped[str]
+    device: Mapped[str]
+    metric: Mapped[str | None]
+    kind: Mapped[str]
+    severity: Mapped[str]
+    state: Mapped[str]
+    onset_at: Mapped[int]
+    raised_at: Mapped[int]
+    cleared_at: Mapped[int | None]
+    last_at: Mapped[int]
+    count: Mapped[int]
+    score: Mapped[float]
+    explanation: Mapped[dict[str, Any]]
+    evidence: Mapped[dict[str, Any]]
+    acknowledged_at: Mapped[int | None]
+    acknowledged_by: Mapped[str | None]
+    closed_at: Mapped[int | None]
+    closed_by: Mapped[str | None]
+    work_order: Mapped[str | None] = mapped_column(index=True)
+
+
+class ActionRow(Base):
+    """One thing that a person did with an alert."""
+
+    __tablename__ = "alert_action"
+    __table_args__ = (sa.Index(None, "alert_id", "id"),)
+
+    id: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+    alert_id: Mapped[str] = mapped_column(sa.ForeignKey("alert.id"))
+    action: Mapped[str]
+    at: Mapped[int]
+    by: Mapped[str]
+    note: Mapped[str]
+    verdict: Mapped[str | None]
+
+
+class ActionKind(StrEnum):
+    """What a person can do with an alert."""
+
+    ACKNOWLEDGE = "acknowledge"
+    CLOSE = "close"
+    FEEDBACK = "feedback"
+
+
+class Verdict(StrEnum):
+    """What a person says of an alert afterwards: a label for the models."""
+
+    ANOMALY = "anomaly"
+    NOT_ANOMALY = "not_anomaly"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One line of an alert's history: who did what when (clock time, ns UTC), with which words."""
+
+    action: ActionKind
+    at: int
+    by: str
+    note: str
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts to list; None and empty mean all. `since` is the earliest `raised_at`, ns UTC."""
+
+    states: Sequence[State] = ()
+    site: str | None = None
+    device: str | None = None
+    metric: str | None = None
+    kinds: Sequence[Kind] = ()
+    severities: Sequence[Severity] = ()
+    since: int | None = None
+    work_order: str | None = None
+
+
+class AlertStore:
+    """The alerts in the database behind `engine`. Every method raises RetryableError while the database is away."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def get(self, alert_id: str) -> Alert:
+        """The alert with that id. Raises NotFoundError."""
+        with reading(self._engine) as session:
+            return _to_alert(_row(session, alert_id))
+
+    def list(self, wanted: AlertFilter, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page[Alert]:
+        """Alerts, newest first. Raises InputError on a bad cursor or limit."""
+        query = (
+            sa.select(AlertRow)
+            .where(*_conditions(wanted), after_cursor(AlertRow.raised_at, AlertRow.id, cursor))
+            .order_by(AlertRow.raised_at.desc(), AlertRow.id.desc())
+            .limit(checked_limit(limit) + 1)
+        )
+        with reading(self._engine) as session:
+            found = [_to_alert(row) for row in session.scalars(query)]
+        more = len(found) > limit
+        return Page(
+            tuple(found[:limit]), encode_cursor(found[limit - 1].raised_at, found[limit - 1].id) if more else None
+        )
+
+    def count(self, wanted: AlertFilter) -> dict[State, int]:
+        """How many alerts are in each state; states without any are left out."""
+        query = sa.select(AlertRow.state, sa.func.count()).where(*_conditions(wanted)).group_by(AlertRow.state)
+        with reading(self._engine) as session:
+            return {State(state): number for state, number in session.execute(query)}
+
+    def history(self, alert_id: str) -> tuple[Action, ...]:
+        """What people did with the alert, oldest first."""
+        query = sa.select(ActionRow).where(ActionRow.alert_id == alert_id).order_by(ActionRow.id)
+        with reading(self._engine) as session:
+            return tuple(
+                Action(ActionKind(r.action), r.at, r.by, r.note, Verdict(r.verdict) if r.verdict else None)
+                for r in session.scalars(query)
+            )
+
+    def acknowledge(self, alert_id: str, by: str, now: int, note: str = "") -> Alert:
+        """Take note of an alert. Raises NotFoundError, or WrongStateError where there is nothing to acknowledge."""
+        return self._act(alert_id, lambda alert: acknowledged(alert, by, now), Action(_A.ACKNOWLEDGE, now, by, note))
+
+    def close(self, alert_id: str, by: str, now: int, note: str = "") -> Alert:
+        """End an alert for good. Raises NotFoundError, or WrongStateError if it is closed already."""
+        return self._act(alert_id, lambda alert: closed(alert, by, now), Action(_A.CLOSE, now, by, note))
+
+    def feedback(self, alert_id: str, by: str, now: int, verdict: Verdict, note: str = "") -> Alert:
+        """Say whether the alert was right, in any state; the last word counts. Raises NotFoundError."""
+        return self._act(alert_id, lambda alert: alert, Action(_A.FEEDBACK, now, by, note, verdict))
+
+    def _act(self, alert_id: str, change: Callable[[Alert], Alert], action: Action) -> Alert:
+        with writing(self._engine) as session:
+            row = _row(session, alert_id, lock=True)
+            alert = change(_to_alert(row))
+            _fill(row, alert)
+            session.add(
+                ActionRow(
+                    alert_id=alert_id,
+                    action=action.action,
+                    at=action.at,
+                    by=action.by,
+                    note=action.note,
+                    verdict=action.verdict,
+                )
+            )
+            return alert
+
+
+_A = ActionKind
+
+
+# -- for the desk, inside its own transaction ------------------------------------------------------------------------
+
+
+def load_alerts(session: Session, ids: Iterable[str]) -> dict[str, Alert]:
+    """Those of the alerts that exist, their rows locked until the transaction ends."""
+    wanted, found = sorted(set(ids)), {}
+    for start in range(0, len(wanted), ROWS_AT_ONCE):
+        some = wanted[start : start + ROWS_AT_ONCE]
+        query = sa.select(AlertRow).where(AlertRow.id.in_(some)).order_by(AlertRow.id).with_for_update()
+        found.update({row.id: _to_alert(row) for row in session.scalars(query)})
+    return found
+
+
+def save_alert(session: Session, alert: Alert) -> None:
+    """Insert or replace one alert."""
+    row = session.get(AlertRow, alert.id)
+    if row is None:
+        row = AlertRow(id=alert.id)
+        session.add(row)
+    _fill(row, alert)
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+def _row(session: Session, alert_id: str, lock: bool = False) -> AlertRow:
+    row = session.get(AlertRow, alert_id, with_for_update=lock or None)
+    if row is None:
+        raise NotFoundError(f"there is no alert {alert_id!r}")
+    return row
+
+
+def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
+    equal = {
+        AlertRow.site: wanted.site,
+        AlertRow.device: wanted.device,
+        AlertRow.metric: wanted.metric,
+        AlertRow.work_order: wanted.work_order,
+    }
+    one_of: dict[Any, Sequence[StrEnum]] = {
+        AlertRow.state: wanted.states,
+        AlertRow.kind: wanted.kinds,
+        AlertRow.severity: wanted.severities,
+    }
+    conditions = [column == value for column, value in equal.items() if value is not None]
+    conditions += [column.in_(list(values)) for column, values in one_of.items() if values]
+    return conditions if wanted.since is None else [*conditions, AlertRow.raised_at >= wanted.since]
+
+
+def _fill(row: AlertRow, alert: Alert) -> None:
+    for name in _PLAIN:
+        setattr(row, name, getattr(alert, name))
+    row.explanation = {"en": alert.explanation.en, "zh": alert.explanation.zh}
+    row.evidence = dict(alert.evidence)
+
+
+_PLAIN = tuple(name for name in Alert.__dataclass_fields__ if name not in {"id", "explanation", "evidence"})
+
+
+def _to_alert(row: AlertRow) -> Alert:
+    alert = Alert(
+        id=row.id,
+        site=row.site,
+        device=row.device,
+        metric=row.metric,
+        kind=Kind(row.kind),
+        severity=Severity(row.severity),
+        onset_at=row.onset_at,
+        raised_at=row.raised_at,
+        score=row.score,
+        explanation=Explanation(row.explanation["en"], row.explanation["zh"]),
+    )
+    return replace(
+        alert,
+        state=State(row.state),
+        cleared_at=row.cleared_at,
+        last_at=row.last_at,
+        count=row.count,
+        evidence=row.evidence,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        work_order=row.work_order,
+    )

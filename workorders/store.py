@@ -1,0 +1,266 @@
+"""Keeps work orders in the SQL database: a row for each as it stands, and its events, of which the row is the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from alerts.store import ROWS_AT_ONCE
+from ingest.database import Base, reading, writing
+from ingest.errors import NotFoundError
+from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
+from ingest.registry import DeviceKey
+from workorders.closure import ClosureCode
+from workorders.order import (
+    Advanced,
+    AlertJoined,
+    Assigned,
+    Closed,
+    Noted,
+    OrderChange,
+    OrderEvent,
+    OrderOpened,
+    Priority,
+    Reprioritised,
+    Stage,
+    WorkOrder,
+    advance,
+    apply,
+    assign,
+    close,
+)
+
+
+class OrderRow(Base):
+    """One work order as it stands."""
+
+    __tablename__ = "work_order"
+    __table_args__ = (
+        sa.Index(None, "opened_at", "number"),
+        sa.Index(
+            "uq_work_order_open_device",
+            "site",
+            "device",
+            unique=True,
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        ),
+        sa.Index(None, "site", "device", "opened_at"),
+    )
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    site: Mapped[str]
+    device: Mapped[str]
+    title: Mapped[dict[str, Any]]
+    cause: Mapped[dict[str, Any]]
+    evidence: Mapped[dict[str, Any]]
+    priority: Mapped[str]
+    clock: Mapped[str]
+    promise: Mapped[dict[str, Any]]
+    opened_at: Mapped[int]
+    response_due_at: Mapped[int]
+    solve_due_at: Mapped[int]
+    stage: Mapped[str]
+    assignee: Mapped[str | None]
+    responded_at: Mapped[int | None]
+    solved_at: Mapped[int | None]
+    closed_at: Mapped[int | None]
+    closed_by: Mapped[str | None]
+    closure_code: Mapped[str | None]
+    closure_note: Mapped[str | None]
+
+
+class EventRow(Base):
+    """One event of an order; `seq` counts from 0."""
+
+    __tablename__ = "work_order_event"
+
+    number: Mapped[str] = mapped_column(sa.ForeignKey("work_order.number"), primary_key=True)
+    seq: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    kind: Mapped[str]
+    at: Mapped[int]
+    by: Mapped[str | None]
+    alert_id: Mapped[str | None] = mapped_column(sa.ForeignKey("alert.id"))
+    """The alert that opened or joined the order."""
+    data: Mapped[dict[str, Any]]
+
+
+EVENT_KINDS: dict[str, type[OrderEvent]] = {
+    "opened": OrderOpened,
+    "joined": AlertJoined,
+    "reprioritised": Reprioritised,
+    "assigned": Assigned,
+    "advanced": Advanced,
+    "noted": Noted,
+    "closed": Closed,
+}
+_KIND_OF = {kind: name for name, kind in EVENT_KINDS.items()}
+_JOINS = ("opened", "joined")
+_EVENTS: dict[str, TypeAdapter[OrderEvent]] = {name: TypeAdapter(kind) for name, kind in EVENT_KINDS.items()}
+_ORDER = TypeAdapter(WorkOrder)
+_COLUMNS = tuple(field.name for field in fields(WorkOrder) if field.name != "alerts")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders to list; None and empty mean all. `since` is the earliest `opened_at`, ns UTC."""
+
+    open: bool | None = None
+    site: str | None = None
+    device: str | None = None
+    stages: Sequence[Stage] = ()
+    priorities: Sequence[Priority] = ()
+    assignee: str | None = None
+    since: int | None = None
+
+
+class OrderStore:
+    """The work orders in the database behind `engine`. Every method raises RetryableError while it is away."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def get(self, number: str) -> WorkOrder:
+        """The order with that number. Raises NotFoundError."""
+        with reading(self._engine) as session:
+            return _get(session, number)
+
+    def list(self, wanted: OrderFilter, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page[WorkOrder]:
+        """Orders, newest first. Raises InputError on a bad cursor or limit."""
+        query = (
+            sa.select(OrderRow)
+            .where(*_conditions(wanted), after_cursor(OrderRow.opened_at, OrderRow.number, cursor))
+            .order_by(OrderRow.opened_at.desc(), OrderRow.number.desc())
+            .limit(checked_limit(limit) + 1)
+        )
+        with reading(self._engine) as session:
+            found = _to_orders(session, session.scalars(query).all())
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(tuple(found[:limit]), encode_cursor(last.opened_at, last.number) if last else None)
+
+    def history(self, number: str) -> tuple[OrderEvent, ...]:
+        """Everything that happened to the order, oldest first; its fold is the order."""
+        query = sa.select(EventRow).where(EventRow.number == number).order_by(EventRow.seq)
+        with reading(self._engine) as session:
+            return tuple(_EVENTS[row.kind].validate_python(row.data) for row in session.scalars(query))
+
+    def assign(self, number: str, assignee: str, by: str, now: int, note: str = "") -> WorkOrder:
+        """Make somebody responsible. Raises NotFoundError, or WrongStateError if the order is closed."""
+        return self._act(number, lambda order: assign(order, assignee, by, now, note))
+
+    def advance(self, number: str, by: str, now: int, note: str = "") -> WorkOrder:
+        """Move on to the next stage. Raises NotFoundError, or WrongStateError if there is none or it is closed."""
+        return self._act(number, lambda order: advance(order, by, now, note))
+
+    def note(self, number: str, by: str, now: int, note: str) -> WorkOrder:
+        """Write something down. Raises NotFoundError."""
+        return self._act(number, lambda _order: Noted(now, by, note))
+
+    def close(self, number: str, code: ClosureCode, by: str, now: int, note: str = "") -> WorkOrder:
+        """End the order. Raises NotFoundError, or WrongStateError if it is closed already."""
+        return self._act(number, lambda order: close(order, code, by, now, note))
+
+    def _act(self, number: str, command: Callable[[WorkOrder], OrderChange]) -> WorkOrder:
+        with writing(self._engine) as session:
+            order = _get(session, number, lock=True)
+            event = command(order)
+            order = apply(order, event)
+            save_order(session, order, [event])
+            return order
+
+
+# -- for the desk, inside its own transaction ------------------------------------------------------------------------
+
+
+def load_orders(session: Session, numbers: Iterable[str]) -> list[WorkOrder]:
+    """Those of the orders that exist, their rows locked until the transaction ends."""
+    return _locked(session, [OrderRow.number.in_(some) for some in _portions(sorted(set(numbers)))])
+
+
+def load_open_orders(session: Session, devices: Iterable[DeviceKey]) -> list[WorkOrder]:
+    """The open orders of those devices, their rows locked until the transaction ends."""
+    key = sa.tuple_(OrderRow.site, OrderRow.device)
+    return _locked(session, [key.in_(some) & OrderRow.closed_at.is_(None) for some in _portions(sorted(set(devices)))])
+
+
+def save_order(session: Session, order: WorkOrder, events: Sequence[OrderEvent]) -> None:
+    """Insert or replace an order, and append the events that made it so. The order's alerts must be saved first."""
+    row = session.get(OrderRow, order.number)
+    if row is None:
+        row = OrderRow(number=order.number)
+        session.add(row)
+    state = _ORDER.dump_python(order, mode="json")
+    for name in _COLUMNS:
+        setattr(row, name, state[name])
+    session.flush()
+    seq = session.scalar(sa.select(sa.func.count()).where(EventRow.number == order.number)) or 0
+    session.add_all(_event_row(order.number, seq + n, event) for n, event in enumerate(events))
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+def _get(session: Session, number: str, lock: bool = False) -> WorkOrder:
+    row = session.get(OrderRow, number, with_for_update=lock or None)
+    if row is None:
+        raise NotFoundError(f"there is no work order {number!r}")
+    return _to_orders(session, [row])[0]
+
+
+def _locked(session: Session, conditions: Iterable[sa.ColumnElement[bool]]) -> list[WorkOrder]:
+    rows = [
+        row
+        for condition in conditions
+        for row in session.scalars(sa.select(OrderRow).where(condition).order_by(OrderRow.number).with_for_update())
+    ]
+    return _to_orders(session, rows)
+
+
+def _portions(keys: Sequence[Any]) -> list[Sequence[Any]]:
+    size = ROWS_AT_ONCE // 2  # a device is two parameters
+    return [keys[start : start + size] for start in range(0, len(keys), size)]
+
+
+def _to_orders(session: Session, rows: Sequence[OrderRow]) -> list[WorkOrder]:
+    alerts: dict[str, list[str]] = {row.number: [] for row in rows}
+    for some in _portions(list(alerts)):
+        query = (
+            sa.select(EventRow.number, EventRow.alert_id)
+            .where(EventRow.number.in_(some), EventRow.kind.in_(_JOINS))
+            .order_by(EventRow.number, EventRow.seq)
+        )
+        for number, alert_id in session.execute(query):
+            alerts[number].append(str(alert_id))
+    return [
+        _ORDER.validate_python({name: getattr(row, name) for name in _COLUMNS} | {"alerts": alerts[row.number]})
+        for row in rows
+    ]
+
+
+def _event_row(number: str, seq: int, event: OrderEvent) -> EventRow:
+    kind = _KIND_OF[type(event)]
+    return EventRow(
+        number=number,
+        seq=seq,
+        kind=kind,
+        at=event.at,
+        by=event.by,
+        alert_id=event.alert if isinstance(event, OrderOpened | AlertJoined) else None,
+        data=_EVENTS[kind].dump_python(event, mode="json"),
+    )
+
+
+def _conditions(wanted: OrderFilter) -> list[sa.ColumnElement[bool]]:
+    equal = {OrderRow.site: wanted.site, OrderRow.device: wanted.device, OrderRow.assignee: wanted.assignee}
+    one_of: dict[Any, Sequence[StrEnum]] = {OrderRow.stage: wanted.stages, OrderRow.priority: wanted.priorities}
+    conditions = [column == value for column, value in equal.items() if value is not None]
+    conditions += [column.in_(list(values)) for column, values in one_of.items() if values]
+    if wanted.open is not None:
+        conditions.append(OrderRow.closed_at.is_(None) if wanted.open else OrderRow.closed_at.is_not(None))
+    return conditions if wanted.since is None else [*conditions, OrderRow.opened_at >= wanted.since]
