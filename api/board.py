@@ -1,0 +1,82 @@
+"""What was last heard of every series: written by the pipeline's thread, read by the API."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.reading import BoolArray, Quality, ReadingBatch
+from ingest.rows import StateTable
+
+NEVER = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesState:
+    """The newest reading of one series and what is known about the series. Times in ns UTC."""
+
+    time: int | None = None
+    """Event time of the newest reading; None if there was none yet."""
+    value: float | None = None
+    received_at: int | None = None
+    clock_off: bool = False
+    """The stamp of the newest reading is more than 5 minutes away from its arrival."""
+    warm: bool = False
+    """Whether there is enough data to judge its readings."""
+
+
+UNKNOWN = SeriesState()
+
+
+class Board:
+    """The newest reading of every series, by series number."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._table = StateTable(
+            {
+                "time": (np.int64, (), NEVER),
+                "value": (np.float64, (), np.nan),
+                "received_at": (np.int64, (), NEVER),
+                "quality": (np.uint8, (), 0),
+                "warm": (np.bool_, (), False),
+            }
+        )
+
+    def note(self, batch: ReadingBatch, received_at: int) -> None:
+        """Take in readings that arrived at `received_at`, ns UTC."""
+        if not len(batch):
+            return
+        order = np.lexsort((batch.time, batch.series))
+        last = order[np.flatnonzero(np.diff(batch.series[order], append=-1))]  # newest of each series in the batch
+        with self._lock:
+            self._table.resize(int(batch.series[last[-1]]) + 1)
+            last = last[batch.time[last] >= self._table["time"][batch.series[last]]]
+            series = batch.series[last]
+            for name, column in (("time", batch.time), ("value", batch.value), ("quality", batch.quality)):
+                self._table[name][series] = column[last]
+            self._table["received_at"][series] = received_at
+
+    def note_warm(self, warm: BoolArray) -> None:
+        """Take in which series have enough data, shape (n_series,)."""
+        with self._lock:
+            self._table.resize(len(warm))
+            self._table["warm"][: len(warm)] = warm
+
+    def of(self, series: int) -> SeriesState:
+        """What is known about the series with that number."""
+        with self._lock:
+            if series >= self._table.n:
+                return UNKNOWN
+            time, warm = int(self._table["time"][series]), bool(self._table["warm"][series])
+            if time == NEVER:
+                return SeriesState(warm=warm)
+            return SeriesState(
+                time,
+                float(self._table["value"][series]),
+                int(self._table["received_at"][series]),
+                bool(self._table["quality"][series] & Quality.CLOCK_OFF),
+                warm,
+            )

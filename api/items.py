@@ -1,0 +1,274 @@
+"""Alerts and work orders as the API and the event stream show them. Times are RFC 3339 with `Z`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, Self, TypeVar
+
+from pydantic import BaseModel, Field
+
+from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State
+from alerts.headline import headline
+from alerts.store import Action, ActionKind, Verdict
+from ingest.times import format_time
+from workorders.closure import ClosureCode
+from workorders.order import (
+    Advanced,
+    AlertJoined,
+    Assigned,
+    Closed,
+    Noted,
+    OrderEvent,
+    OrderOpened,
+    Priority,
+    Reprioritised,
+    Stage,
+    WorkOrder,
+)
+from workorders.sla import Clock
+
+T = TypeVar("T")
+Time = str
+
+
+class ItemPage(BaseModel, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next: str | None = Field(None, description="The cursor of the next page; null after the last")
+
+
+class Text(BaseModel):
+    """A text for people, in both languages."""
+
+    en: str
+    zh: str
+
+    @classmethod
+    def of(cls, text: Explanation) -> Self:
+        """From an explanation."""
+        return cls(en=text.en, zh=text.zh)
+
+
+def moment(ns: int | None) -> Time | None:
+    """A time for the wire."""
+    return None if ns is None else format_time(ns)
+
+
+def facts(found: dict[str, Fact]) -> dict[str, Fact]:
+    """Evidence for the wire: its time as text, numbers that are none as null."""
+    return {name: _fact(name, fact) for name, fact in found.items()}
+
+
+def _fact(name: str, fact: Fact) -> Fact:
+    if name == "at" and isinstance(fact, int):
+        return format_time(fact)
+    return None if isinstance(fact, float) and fact - fact != 0 else fact  # NaN and infinity
+
+
+class ActionItem(BaseModel):
+    """What a person did with an alert."""
+
+    action: ActionKind
+    at: Time
+    by: str
+    note: str
+    verdict: Verdict | None = None
+
+
+class AlertItem(BaseModel):
+    """One alert."""
+
+    id: str
+    site: str
+    device: str
+    metric: str | None = Field(description="null: the device as a whole")
+    kind: Kind
+    severity: Severity
+    state: State
+    onset_at: Time
+    raised_at: Time
+    last_at: Time | None
+    cleared_at: Time | None
+    acknowledged_at: Time | None
+    acknowledged_by: str | None
+    closed_at: Time | None
+    closed_by: str | None
+    work_order: str | None
+    count: int
+    score: float | None
+    title: Text
+    explanation: Text
+    evidence: dict[str, Fact]
+
+    @classmethod
+    def of(cls, alert: Alert) -> Self:
+        """From an alert."""
+        return cls(
+            id=alert.id,
+            site=alert.site,
+            device=alert.device,
+            metric=alert.metric,
+            kind=alert.kind,
+            severity=alert.severity,
+            state=alert.state,
+            onset_at=format_time(alert.onset_at),
+            raised_at=format_time(alert.raised_at),
+            last_at=moment(alert.last_at or None),
+            cleared_at=moment(alert.cleared_at),
+            acknowledged_at=moment(alert.acknowledged_at),
+            acknowledged_by=alert.acknowledged_by,
+            closed_at=moment(alert.closed_at),
+            closed_by=alert.closed_by,
+            work_order=alert.work_order,
+            count=alert.count,
+            score=alert.score if alert.score - alert.score == 0 else None,
+            title=Text.of(headline(alert)),
+            explanation=Text.of(alert.explanation),
+            evidence=facts(dict(alert.evidence)),
+        )
+
+
+class AlertDetail(AlertItem):
+    """One alert with what people did with it."""
+
+    actions: list[ActionItem] = []
+
+    @classmethod
+    def with_history(cls, alert: Alert, history: Sequence[Action]) -> Self:
+        """From an alert and its history."""
+        detail = cls.of(alert)
+        detail.actions = [
+            ActionItem(action=a.action, at=format_time(a.at), by=a.by, note=a.note, verdict=a.verdict) for a in history
+        ]
+        return detail
+
+
+class EvidenceItem(BaseModel):
+    """Which reading against which baseline or limit opened an order."""
+
+    alert: str
+    metric: str | None
+    kind: Kind
+    at: Time
+    facts: dict[str, Fact]
+
+
+class OrderEventItem(BaseModel):
+    """Something that happened to an order."""
+
+    event: str
+    at: Time
+    by: str | None = Field(description="null: the engine")
+    note: str
+    stage: Stage | None = None
+    assignee: str | None = None
+    alert: str | None = None
+    priority: Priority | None = None
+    closure_code: ClosureCode | None = None
+
+
+class OrderItem(BaseModel):
+    """One work order."""
+
+    number: str
+    alerts: list[str]
+    site: str
+    device: str
+    title: str
+    title_zh: str
+    cause: Text
+    evidence: EvidenceItem
+    priority: Priority
+    stage: Stage
+    assignee: str | None
+    clock: Clock
+    promise: Text
+    opened_at: Time
+    response_due_at: Time
+    solve_due_at: Time
+    responded_at: Time | None
+    solved_at: Time | None
+    closed_at: Time | None
+    closed_by: str | None
+    closure_code: ClosureCode | None
+    closure_note: str | None
+
+    @classmethod
+    def of(cls, order: WorkOrder) -> Self:
+        """From a work order."""
+        found = order.evidence
+        return cls(
+            number=order.number,
+            alerts=list(order.alerts),
+            site=order.site,
+            device=order.device,
+            title=order.title.en,
+            title_zh=order.title.zh,
+            cause=Text.of(order.cause),
+            evidence=EvidenceItem(
+                alert=found.alert,
+                metric=found.metric,
+                kind=found.kind,
+                at=format_time(found.at),
+                facts=facts(dict(found.facts)),
+            ),
+            priority=order.priority,
+            stage=order.stage,
+            assignee=order.assignee,
+            clock=order.clock,
+            promise=Text.of(order.promise),
+            opened_at=format_time(order.opened_at),
+            response_due_at=format_time(order.response_due_at),
+            solve_due_at=format_time(order.solve_due_at),
+            responded_at=moment(order.responded_at),
+            solved_at=moment(order.solved_at),
+            closed_at=moment(order.closed_at),
+            closed_by=order.closed_by,
+            closure_code=order.closure_code,
+            closure_note=order.closure_note,
+        )
+
+
+class OrderDetail(OrderItem):
+    """One work order with everything that happened to it."""
+
+    events: list[OrderEventItem] = []
+
+    @classmethod
+    def with_history(cls, order: WorkOrder, history: Sequence[OrderEvent]) -> Self:
+        """From an order and its events."""
+        detail = cls.of(order)
+        detail.events = [_event(event) for event in history]
+        return detail
+
+
+def _event(event: OrderEvent) -> OrderEventItem:
+    item = OrderEventItem(event=_EVENT_NAMES[type(event)], at=format_time(event.at), by=event.by, note=event.note)
+    match event:
+        case OrderOpened():
+            item.alert, item.priority = event.alert, event.priority
+        case AlertJoined():
+            item.alert = event.alert
+        case Reprioritised():
+            item.alert, item.priority = event.alert, event.priority
+        case Assigned():
+            item.assignee = event.assignee
+        case Advanced():
+            item.stage = event.stage
+        case Closed():
+            item.closure_code = event.code
+        case Noted():
+            pass
+    return item
+
+
+_EVENT_NAMES: dict[type[OrderEvent], str] = {
+    OrderOpened: "opened",
+    AlertJoined: "joined",
+    Reprioritised: "reprioritised",
+    Assigned: "assigned",
+    Advanced: "advanced",
+    Noted: "noted",
+    Closed: "closed",
+}
