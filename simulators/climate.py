@@ -1,0 +1,96 @@
+"""The weather a site stands in, and what moist air does; psychrometrics by psychrolib (ASHRAE Handbook, 2017, ch. 1).
+
+Outdoor temperature: year and day as harmonics (as in the ASHRAE clear-sky day, Handbook of Fundamentals ch. 14),
+fronts and clouds as slow noise. Moisture follows the dew point, which hardly knows a daily course: so relative
+humidity falls when the air warms, as it does outdoors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from simulators.signals import wander
+from simulators.tape import FloatArray, Tape
+
+YEAR_S = 365.2425 * 86400.0
+_COLDEST_DAY_S = 20 * 86400.0
+_TABLE_LOW, _TABLE_STEP, _TABLE_N = -60.0, 0.25, 721
+
+
+class ClimateSpec(BaseModel):
+    """The weather of a site, northern mid-latitudes by default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    mean_c: float = Field(14.0, ge=-30, le=40)
+    season_k: float = Field(11.0, ge=0, le=30)
+    day_k: float = Field(4.5, ge=0, le=15)
+    front_k: float = Field(2.5, ge=0, le=10)
+    dew_depression_k: float = Field(7.0, ge=0.5, le=25)
+
+
+@lru_cache(maxsize=1)
+def _saturation_table() -> FloatArray:
+    import psychrolib
+
+    psychrolib.SetUnitSystem(psychrolib.SI)
+    return np.array([psychrolib.GetSatVapPres(_TABLE_LOW + _TABLE_STEP * i) for i in range(_TABLE_N)])
+
+
+def saturation_pa(temperature_c: FloatArray) -> FloatArray:
+    """Saturation vapour pressure over ice or water, -60 … 120 °C; psychrolib's, interpolated to 0.02 %."""
+    table = _log_table()
+    x = np.clip((temperature_c - _TABLE_LOW) * (1.0 / _TABLE_STEP), 0.0, _TABLE_N - 1.001)
+    i = x.astype(np.intp)
+    x = x - i
+    return np.exp(table[i] * (1.0 - x) + table[i + 1] * x)
+
+
+@lru_cache(maxsize=1)
+def _log_table() -> FloatArray:
+    return np.log(_saturation_table())
+
+
+def relative_humidity(temperature_c: FloatArray, vapour_pa: FloatArray) -> FloatArray:
+    """Relative humidity in %, between 1 and 100, of air with that vapour pressure."""
+    return np.clip(100.0 * vapour_pa / saturation_pa(temperature_c), 1.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Climate:
+    """Outdoor air as a function of time."""
+
+    spec: ClimateSpec
+    utc_offset_h: float
+    fronts: Tape
+    clouds: Tape
+    moisture: Tape
+
+    @classmethod
+    def of(cls, spec: ClimateSpec, utc_offset_h: float, *key: object) -> Climate:
+        """The weather of one site of one seed."""
+        return cls(spec, utc_offset_h, *(Tape(*key, name) for name in ("fronts", "clouds", "moisture")))
+
+    def temperature(self, t: FloatArray) -> FloatArray:
+        """Air temperature, °C."""
+        s = self.spec
+        season = -np.cos((2.0 * np.pi / YEAR_S) * (t - _COLDEST_DAY_S))
+        sun = 1.0 + 0.25 * np.clip(wander(self.clouds, t, 20 * 3600.0), -2.0, 2.0)
+        angle = (2.0 * np.pi / 86400.0) * (t + (self.utc_offset_h - 15.0) * 3600.0)
+        day = np.cos(angle) + 0.15 * np.cos(2.0 * angle - 0.8)
+        return s.mean_c + s.season_k * season + s.day_k * sun * day + s.front_k * wander(self.fronts, t, 60 * 3600.0)
+
+    def vapour(self, t: FloatArray) -> FloatArray:
+        """Water vapour pressure, Pa: that of the dew point."""
+        s = self.spec
+        season = -np.cos((2.0 * np.pi / YEAR_S) * (t - _COLDEST_DAY_S))
+        dew = s.mean_c + 0.85 * s.season_k * season - s.dew_depression_k
+        dew = dew + 0.8 * s.front_k * wander(self.fronts, t, 60 * 3600.0) + 1.2 * wander(self.moisture, t, 30 * 3600.0)
+        return saturation_pa(dew)
+
+    def humidity(self, t: FloatArray) -> FloatArray:
+        """Relative humidity, %."""
+        return relative_humidity(self.temperature(t), self.vapour(t))

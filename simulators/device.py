@@ -1,0 +1,244 @@
+"""One simulated device: a machine seen through sensors, a clock and a radio, each of which may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.duration import NS
+from simulators.lies import OTHER_UNIT, Lie, LieKind
+from simulators.machines.machine import Channel, Machine, Surroundings
+from simulators.tape import FloatArray, Tape, TimeArray
+
+MS = 1_000_000
+IntArray = NDArray[np.int32]
+BoolArray = NDArray[np.bool_]
+BATTERY = Channel("battery", "V", 0.008, 0.01, 0.0, 4.0, 0.5)
+_FULL_BATTERY_V = 3.05
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """When a device measures: every `interval` ns at `phase`, give or take `jitter` ns."""
+
+    interval: int
+    phase: int
+    jitter: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages of one device, in the order they leave it.
+
+    `time` and `sent` (stamp and moment of sending, ns UTC) have shape (n,); `values` and `present` (n, n_channels).
+    """
+
+    time: TimeArray
+    sent: TimeArray
+    values: FloatArray
+    present: BoolArray | None
+    """None: all there."""
+
+
+class Device:
+    """What one device sends. Every answer is a pure function of the time asked for, whatever was asked before."""
+
+    def __init__(
+        self,
+        name: str,
+        machine: Machine,
+        channels: Sequence[Channel],
+        around: Surroundings,
+        lies: Sequence[Lie],
+    ) -> None:
+        self.name = name
+        self.machine = machine
+        self.channels = tuple(channels)
+        self.around = around
+        self.lies = tuple(lies)
+        self._stuck: dict[tuple[int, int, int], float] = {}
+
+    def emit(self, start: int, stop: int, sampling: Sampling) -> Sent:
+        """Everything sent in [start, stop), measured on the grid of `sampling`."""
+        lies = [lie for lie in self.lies if lie.start < stop and start < lie.end + lie.delay]
+        oldest = min((lie.reach_back(start, stop) for lie in lies), default=start)
+        k = np.arange((oldest - sampling.phase) // sampling.interval, (stop - sampling.phase) // sampling.interval + 1)
+        t = self._measured_at(k, sampling)
+        if not lies:
+            inside = slice(int(np.searchsorted(t, start)), int(np.searchsorted(t, stop)))
+            k, t = k[inside], t[inside]
+            return Sent(t, t, self._values(k, t, sampling, []), None)
+        k, t, sent = self._schedule(k, t, lies, sampling)
+        chosen = np.flatnonzero((sent >= start) & (sent < stop))
+        k, t, sent = k[chosen], t[chosen], sent[chosen]
+        unique, first, inverse = np.unique(k, return_index=True, return_inverse=True)
+        values = self._values(unique, t[first], sampling, lies)[inverse]
+        order = np.argsort(sent, kind="stable")
+        present = self._present(t, lies)
+        stamp = _stamps(t, lies)
+        if present is None:
+            return Sent(stamp[order], sent[order], values[order], None)
+        return Sent(stamp[order], sent[order], values[order], present[order])
+
+    def sessions(self, start: int, stop: int) -> list[tuple[int, bool]]:
+        """Changes of the session in [start, stop): (time, online), from silence, lost links and storms."""
+        from simulators.lies import storm_sessions
+
+        events: list[tuple[int, bool]] = []
+        for lie in self.lies:
+            if lie.kind is LieKind.RECONNECT_STORM:
+                events += storm_sessions(lie)
+            elif lie.kind is LieKind.LATE_BATCH or (lie.kind is LieKind.SILENCE and lie.metric is None):
+                events += [(lie.start, False), (lie.end, True)]
+        return sorted(event for event in events if start <= event[0] < stop)
+
+    def _measured_at(self, k: TimeArray, sampling: Sampling) -> TimeArray:
+        t = k * sampling.interval + sampling.phase
+        if sampling.jitter:
+            shift = self._tape("jitter", sampling, uniform=True).take(int(k[0]), int(k[-1]) + 1)
+            t = t + (shift * sampling.jitter).astype(np.int64) // MS * MS
+        return t
+
+    def _tape(self, name: str, sampling: Sampling, uniform: bool = False) -> Tape:
+        return self.around.tape(f"{name}@{sampling.interval}", uniform)
+
+    # -- the radio -----------------------------------------------------------------------------------------------
+    def _schedule(
+        self, k: TimeArray, t: TimeArray, lies: Sequence[Lie], sampling: Sampling
+    ) -> tuple[TimeArray, TimeArray, TimeArray]:
+        """Which samples are sent, when, and which twice."""
+        keep, sent = np.ones(len(k), bool), t.copy()
+        twice: list[tuple[TimeArray, TimeArray, TimeArray]] = []
+        for number, lie in enumerate(lies):
+            active = lie.active(t)
+            if not active.any():
+                continue
+            luck = self._tape(f"{lie.kind}-luck-{lie.start}", sampling, uniform=True).at(k)
+            match lie.kind:
+                case LieKind.SILENCE if lie.metric is None:
+                    keep &= ~active
+                case LieKind.DROPOUTS | LieKind.RECONNECT_STORM:
+                    keep &= ~(active & (luck < lie.rate))
+                case LieKind.BATTERY_SAG:
+                    keep &= ~(active & (luck < lie.rate * lie.progress(t) ** 2))
+                case LieKind.LATE_BATCH:
+                    sent = np.where(active, lie.backlog_sent(t), sent)
+                case LieKind.REORDER:
+                    late = active & (luck < lie.rate)
+                    sent = np.where(late, t + _delays(luck / max(lie.rate, 1e-9), lie.delay), sent)
+                case LieKind.DUPLICATES:
+                    again = active & (luck < lie.rate)
+                    delay = _delays(luck[again] / max(lie.rate, 1e-9), lie.delay)
+                    twice.append((k[again], t[again], t[again] + delay))
+                case _:
+                    del number
+        rows = [(k[keep], t[keep], sent[keep]), *twice]
+        merged = [np.concatenate(column) for column in zip(*rows, strict=True)]
+        return merged[0], merged[1], merged[2]
+
+    def _present(self, t: TimeArray, lies: Sequence[Lie]) -> BoolArray | None:
+        mute = [lie for lie in lies if lie.kind is LieKind.SILENCE and lie.metric is not None]
+        if not mute:
+            return None
+        present = np.ones((len(t), len(self.channels)), bool)
+        for lie in mute:
+            for column, channel in enumerate(self.channels):
+                if lie.concerns(channel.metric):
+                    present[:, column] &= ~lie.active(t)
+        return present
+
+    # -- the sensors ---------------------------------------------------------------------------------------------
+    def _values(self, k: TimeArray, t: TimeArray, sampling: Sampling, lies: Sequence[Lie]) -> FloatArray:
+        """What the sensors show for samples `k` measured at `t`, both ascending; shape (n, n_channels)."""
+        shown = np.empty((len(k), len(self.channels)))
+        if not len(k):
+            return shown
+        seconds = t / float(NS)
+        signals = self.machine.signals(seconds, self.around)
+        for column, channel in enumerate(self.channels):
+            signal = signals.get(channel.metric)
+            value = signal() if signal is not None else np.full(len(k), _FULL_BATTERY_V)
+            noise = self._tape(f"noise-{channel.metric}", sampling).take(int(k[0]), int(k[-1]) + 1)
+            value = value + channel.noise * (noise if len(noise) == len(k) else noise[k - k[0]])
+            for lie in lies:
+                if lie.concerns(channel.metric):
+                    value = self._lied(value, k, t, column, lie, sampling)
+            np.clip(value, channel.low, channel.high, out=value)
+            shown[:, column] = _to_resolution(value, channel.resolution)
+        for lie in lies:
+            self._quantise_and_swap(shown, t, lie)
+        return shown
+
+    def _lied(
+        self, value: FloatArray, k: TimeArray, t: TimeArray, column: int, lie: Lie, sampling: Sampling
+    ) -> FloatArray:
+        active = lie.active(t)
+        if not active.any():
+            return value
+        channel = self.channels[column]
+        match lie.kind:
+            case LieKind.DRIFT:
+                return value + lie.amount * lie.progress(t) * active
+            case LieKind.BIAS:
+                return value + lie.amount * active
+            case LieKind.STUCK:
+                return np.where(active, self._before(lie, column, sampling), value)
+            case LieKind.SPIKES:
+                luck = self._tape(f"spikes-{channel.metric}-{lie.start}", sampling, uniform=True).at(k)
+                up = np.where(luck < lie.rate / 2, lie.amount, -lie.amount)
+                return np.where(active & (luck < lie.rate), value + up, value)
+            case LieKind.SATURATION:
+                return np.where(active, np.minimum(value, lie.amount), value)
+            case LieKind.BATTERY_SAG if channel is BATTERY:
+                return value - lie.amount * lie.progress(t) * active
+            case _:
+                return value
+
+    def _before(self, lie: Lie, column: int, sampling: Sampling) -> float:
+        """The value shown last before the lie began."""
+        key = (lie.start, column, sampling.interval)
+        if key not in self._stuck:
+            k = np.array([(lie.start - sampling.phase) // sampling.interval - 1])
+            self._stuck[key] = float(self._values(k, self._measured_at(k, sampling), sampling, [])[0, column])
+        return self._stuck[key]
+
+    def _quantise_and_swap(self, shown: FloatArray, t: TimeArray, lie: Lie) -> None:
+        if lie.kind not in (LieKind.QUANTISATION, LieKind.UNIT_SWAP):
+            return
+        active = lie.active(t)
+        for column, channel in enumerate(self.channels):
+            if not lie.concerns(channel.metric):
+                continue
+            if lie.kind is LieKind.QUANTISATION:
+                changed = np.round(shown[active, column] / lie.amount) * lie.amount
+            elif channel.unit in OTHER_UNIT:
+                _, scale, offset = OTHER_UNIT[channel.unit]
+                changed = shown[active, column] * scale + offset
+            else:
+                continue
+            shown[active, column] = np.round(changed, 6)
+
+
+def _delays(share: FloatArray, longest: int) -> TimeArray:
+    return (share * longest).astype(np.int64) // MS * MS
+
+
+def _stamps(t: TimeArray, lies: Sequence[Lie]) -> TimeArray:
+    """The device's own idea of the time."""
+    stamp = t
+    for lie in lies:
+        if lie.kind is LieKind.CLOCK_JUMP:
+            stamp = np.where(lie.active(t), stamp + round(lie.amount * NS), stamp)
+        elif lie.kind is LieKind.CLOCK_SKEW:
+            off = ((t - lie.start) * (lie.amount / 86400.0)).astype(np.int64) // MS * MS
+            stamp = np.where(lie.active(t), stamp + off, stamp)
+    return stamp
+
+
+def _to_resolution(value: FloatArray, resolution: float) -> FloatArray:
+    """Rounded to the last digit the sensor shows; a power of ten divides exactly, others within 1e-9."""
+    steps = 1.0 / resolution
+    return np.round(value * steps) / steps

@@ -1,0 +1,71 @@
+"""Motor with a two-stage gearbox, driving a conveyor.
+
+Losses of induction motors as constant plus load-square part (IEC 60034-2-1 method of segregated losses); oil sump as
+one thermal mass (ISO/TR 14179-1 thermal rating); vibration with load by gear mesh (Randall 2011, ch. 5.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from simulators.faults import Effect
+from simulators.machines.machine import Channel, Machine, Surroundings
+from simulators.signals import lagged
+from simulators.tape import FloatArray
+
+_MAGNETISING = 0.4
+
+
+class GearMotor(Machine):
+    """A gear motor; figures are those at rated load."""
+
+    asset_class: ClassVar[str] = "gearmotor"
+    faults: ClassVar[frozenset[str]] = frozenset(
+        {"bearing_wear", "lubrication_loss", "imbalance", "misalignment", "looseness", "overheating"}
+    )
+    channels: ClassVar[tuple[Channel, ...]] = (
+        Channel("temperature", "°C", 0.3, 0.1, -40.0, 150.0, 12.0),
+        Channel("vibration", "mm/s", 0.11, 0.01, 0.0, 50.0, 3.5, "velocity_rms"),
+        Channel("current", "A", 0.5, 0.1, 0.0, 300.0, 10.0),
+        Channel("speed", "rpm", 1.5, 1.0, 0.0, 3600.0, 60.0, default=False),
+    )
+
+    current_a: float = Field(68.0, gt=0, le=3000)
+    speed_rpm: float = Field(1480.0, gt=10, le=3600)
+    rise_k: float = Field(42.0, gt=0, le=90)
+    vibration_mms: float = Field(1.6, gt=0, le=10)
+    tau_s: float = Field(3000.0, gt=10, le=1e5)
+
+    def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
+        """Oil temperature, vibration velocity, motor current, motor speed."""
+        load = self._load(t, around)
+        return {
+            "temperature": lambda: self._temperature(t, around),
+            "vibration": lambda: self._vibration(t, load, around),
+            "current": lambda: self._current(t, load, around),
+            "speed": lambda: self.speed_rpm * (1.0 + 0.012 * (1.0 - load)) * (load > 0),
+        }
+
+    def _load(self, t: FloatArray, around: Surroundings) -> FloatArray:
+        feed = 1.0 + 0.02 * around.wander("feed", t, 1500.0)
+        return np.asarray(around.schedule.load(t) * feed * around.running(t))
+
+    def _current(self, t: FloatArray, load: FloatArray, around: Surroundings) -> FloatArray:
+        torque = load * (1.0 + around.effect(Effect.POWER, t))
+        return self.current_a * np.sqrt(_MAGNETISING**2 * (load > 0) + (1.0 - _MAGNETISING**2) * torque * torque)
+
+    def _vibration(self, t: FloatArray, load: FloatArray, around: Surroundings) -> FloatArray:
+        own = self.vibration_mms * (0.55 + 0.45 * load) * (1.0 + 0.03 * around.wander("vibration", t, 900.0))
+        return np.where(load > 0, np.sqrt(own * own + around.vibration(t)), 0.0)
+
+    def _temperature(self, t: FloatArray, around: Surroundings) -> FloatArray:
+        def drive(grid: FloatArray) -> FloatArray:
+            load = self._load(grid, around)
+            room = 19.0 + 0.35 * (around.climate.temperature(grid) - 14.0)
+            return room + self.rise_k * (0.3 * (load > 0) + 0.7 * load * load)
+
+        return lagged(drive, t, self.tau_s) + around.slow_effect(Effect.HEAT, t, self.tau_s) * around.running(t)

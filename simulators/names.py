@@ -1,0 +1,25 @@
+"""Which names the contract allows for sites, devices and metrics (section 3)."""
+
+from __future__ import annotations
+
+import re
+
+MAX_LENGTH = 128
+_FORBIDDEN = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def name_problem(name: str, what: str) -> str | None:
+    """Why `name` cannot name a `what` (site, device, metric), or None if it can.
+
+    >>> name_problem("cold/room", "device")
+    "device 'cold/room' holds '/', '+', '#' or a control character"
+    """
+    if not name:
+        return f"{what} is empty"
+    if len(name) > MAX_LENGTH:
+        return f"{what} is longer than {MAX_LENGTH} characters"
+    if _FORBIDDEN.search(name):
+        return f"{what} {name!r} holds '/', '+', '#' or a control character"
+    if what == "metric" and name in ("*", "time"):
+        return f"metric {name!r} is a reserved name"
+    return None

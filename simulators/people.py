@@ -1,0 +1,54 @@
+"""The people around a site: who answers an alert, repairs, and rates, and how long they take."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from simulators.duration import NS, Duration
+from simulators.tape import Tape
+
+
+class PeopleSpec(BaseModel):
+    """Usual delays and habits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    engineers: tuple[str, ...] = ("li.wei", "anna.schmidt")
+    acknowledge_after: Duration = 20 * 60 * NS
+    """From the work order to the first response."""
+    repair_after: Duration = 6 * 3600 * NS
+    """From the acknowledgement to the repair."""
+    spread: float = Field(0.5, ge=0, lt=1)
+    """Delays vary by that share, both ways."""
+    rating: float = Field(4.7, ge=1, le=5)
+    """Mean of the customer's ratings, 1-5."""
+
+
+class People:
+    """What the people of a scenario do about a work order: pure in (seed, order number)."""
+
+    def __init__(self, spec: PeopleSpec, *key: object) -> None:
+        self.spec = spec
+        self._key = key
+
+    def engineer(self, order: str) -> str:
+        """Who takes that order."""
+        return self.spec.engineers[int(self._luck(order, 0) * len(self.spec.engineers))]
+
+    def acknowledges_at(self, order: str, opened_at: int) -> int:
+        """When that order is answered (ns)."""
+        return opened_at + self._vary(self.spec.acknowledge_after, order, 1)
+
+    def repairs_at(self, order: str, acknowledged_at: int) -> int:
+        """When the machine behind that order is repaired (ns)."""
+        return acknowledged_at + self._vary(self.spec.repair_after, order, 2)
+
+    def rating(self, order: str) -> int:
+        """The customer's rating of that order, 1-5."""
+        return max(1, min(5, int(self.spec.rating + self._luck(order, 3))))
+
+    def _vary(self, usual: int, order: str, which: int) -> int:
+        factor = 1.0 + self.spec.spread * (2.0 * self._luck(order, which) - 1.0)
+        return round(usual * factor / NS) * NS
+
+    def _luck(self, order: str, which: int) -> float:
+        return Tape(*self._key, "people", order, uniform=True).one(which)

@@ -1,0 +1,240 @@
+"""Plays a scenario to a broker, at any speed, each device with its own session and will, or through one gateway.
+
+Only here does virtual time meet a clock: a message sent at virtual time T leaves at begin + (T - begin) / speed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulators.csvfile import Progress, write_csv, write_truth
+from simulators.duration import NS
+from simulators.errors import SimulatorError
+from simulators.limits import allow_files
+from simulators.messages import Message, device_messages, gateway_messages, status_topic
+from simulators.scenario import Scenario
+from simulators.sessions import Broker, Identity, Sessions
+from simulators.simulation import DEFAULT_START, Simulation
+
+MAX = float("inf")
+"""Speed `max`: as fast as the broker takes it."""
+OWN_SESSIONS = 1000
+"""Up to that many devices have a session each by default; more share one gateway."""
+PER_DRAW_S = 1.0
+"""Wall-clock seconds of readings made ahead at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What went out."""
+
+    messages: int
+    readings: int
+    reconnects: int
+    begin: int
+    end: int
+    """Virtual time that was played, ns UTC."""
+
+
+def simulate_to_csv(
+    scenario: Scenario,
+    out: Path,
+    *,
+    seed: int = 0,
+    start: int | None = None,
+    until: int | None = None,
+    truth: Path | None = None,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> int:
+    """Write a scenario's readings (history included) and, if asked for, its truth; returns the number of readings."""
+    sim = Simulation(scenario, seed, DEFAULT_START if start is None else start)
+    count = write_csv(sim, out, until, processes=processes, progress=progress)
+    if truth is not None:
+        write_truth(sim, truth, until)
+    return count
+
+
+def simulate_to_mqtt(
+    scenario: Scenario,
+    url: str,
+    *,
+    seed: int = 0,
+    start: int | None = None,
+    speed: float = 1.0,
+    until: int | None = None,
+    truth: Path | None = None,
+    clients: int | None = None,
+    qos: int = 1,
+    stop: threading.Event | None = None,
+    progress: Progress | None = None,
+) -> Played:
+    """Play a scenario to the broker at `url`, its history first; ends at `until`, or when `stop` is set.
+
+    Without `start`, it begins so that no stamp lies in the future when the last message leaves.
+    """
+    stop = stop or threading.Event()
+    sim = Simulation(scenario, seed, _latest_start(scenario, speed) if start is None else start)
+    played = publish(sim, url, speed=speed, until=until, clients=clients, qos=qos, stop=stop, progress=progress)
+    if truth is not None:
+        write_truth(sim, truth, played.end)
+    return played
+
+
+def publish(
+    sim: Simulation,
+    url: str,
+    *,
+    speed: float = 1.0,
+    until: int | None = None,
+    history: bool = True,
+    clients: int | None = None,
+    qos: int = 1,
+    stop: threading.Event | None = None,
+    progress: Progress | None = None,
+) -> Played:
+    """Publish a simulation; `clients` 1 is a gateway, otherwise each device has its session.
+
+    Raises SimulatorError if the broker is away, refuses, or stops acknowledging.
+    """
+    stop = stop or threading.Event()
+    broker = Broker.of(url)
+    own = len(sim.devices) <= OWN_SESSIONS if clients is None else clients > 1
+    run = _Run(sim, Sessions(broker, _identities(sim, own)), own, qos, stop, progress)
+    end = sim.end if until is None else until
+    try:
+        if own:
+            allow_files(len(sim.devices) + 64)
+        run.sessions.connect(stop.is_set)
+        run.say_online()
+        if history and sim.history_start < sim.start:
+            run.play_history()
+        reached = run.play(sim.start, end, speed)
+        run.sessions.drain()
+        run.say_offline()
+    finally:
+        run.sessions.close()
+    return Played(run.messages, run.readings, run.sessions.reconnects, sim.history_start, reached)
+
+
+class _Run:
+    """One publication on its way."""
+
+    def __init__(
+        self,
+        sim: Simulation,
+        sessions: Sessions,
+        own: bool,
+        qos: int,
+        stop: threading.Event,
+        progress: Progress | None,
+    ) -> None:
+        self.sim, self.sessions, self.own, self.qos, self.stop = sim, sessions, own, qos, stop
+        self.progress = progress or (lambda _share: None)
+        self.messages = self.readings = 0
+
+    def say_online(self) -> None:
+        for number in range(len(self.sim.devices)):
+            self._say(number, b"online")
+
+    def say_offline(self) -> None:
+        """Tell it ourselves: a session that ends politely sends no will."""
+        for number in range(len(self.sim.devices)):
+            self._say(number, b"offline")
+        self.sessions.drain()
+
+    def play_history(self) -> None:
+        """The time before the start, as a gateway sends a backlog: as fast as it is taken."""
+        for block in self.sim.history():
+            for message in gateway_messages(self.sim, block):
+                if self.stop.is_set():
+                    return
+                self._send(message)
+        self.sessions.drain(120.0)
+
+    def play(self, begin: int, end: int, speed: float) -> int:
+        """The time from `begin` to `end`; returns how far it came."""
+        begun = time.monotonic()
+        for opens, closes in self.sim.windows(begin, end, self._batch(speed)):
+            for message, online in self._merged(opens, closes):
+                if not self._wait_until(begun + (message.sent - begin) / NS / speed):
+                    return message.sent
+                if online is None:
+                    self._send(message)
+                else:
+                    self._change_session(message.device, online)
+            self.progress((closes - begin) / (end - begin))
+        if speed != MAX and not self._wait_until(begun + (end - begin) / NS / speed):
+            return self.sim.start
+        return end
+
+    def _batch(self, speed: float) -> int | None:
+        return None if speed == MAX else max(int(PER_DRAW_S * speed * NS), NS)
+
+    def _merged(self, opens: int, closes: int) -> Iterator[tuple[Message, bool | None]]:
+        """Telemetry and comings and goings of sessions, by moment."""
+        block = self.sim.block(opens, closes)
+        messages = device_messages(self.sim, block) if self.own else gateway_messages(self.sim, block)
+        found: list[tuple[Message, bool | None]] = [(message, None) for message in messages]
+        for number, placed in enumerate(self.sim.devices):
+            if placed.device.lies:
+                changes = placed.device.sessions(opens, closes)
+                found += [(Message(at, number, "", b"", 0), online) for at, online in changes]
+        return iter(sorted(found, key=lambda one: one[0].sent))
+
+    def _wait_until(self, due: float) -> bool:
+        while (left := due - time.monotonic()) > 0:
+            if self.stop.is_set():
+                return False
+            self.sessions.service(min(left, 0.1))
+        return not self.stop.is_set()
+
+    def _send(self, message: Message) -> None:
+        self.sessions.publish(message.device if self.own else 0, message.topic, message.payload, self.qos)
+        self.messages += 1
+        self.readings += message.readings
+
+    def _change_session(self, number: int, online: bool) -> None:
+        """A session that breaks lets the broker send the will; one that is back says so."""
+        if self.own and not online:
+            self.sessions.break_off(number)
+        else:
+            self._say(number, b"online" if online else b"offline")
+
+    def _say(self, number: int, status: bytes) -> None:
+        placed = self.sim.devices[number]
+        topic = status_topic(placed.site, placed.device.name)
+        self.sessions.publish(number if self.own else 0, topic, status, qos=1, retain=True)
+
+
+def _identities(sim: Simulation, own: bool) -> list[Identity]:
+    if not own:
+        return [Identity(f"sim-gateway-{sim.scenario.name}-{sim.seed}")]
+    return [
+        Identity(f"sim-{placed.site}-{placed.device.name}", status_topic(placed.site, placed.device.name))
+        for placed in sim.devices
+    ]
+
+
+def _latest_start(scenario: Scenario, speed: float) -> int:
+    """So early that the end, played at that speed from now on, is not in the future."""
+    span = scenario.spec.timeline.span
+    ahead = span if speed == MAX else max(0, round(span * (1.0 - 1.0 / speed)))
+    return (time.time_ns() - ahead) // NS * NS
+
+
+def parse_speed(text: str) -> float:
+    """`max` or a number above 0, as `--speed` takes them. Raises SimulatorError on anything else."""
+    if text == "max":
+        return MAX
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 < speed < MAX:
+        raise SimulatorError(f"--speed {text!r}: give a number above 0, or max")
+    return speed

@@ -1,0 +1,34 @@
+"""The device registry of a simulated site as the TOML file that `registry.file` names."""
+
+from __future__ import annotations
+
+import json
+
+from simulators.duration import NS
+from simulators.simulation import Simulation
+
+
+def registry_toml(sim: Simulation) -> str:
+    """Every device with its class, owner and metrics; intervals are those of the history."""
+    customer = sim.scenario.spec.site.customer
+    parts = []
+    for placed in sim.devices:
+        spec = placed.spec
+        lines = ["[[device]]", f"site = {_text(placed.site)}", f"device = {_text(placed.device.name)}"]
+        lines.append(f"class = {_text(placed.device.machine.asset_class)}")
+        lines.append(f"criticality = {_text(spec.criticality)}")
+        named = {"customer": spec.customer or customer, "team": spec.team, "owner": spec.owner}
+        lines += [f"{key} = {_text(value)}" for key, value in named.items() if value]
+        for channel in placed.device.channels:
+            lines.append(f"[device.metrics.{_text(channel.metric)}]")
+            lines.append(f"unit = {_text(channel.unit)}")
+            lines.append(f"interval_s = {placed.past.interval / NS:g}")
+            if channel.basis:
+                lines.append(f"basis = {_text(channel.basis)}")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _text(value: str) -> str:
+    """A TOML basic string; names hold no control characters, so JSON's escapes are TOML's."""
+    return json.dumps(value, ensure_ascii=False)

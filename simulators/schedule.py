@@ -1,0 +1,70 @@
+"""When a machine works, and how hard: the calendar as a smooth share of full load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from simulators.signals import smoothstep
+from simulators.tape import FloatArray
+
+_DAY_S = 86400.0
+_THURSDAY = 3
+"""1970-01-01 was a Thursday; Monday is 0."""
+
+
+class Working(StrEnum):
+    """Kinds of working hours."""
+
+    CONTINUOUS = "continuous"
+    """Day and night, a little less at night and at weekends."""
+    OFFICE = "office"
+    """Monday to Friday, 07:00-19:00, a minimum outside."""
+    SHIFTS = "shifts"
+    """Monday to Saturday, 06:00-22:00, stopped outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    start_h: float
+    stop_h: float
+    last_weekday: int
+    low: float
+    high: float
+    ramp_h: float
+
+
+_HOURS = {
+    Working.CONTINUOUS: _Hours(6.0, 21.0, 4, 0.82, 0.90, 2.5),
+    Working.OFFICE: _Hours(7.0, 19.0, 4, 0.35, 0.85, 0.75),
+    Working.SHIFTS: _Hours(6.0, 22.0, 5, 0.0, 0.88, 0.2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Working hours in local time, with holidays on which a working day looks like a Sunday."""
+
+    working: Working
+    utc_offset_h: float = 0.0
+    holidays: tuple[int, ...] = ()
+    """Days since 1970-01-01."""
+
+    def load(self, t: FloatArray) -> FloatArray:
+        """Planned share of full load, 0 … 1, at UTC seconds `t`."""
+        hours = _HOURS[self.working]
+        days = (t + self.utc_offset_h * 3600.0) * (1.0 / _DAY_S)
+        day = np.floor(days)
+        hour = (days - day) * 24.0
+        weekday = np.mod(day + _THURSDAY, 7.0)
+        works = weekday <= hours.last_weekday
+        if self.holidays:
+            works &= ~np.isin(day, self.holidays)
+        inside = _ramp((hour - hours.start_h) / hours.ramp_h) * _ramp((hours.stop_h - hour) / hours.ramp_h)
+        return hours.low + (hours.high - hours.low) * np.where(works, inside, 0.0)
+
+
+def _ramp(x: FloatArray) -> FloatArray:
+    return smoothstep(x + 0.5)

@@ -1,0 +1,68 @@
+"""Signals as functions of time: wandering, rhythm and inertia, the same however a span of time is cut.
+
+Times are float seconds since 1970 UTC, ascending, shape (n,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from simulators.tape import FloatArray, Tape
+
+LAG_STEPS_PER_TAU = 10
+LAG_REACH = 7.0
+"""A first-order lag is cut off after 7 time constants, where 0.1 % of a step is left."""
+_KERNEL = np.exp(-np.arange(int(LAG_STEPS_PER_TAU * LAG_REACH)) / LAG_STEPS_PER_TAU)
+_KERNEL /= _KERNEL.sum()
+
+
+def wander(tape: Tape, t: FloatArray, period_s: float) -> FloatArray:
+    """Smooth noise of zero mean and unit variance that forgets itself over `period_s` (value noise, Perlin 1985).
+
+    Values drawn at multiples of the period, blended so that the variance stays one between them.
+    """
+    if not len(t):
+        return np.zeros(0)
+    x = t * (1.0 / period_s)
+    first = int(np.floor(x[0]))
+    knots = tape.take(first, int(np.floor(x[-1])) + 2)
+    x -= first
+    i = x.astype(np.intp)
+    x -= i
+    blend = x * x * (3.0 - 2.0 * x)
+    rest = 1.0 - blend
+    mixed = knots[i] * rest + knots[i + 1] * blend
+    return np.asarray(mixed / np.sqrt(rest * rest + blend * blend))
+
+
+def lagged(drive: Callable[[FloatArray], FloatArray], t: FloatArray, tau_s: float) -> FloatArray:
+    """What a body of time constant `tau_s` makes of `drive`: the exponential response of a first-order system.
+
+    Evaluated on a grid of multiples of tau / 10, so that it depends on absolute time alone.
+    """
+    if not len(t):
+        return np.zeros(0)
+    step = tau_s / LAG_STEPS_PER_TAU
+    first, last = int(np.floor(t[0] / step)), int(np.floor(t[-1] / step)) + 2
+    grid = np.arange(first - len(_KERNEL) + 1, last, dtype=np.float64) * step
+    response = np.convolve(drive(grid), _KERNEL, "valid")
+    return np.asarray(np.interp(t, grid[len(_KERNEL) - 1 :], response))
+
+
+def clipped(x: FloatArray) -> FloatArray:
+    """`x` held between 0 and 1."""
+    held: FloatArray = np.minimum(np.maximum(x, 0.0), 1.0)
+    return held
+
+
+def smoothstep(x: FloatArray) -> FloatArray:
+    """0 below 0, 1 above 1, a smooth rise between."""
+    x = clipped(x)
+    return x * x * (3.0 - 2.0 * x)
+
+
+def daily(t: FloatArray, peak_hour: float, utc_offset_h: float = 0.0) -> FloatArray:
+    """A cosine over the local day, +1 at `peak_hour`, -1 twelve hours later."""
+    return np.cos((2.0 * np.pi / 86400.0) * (t + (utc_offset_h - peak_hour) * 3600.0))

@@ -1,0 +1,62 @@
+"""What really happened: intervals of faults and lies, for the contract's truth CSV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from simulators.lies import Lie
+from simulators.simulation import Simulation
+
+TRUTH_COLUMNS = ("site", "device", "metric", "start", "end", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Something was wrong in [start, end] (ns UTC) with a device, or one metric of it; `failure` breaks down at end."""
+
+    site: str
+    device: str
+    metric: str | None
+    start: int
+    end: int
+    kind: str
+
+
+def truth(sim: Simulation, until: int | None = None) -> list[Interval]:
+    """Every fault and lie that begins before `until` (default: the end), cut off there, by start, device, kind."""
+    until = sim.end if until is None else until
+    sites = {placed.device.name: placed.site for placed in sim.devices}
+    found: list[Interval] = []
+    for fault in sim.faults:
+        if fault.onset >= until:
+            continue
+        end = until if fault.ends_at is None else min(fault.ends_at, until)
+        if fault.fails_at is not None and fault.fails_at <= end:
+            found.append(Interval(sites[fault.device], fault.device, None, fault.onset, fault.fails_at, "failure"))
+        found.append(Interval(sites[fault.device], fault.device, None, fault.onset, end, fault.kind))
+    for lie in _lies(sim):
+        if lie.start < until:
+            end = min(lie.end, until)
+            found.append(Interval(sites[lie.device], lie.device, lie.metric, lie.start, end, lie.kind.value))
+    return sorted(found, key=lambda one: (one.start, one.device, one.kind, one.metric or ""))
+
+
+def truth_rows(sim: Simulation, until: int | None = None) -> list[tuple[str, ...]]:
+    """The same as rows of the truth CSV."""
+    return [
+        (one.site, one.device, one.metric or "", rfc3339(one.start), rfc3339(one.end), one.kind)
+        for one in truth(sim, until)
+    ]
+
+
+def rfc3339(time_ns: int) -> str:
+    """A moment in UTC with `Z`, to the millisecond where it has one."""
+    unit: Literal["s", "ms"] = "s" if time_ns % 1_000_000_000 == 0 else "ms"
+    return f"{np.datetime_as_string(np.array(time_ns, 'M8[ns]'), unit=unit)}Z"
+
+
+def _lies(sim: Simulation) -> list[Lie]:
+    return [lie for placed in sim.devices for lie in placed.device.lies]

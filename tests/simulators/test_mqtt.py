@@ -1,0 +1,178 @@
+"""What goes out over MQTT, against a real broker."""
+
+import csv
+import gzip
+import threading
+from pathlib import Path
+
+import pytest
+
+from simulators.csvfile import write_csv
+from simulators.duration import NS
+from simulators.errors import SimulatorError
+from simulators.messages import gateway_messages
+from simulators.publish import MAX, parse_speed, publish
+from simulators.replay import replay
+from simulators.scenario import Scenario, load_scenario
+from simulators.simulation import Simulation
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.simulators.listener import Listener
+from tests.waiting import wait_until
+
+
+def renamed(site: str, name: str = "demo") -> Scenario:
+    """A built-in scenario at another site, so that tests share a broker."""
+    scenario = load_scenario(name)
+    spec = scenario.spec.model_copy(update={"site": scenario.spec.site.model_copy(update={"name": site})})
+    return Scenario(name=name, spec=spec)
+
+
+def expected(sim: Simulation, begin: int, end: int) -> list[tuple[str, int, str, float]]:
+    return [
+        (sim.devices[device].device.name, time // 1_000_000, sim.metrics[metric], value)
+        for block in sim.blocks(begin, end)
+        for device, time, metric, value in zip(
+            block.device.tolist(), block.time.tolist(), block.metric.tolist(), block.value.tolist(), strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("clients", [1, None], ids=["gateway", "own-sessions"])
+def test_publishes_every_reading_once(mosquitto: Mosquitto, unique_name: str, clients: int | None) -> None:
+    sim = Simulation(renamed(unique_name))
+    end = sim.start + 120 * NS
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        played = publish(sim, mosquitto.url, speed=MAX, until=end, history=False, clients=clients)
+        wanted = expected(sim, sim.start, end)
+        wait_until(lambda: len(heard.readings()) >= len(wanted), "all readings")
+        assert sorted(heard.readings()) == sorted(wanted)
+        assert played.readings == len(wanted)
+        said = wait_until(heard.statuses, "statuses")
+        assert len(said) == len(sim.devices)
+        wait_until(lambda: all(words == ["online", "offline"] for words in heard.statuses().values()), "offline")
+
+
+def test_history_goes_first_in_batches(mosquitto: Mosquitto, unique_name: str) -> None:
+    sim = Simulation(renamed(unique_name))
+    block = sim.block(sim.start - 3600 * NS, sim.start)
+    sizes = [message.readings for message in gateway_messages(sim, block)]
+    assert sum(sizes) == len(block)
+    assert all(100 <= size <= 110 for size in sizes[:-1])
+
+
+def test_stop_ends_quickly_and_says_offline(mosquitto: Mosquitto, unique_name: str) -> None:
+    sim = Simulation(renamed(unique_name))
+    stop = threading.Event()
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        worker = threading.Thread(
+            target=publish, args=(sim, mosquitto.url), kwargs={"speed": 1.0, "history": False, "stop": stop}
+        )
+        worker.start()
+        wait_until(heard.readings, "a reading at wall-clock speed")
+        stop.set()
+        worker.join(5)
+        assert not worker.is_alive()
+        wait_until(lambda: all(words[-1] == "offline" for words in heard.statuses().values()), "offline")
+
+
+def test_replay_keeps_order_stamps_and_values(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> None:
+    sim = Simulation(renamed(unique_name))
+    path = tmp_path / "recorded.csv.gz"
+    write_csv(sim, path, begin=sim.start - 600 * NS, until=sim.start + 300 * NS)
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = [(row["device"], row["metric"], float(row["value"])) for row in csv.DictReader(file)]
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        done = replay([path], mosquitto.url, speed=MAX)
+        wait_until(lambda: len(heard.readings()) >= len(rows), "all readings")
+        assert [(device, metric, value) for device, _, metric, value in heard.readings()] == rows
+        assert heard.readings() == expected(sim, sim.start - 600 * NS, sim.start + 300 * NS)
+    assert (done.rows, done.bad_rows) == (len(rows), 0)
+
+
+def test_replay_merges_by_row_time_and_counts_bad_rows(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> None:
+    head = "time,site,device,metric,value\n"
+    (tmp_path / "a.csv").write_text(
+        head
+        + f"2026-01-01T00:00:00Z,{unique_name},a,m,1\n"
+        + f"2026-01-01T00:00:09Z,{unique_name},a,m,0.1\n"
+        + f"2026-01-01T00:00:03Z,{unique_name},a,m,3\n"
+        + f"2026-01-01T00:00:10Z,{unique_name},a/b,m,3\n"
+        + f"2026-01-01T00:00:10Z,{unique_name},a,m,nan\n"
+        + f"noon,{unique_name},a,m,3\n"
+    )
+    (tmp_path / "b.csv").write_text(
+        head + f"1767225601,{unique_name},b,x,1e-7\n1767225601,{unique_name},b,y,2\n1767225605,{unique_name},b,x,7\n"
+    )
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        done = replay([tmp_path / "a.csv", tmp_path / "b.csv"], mosquitto.url, speed=MAX)
+        wait_until(lambda: len(heard.readings()) >= 6, "all readings")
+        zero = 1_767_225_600_000
+        assert heard.readings() == [
+            ("a", zero, "m", 1.0),
+            ("b", zero + 1000, "x", 1e-7),
+            ("b", zero + 1000, "y", 2.0),
+            ("b", zero + 5000, "x", 7.0),
+            ("a", zero + 9000, "m", 0.1),
+            ("a", zero + 3000, "m", 3.0),
+        ]
+    assert (done.rows, done.messages, done.bad_rows) == (6, 5, 3)
+    assert [(bad.line, bad.reason.split(" ")[0]) for bad in done.bad] == [(5, "device"), (6, "value"), (7, "time")]
+
+
+def test_replay_moves_the_oldest_row_to_now(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> None:
+    import time
+
+    path = tmp_path / "old.csv"
+    path.write_text(f"time,site,device,metric,value\n100,{unique_name},a,m,1\n160,{unique_name},a,m,2\n")
+    before = time.time_ns() // 1_000_000
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        replay([path], mosquitto.url, speed=MAX, shift_to_now=True)
+        wait_until(lambda: len(heard.readings()) == 2, "both readings")
+        stamps = [ts for _, ts, _, _ in heard.readings()]
+    assert before <= stamps[0] <= time.time_ns() // 1_000_000
+    assert stamps[1] - stamps[0] == 60_000
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("time,device,value\n1,a,2\n", "line 1: column 'metric' is missing", id="a column is missing"),
+        pytest.param("time,device,metric,value\n", "no usable row", id="a header alone"),
+        pytest.param("time,device,metric,value\nx,a,m,1\n", "line 2: time 'x'", id="only bad rows"),
+    ],
+)
+def test_replay_refuses_unusable_files(mosquitto: Mosquitto, tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(SimulatorError, match=says) as caught:
+        replay([path], mosquitto.url, speed=MAX)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        pytest.param("localhost:1883", "is no broker address", id="no scheme"),
+        pytest.param("http://localhost", "is no broker address", id="not mqtt"),
+        pytest.param("mqtt://localhost:port", "is no broker address", id="no port number"),
+    ],
+)
+def test_a_wrong_address_is_named(url: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(SimulatorError, match=says):
+        publish(Simulation(load_scenario("demo")), url)
+
+
+def test_a_broker_that_is_away_is_named() -> None:
+    url = f"mqtt://127.0.0.1:{free_port()}"
+    with pytest.raises(SimulatorError, match=f"broker {url} cannot be reached"):
+        publish(Simulation(load_scenario("demo")), url)
+
+
+def test_speeds() -> None:
+    assert parse_speed("max") == MAX
+    assert parse_speed("60") == 60.0
+    for text in ("0", "-1", "fast", "inf", "nan"):
+        with pytest.raises(SimulatorError, match="--speed"):
+            parse_speed(text)

@@ -1,0 +1,109 @@
+"""A simulation is a function of scenario, seed and start, and of nothing else."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulators.csvfile import write_csv, write_truth
+from simulators.duration import NS
+from simulators.scenario import Scenario, load_scenario
+from simulators.simulation import Block, Simulation
+
+HOUR = 3600 * NS
+
+
+def joined(blocks: list[Block]) -> list[tuple[object, ...]]:
+    """Every row of the blocks, without message numbers."""
+    return [
+        row
+        for block in blocks
+        for row in zip(
+            block.device.tolist(),
+            block.metric.tolist(),
+            block.unit.tolist(),
+            block.time.tolist(),
+            block.sent.tolist(),
+            block.value.tolist(),
+            strict=True,
+        )
+    ]
+
+
+@pytest.fixture(scope="module")
+def demo() -> Scenario:
+    return load_scenario("demo")
+
+
+@pytest.mark.parametrize("batch_s", [1, 7, 61, 600, 3600], ids=lambda s: f"{s}s")
+def test_batches_change_nothing(demo: Scenario, batch_s: int) -> None:
+    whole = joined(list(Simulation(demo, 5).blocks(batch=HOUR)))
+    assert joined(list(Simulation(demo, 5).blocks(batch=batch_s * NS))) == whole
+
+
+def test_asking_backwards_changes_nothing(demo: Scenario) -> None:
+    sim = Simulation(demo)
+    windows = sim.windows(sim.start - HOUR, sim.start + HOUR, 300 * NS)
+    forward = [sim.block(*window) for window in windows]
+    backward = [Simulation(demo).block(*window) for window in reversed(windows)][::-1]
+    assert joined(forward) == joined(backward)
+
+
+def test_processes_change_no_byte(demo: Scenario, tmp_path: Path) -> None:
+    def digest(name: str, processes: int, batch: int | None) -> str:
+        sim = Simulation(demo, 3)
+        write_csv(sim, tmp_path / name, begin=sim.start - 24 * HOUR, processes=processes, batch=batch)
+        return hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+
+    one = digest("one.csv.gz", 1, None)
+    assert digest("two.csv.gz", 2, 5 * HOUR) == one
+    assert digest("again.csv.gz", 1, 1700 * NS) == one
+
+
+def test_seeds_differ(demo: Scenario) -> None:
+    one, two = (next(iter(Simulation(demo, seed).history())) for seed in (1, 2))
+    assert not np.array_equal(one.value, two.value)
+
+
+def test_sent_in_order_and_messages_whole(demo: Scenario) -> None:
+    for block in Simulation(demo).blocks(batch=600 * NS):
+        assert (np.diff(block.sent) >= 0).all()
+        assert (np.diff(block.message) >= 0).all()
+        first = np.flatnonzero(np.diff(block.message, prepend=-1))
+        assert len(set(zip(block.message.tolist(), block.device.tolist(), strict=True))) == len(first)
+
+
+def test_history_is_dense_and_long(demo: Scenario) -> None:
+    sim = Simulation(demo)
+    blocks = list(sim.history())
+    readings = sum(len(block) for block in blocks)
+    assert (sim.start - sim.history_start) >= 14 * 24 * HOUR
+    assert 300_000 <= readings <= 500_000
+    assert blocks[0].sent[0] - sim.history_start < 60 * NS
+    assert sim.start - blocks[-1].sent[-1] < 60 * NS
+
+
+def test_faster_reporting_looks_like_before(demo: Scenario) -> None:
+    """Mean and spread of each series in the first healthy hour at 2 s are those of the same hour at 60 s."""
+    sim = Simulation(demo.without_faults())
+    day = 24 * HOUR
+    past = joined([sim.block(sim.start - day, sim.start)])
+    live = joined([sim.block(sim.start, sim.start + day)])
+    for key in {row[:2] for row in past}:
+        before = np.array([row[5] for row in past if row[:2] == key])
+        after = np.array([row[5] for row in live if row[:2] == key])
+        assert abs(before.mean() - after.mean()) < 0.5 * before.std()
+        assert 0.6 < after.std() / before.std() < 1.6
+
+
+def test_truth_names_every_fault_and_lie(demo: Scenario, tmp_path: Path) -> None:
+    write_truth(Simulation(demo), tmp_path / "truth.csv")
+    lines = (tmp_path / "truth.csv").read_text().splitlines()
+    assert lines[0] == "site,device,metric,start,end,kind"
+    assert "demo-plant,pump-1,,2026-01-01T00:00:02Z,2026-01-01T01:00:00Z,bearing_wear" in lines
+    assert "demo-plant,pump-2,current,2026-01-01T00:04:00Z,2026-01-01T00:40:00Z,stuck" in lines
+    assert "demo-plant,coldroom-2,,2026-01-01T00:05:00Z,2026-01-01T00:25:00Z,silence" in lines
+    assert len(lines) == 1 + len(demo.spec.fault) + len(demo.spec.lie)
+    healthy = load_scenario("demo", faults=False).spec
+    assert (healthy.fault, healthy.lie) == ((), ())
