@@ -1,0 +1,119 @@
+"""Writes what a backtest found to its folder, byte for byte the same for the same input (contract, section 4)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alerts.alert import Alert
+from ingest.errors import InputError
+from ingest.registry import Registry
+from ingest.times import format_time, format_times
+from models.score import Scores
+from workorders.order import WorkOrder
+
+FILES = ("scores.csv", "alerts.csv", "site_alerts.csv", "work_orders.csv", "summary.json", "rejects.csv")
+ROWS_AT_ONCE = 65_536
+ALERT_COLUMNS = (
+    "alert_id",
+    "site",
+    "device",
+    "metric",
+    "kind",
+    "severity",
+    "onset_at",
+    "raised_at",
+    "cleared_at",
+    "score",
+    "explanation",
+)
+
+
+def prepare_folder(out: Path) -> None:
+    """Make `out` an empty folder, taking away an earlier result. Raises InputError if it holds anything else."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is not a folder")
+    strange = [item.name for item in out.iterdir() if item.name not in FILES] if out.exists() else []
+    if strange:
+        raise InputError(f"{out}: is neither empty nor an earlier result; it holds {min(strange)!r}")
+    out.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        (out / name).unlink(missing_ok=True)
+
+
+def write_scores(path: Path, scores: Sequence[Scores], registry: Registry) -> None:
+    """A row per judged reading, in event order; readings of one time in order of arrival."""
+    time = np.concatenate([s.time for s in scores])
+    series = np.concatenate([s.series for s in scores])
+    score = np.concatenate([s.score for s in scores])
+    p_value = np.concatenate([s.p_value for s in scores])
+    order = np.argsort(time, kind="stable")
+    keys = [_cells(registry.key(number)) for number in range(registry.n_series)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write("time,site,device,metric,score,p_value\n")
+        for start in range(0, len(order), ROWS_AT_ONCE):
+            rows = order[start : start + ROWS_AT_ONCE]
+            columns = zip(
+                format_times(time[rows]),
+                series[rows].tolist(),
+                score[rows].tolist(),
+                p_value[rows].tolist(),
+                strict=True,
+            )
+            file.write("".join([f"{t},{keys[n]},{s:.6g},{p:.6g}\n" for t, n, s, p in columns]))
+
+
+def _cells(values: Iterable[str]) -> str:
+    """Those values as CSV, without the line's end."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(values)
+    return buffer.getvalue()
+
+
+def write_alerts(out: Path, alerts: Iterable[Alert]) -> None:
+    """alerts.csv, ordered by the time of raising; alerts of a site or gateway go to site_alerts.csv."""
+    for name, rows in (("alerts.csv", sorted(alerts, key=lambda a: (a.raised_at, a.id))), ("site_alerts.csv", [])):
+        with (out / name).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(ALERT_COLUMNS)
+            writer.writerows(_alert_row(alert) for alert in rows)
+
+
+def _alert_row(alert: Alert) -> tuple[str, ...]:
+    return (
+        alert.id,
+        alert.site,
+        alert.device,
+        alert.metric if alert.metric is not None else "*",
+        alert.kind,
+        alert.severity,
+        format_time(alert.onset_at),
+        format_time(alert.raised_at),
+        format_time(alert.cleared_at) if alert.cleared_at is not None else "",
+        f"{alert.score:.6g}",
+        alert.explanation.en,
+    )
+
+
+def write_orders(path: Path, orders: Iterable[WorkOrder]) -> None:
+    """work_orders.csv, ordered by the time of opening."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("number", "alert_ids", "site", "device", "priority", "opened_at", "title"))
+        for order in sorted(orders, key=lambda o: (o.opened_at, o.number)):
+            opened = format_time(order.opened_at)
+            ids = " ".join(order.alerts)
+            writer.writerow((order.number, ids, order.site, order.device, order.priority, opened, order.title.en))
+
+
+def write_rejects(path: Path, rejects: Iterable[tuple[Path, int, str, str]], several: bool) -> None:
+    """rejects.csv; where there are several input files, `line` is FILE:LINE."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("line", "reason", "row"))
+        for source, line, reason, row in rejects:
+            writer.writerow((f"{source.name}:{line}" if several else line, reason, row))

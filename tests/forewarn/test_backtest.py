@@ -1,0 +1,180 @@
+"""`forewarn backtest` writes what the contract says, the same bytes every time."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alerts.budget import Budget
+from alerts.limits import parse_limits
+from forewarn.backtest import run_backtest
+from forewarn.engine import EngineConfig
+from ingest import csvfile
+from ingest.errors import InputError
+from ingest.registry import Registry
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+LIMITS = parse_limits({"limit": [{"metric": "temperature", "high": 60, "unit": "°C", "on_delay_s": 120}]}, "test")
+
+
+def stamp(minute: float) -> str:
+    return (START + timedelta(minutes=minute)).isoformat().replace("+00:00", "Z")
+
+
+def write_site(path: Path, minutes: int = 600) -> Path:
+    """Two devices, one reading a minute: a hot spell on pump-1, and pump-2 is silent for an hour."""
+    rng = np.random.default_rng(0)
+    lines = ["time,site,device,metric,value,unit"]
+    for k in range(minutes):
+        hot = 45 if 400 <= k < 430 else 0
+        lines.append(f"{stamp(k)},plant,pump-1,temperature,{20 + hot + rng.normal(0, 0.2):.3f},°C")
+        lines.append(f"{stamp(k)},plant,pump-1,humidity,{50 + rng.normal(0, 1):.3f},%RH")
+        if not 300 <= k < 360:
+            lines.append(f"{stamp(k)},plant,pump-2,temperature,{68 + rng.normal(0, 0.2):.3f},°F")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def backtest(files: list[Path], out: Path, truth: Path | None = None, events: Path | None = None) -> dict[str, object]:
+    config = EngineConfig(Budget.parse("1 per device-week"), LIMITS)
+    return run_backtest(files, out, Registry(), config, truth, events)
+
+
+def test_the_results_follow_the_contract(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text(f"site,device,metric,start,end,kind\nplant,pump-1,,{stamp(400)},{stamp(430)},overheating\n")
+    summary = backtest([write_site(tmp_path / "site.csv")], tmp_path / "out", truth)
+    scores, alerts = rows(tmp_path / "out" / "scores.csv"), rows(tmp_path / "out" / "alerts.csv")
+    orders, site_alerts = rows(tmp_path / "out" / "work_orders.csv"), rows(tmp_path / "out" / "site_alerts.csv")
+    assert len(scores) == summary["readings"] == summary["judged"] == 600 * 3 - 60
+    assert list(scores[0]) == ["time", "site", "device", "metric", "score", "p_value"]
+    assert [s["time"] for s in scores] == sorted(s["time"] for s in scores)
+    assert all(0 < float(s["p_value"]) <= 1 for s in scores)
+    assert {a["kind"] for a in alerts} == {"limit", "baseline", "silence"}
+    (silent,) = [a for a in alerts if a["kind"] == "silence"]
+    assert (silent["device"], silent["metric"]) == ("pump-2", "temperature")
+    assert (silent["onset_at"], silent["raised_at"], silent["cleared_at"]) == (stamp(299), stamp(309), stamp(360))
+    (limit,) = [a for a in alerts if a["kind"] == "limit"]
+    assert limit["raised_at"] == stamp(402)
+    assert limit["onset_at"] == stamp(400)
+    assert limit["explanation"].startswith("temperature 6")
+    (order,) = orders
+    assert (order["device"], order["opened_at"]) == ("pump-1", stamp(402))
+    assert limit["alert_id"] in order["alert_ids"].split(" ")
+    assert site_alerts == []
+    assert not (tmp_path / "out" / "rejects.csv").exists()
+    measured = json.loads((tmp_path / "out" / "summary.json").read_text())["truth"]
+    assert measured["recall"] == 1.0
+    assert 0 <= measured["delay_s_median"] <= 300
+
+
+def without_speed(folder: Path) -> dict[str, bytes]:
+    found = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "summary.json"}
+    summary = json.loads((folder / "summary.json").read_text())
+    del summary["speed"]
+    return {**found, "summary.json": json.dumps(summary).encode()}
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = write_site(tmp_path / "site.csv")
+    packed = tmp_path / "packed.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    backtest([plain], tmp_path / "a")
+    backtest([packed], tmp_path / "b")
+    backtest([plain], tmp_path / "a")  # over its own earlier result
+    monkeypatch.setattr(csvfile, "BLOCK_BYTES", 1000)
+    backtest([plain], tmp_path / "c")
+    assert without_speed(tmp_path / "a") == without_speed(tmp_path / "b") == without_speed(tmp_path / "c")
+
+
+def test_several_files_are_one_run(tmp_path: Path) -> None:
+    whole = write_site(tmp_path / "site.csv")
+    header, *lines = whole.read_text().splitlines()
+    parts = []
+    for device in ("pump-1", "pump-2"):
+        part = tmp_path / f"{device}.csv"
+        part.write_text("\n".join([header, *(line for line in lines if f",{device}," in line)]) + "\n")
+        parts.append(part)
+    backtest([whole], tmp_path / "whole")
+    backtest(parts, tmp_path / "parts")
+    assert (tmp_path / "whole" / "alerts.csv").read_bytes() == (tmp_path / "parts" / "alerts.csv").read_bytes()
+
+
+def test_bad_rows_are_kept_with_their_reason_and_the_rest_is_judged(tmp_path: Path) -> None:
+    path = write_site(tmp_path / "site.csv", minutes=20)
+    lines = path.read_text().splitlines()
+    lines[5:5] = ["yesterday,plant,pump-1,temperature,1,°C", f"{stamp(1)},plant,a/b,temperature,1,°C"]
+    lines.append(f"{stamp(20)},plant,pump-1,temperature,NaN,°C")
+    path.write_text("\n".join(lines) + "\n")
+    summary = backtest([path], tmp_path / "out")
+    rejects = rows(tmp_path / "out" / "rejects.csv")
+    assert summary["rejects"] == 3
+    assert [r["line"] for r in rejects] == ["6", "7", str(len(lines))]
+    assert "yesterday" in rejects[0]["reason"]
+    assert rejects[0]["row"].startswith("yesterday,plant")
+    assert "finite" in rejects[2]["reason"]
+
+
+def bad_truth(text: str, tmp_path: Path) -> Path:
+    path = tmp_path / "truth.csv"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("site,device,metric,start,end\n", "column 'kind' is missing", id="column"),
+        pytest.param(
+            f"site,device,metric,start,end,kind\np,d,,{stamp(5)},{stamp(1)},x\n", ":2: end .* before", id="order"
+        ),
+        pytest.param("site,device,metric,start,end,kind\np,d,,soon,later,x\n", ":2: .*soon", id="time"),
+        pytest.param(f"site,device,metric,start,end,kind\np,d,,{stamp(5)}\n", ":2: .*number of fields", id="short row"),
+    ],
+)
+def test_a_bad_truth_file_is_refused_with_its_line(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        backtest([write_site(tmp_path / "s.csv", 5)], tmp_path / "out", bad_truth(text, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            f"time,device,event,code\n{stamp(1)},d,explosion,1\n", ":2: event 'explosion' must be", id="event"
+        ),
+        pytest.param("time,device,code\n", "column 'event' is missing", id="column"),
+    ],
+)
+def test_a_bad_events_file_is_refused_with_its_line(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        backtest([write_site(tmp_path / "s.csv", 5)], tmp_path / "out", events=path)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match=r"neither empty nor an earlier result.*thesis\.txt"):
+        backtest([write_site(tmp_path / "s.csv", 5)], out)
+    assert (out / "thesis.txt").read_text() == "precious"
+
+
+def test_no_usable_row_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text("time,device,metric,value\n")
+    with pytest.raises(InputError, match="no usable row"):
+        backtest([path], tmp_path / "out")
