@@ -71,7 +71,6 @@ def backtest(
         Path | None, typer.Option(metavar="FILE", help="Errors and maintenance on record, as CSV.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="What was wrong and when, as CSV.")] = None,
-    model: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model that was trained offline.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of whatever is random.")] = 0,
 ) -> None:
     """Run the live engine over recorded readings, on their own time."""
@@ -81,7 +80,7 @@ def backtest(
 
     settings = settings_of(config)
     with counting("readings") as progress:
-        summary = run_backtest(files, out, registry(settings), engine_config(settings), truth, progress)
+        summary = run_backtest(files, out, registry(settings), engine_config(settings), truth, events, progress)
     if summary["rejects"]:
         typer.echo(f"warning: {summary['rejects']} bad rows are in {out / 'rejects.csv'}", err=True)
     typer.echo(
