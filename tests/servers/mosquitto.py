@@ -53,6 +53,11 @@ class Mosquitto(Server):
         except OSError:
             return False
 
+    def saved(self) -> bytes:
+        """The file in which it keeps queued and retained messages; empty before the first save."""
+        path = self.folder / "data" / "mosquitto.db"
+        return path.read_bytes() if path.exists() else b""
+
     def _password_file(self) -> list[str]:
         if not self.users:
             return []

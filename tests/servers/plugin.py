@@ -90,7 +90,7 @@ def influx_database(influxdb: InfluxDB, unique_name: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture(params=["debian", "named"])
+@pytest.fixture(params=["debian", "named"] if "FOREWARN_TEST_INFLUX_URL" in os.environ else ["debian"])
 def influx_target(request: pytest.FixtureRequest, unique_name: str) -> Iterator[Database]:
     """Where the store's tests write: Debian's server, and another one where the environment names it.
 
@@ -102,11 +102,8 @@ def influx_target(request: pytest.FixtureRequest, unique_name: str) -> Iterator[
         with server.database(unique_name) as database:
             yield database
         return
-    url = os.environ.get("FOREWARN_TEST_INFLUX_URL")
-    if not url:
-        pytest.skip("FOREWARN_TEST_INFLUX_URL names no further server")
-    names = ("FOREWARN_TEST_INFLUX_ORG", "FOREWARN_TEST_INFLUX_TOKEN")
-    yield Database(url, unique_name, *(os.environ.get(name, "") for name in names))
+    url, org, token = (os.environ.get(f"FOREWARN_TEST_INFLUX_{name}", "") for name in ("URL", "ORG", "TOKEN"))
+    yield Database(url, unique_name, org, token)
 
 
 @pytest.fixture(scope="session")
