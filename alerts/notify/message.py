@@ -1,0 +1,102 @@
+"""Words a notice from an alert, in both languages: what, why, since when, what to do, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from alerts.alert import Alert, Explanation, Kind, Severity
+from alerts.explain import metric_zh
+from alerts.headline import headline
+from alerts.notify.policy import Language, NotifyConfig, Reason
+
+SEVERITY_ZH = {Severity.LOW: "低", Severity.MEDIUM: "中", Severity.HIGH: "高", Severity.CRITICAL: "紧急"}
+
+ADVICE = {
+    Kind.LIMIT: Explanation(
+        "Check the machine on site now and bring the value back inside its limit; stop it if it may take harm.",
+        "请立即到现场检查设备,使数值回到限值以内;如可能造成损坏,请停机。",
+    ),
+    Kind.BASELINE: Explanation(
+        "Compare the chart with the expected band, then inspect the machine before it gets worse.",
+        "请对照预期区间查看曲线,并在恶化之前检查设备。",
+    ),
+    Kind.SILENCE: Explanation(
+        "Check power, network and gateway of the device; until it reports, nobody watches the machine.",
+        "请检查设备的供电、网络和网关;恢复上报之前,该设备无人监测。",
+    ),
+}
+"""What to do first, by kind of alert."""
+_OTHERWISE = Explanation("Look at the alert in the console.", "请在控制台查看报警。")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message in one language."""
+
+    title: str
+    body: str
+
+
+Message = Mapping[Language, Text]
+
+
+def alert_message(
+    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig
+) -> dict[Language, Text]:
+    """What people read about an alert; `order` is a line about its work order."""
+    return {
+        Language.EN: _english(alert, reason, order, config),
+        Language.ZH: _chinese(alert, reason, order, config),
+    }
+
+
+def in_languages(message: Message, languages: Sequence[Language]) -> Text:
+    """The message in those languages, one under the other, with the titles joined."""
+    texts = [message[language] for language in languages]
+    return Text(" / ".join(text.title for text in texts), "\n\n".join(text.body for text in texts))
+
+
+def local_time(at: int, timezone: str) -> str:
+    """A time in ns UTC for people in that zone.
+
+    >>> local_time(1_767_225_600_000_000_000, "Asia/Shanghai")
+    '2026-01-01 08:00:00 CST'
+    """
+    return datetime.fromtimestamp(at // 10**9, UTC).astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def alert_link(alert: Alert, config: NotifyConfig) -> str | None:
+    """Where the console shows the alert."""
+    return f"{config.console_url.rstrip('/')}/alerts/{alert.id}" if config.console_url else None
+
+
+def _english(alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig) -> Text:
+    worse = " (worse)" if reason is Reason.ESCALATED else ""
+    lines = [
+        f"Site {alert.site}, device {alert.device}" + (f", {alert.metric}" if alert.metric else ""),
+        f"Why: {alert.explanation.en}",
+        f"Since: {local_time(alert.onset_at, config.timezone)}",
+        f"Do: {ADVICE.get(alert.kind, _OTHERWISE).en}",
+        order.en if order else None,
+        alert_link(alert, config),
+        f"Alert {alert.id}",
+    ]
+    return Text(f"[{alert.severity.upper()}] {headline(alert).en}{worse}", "\n".join(line for line in lines if line))
+
+
+def _chinese(alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig) -> Text:
+    worse = "(加重)" if reason is Reason.ESCALATED else ""
+    lines = [
+        f"站点 {alert.site},设备 {alert.device}" + (f",{metric_zh(alert.metric)}" if alert.metric else ""),
+        f"原因:{alert.explanation.zh}",
+        f"开始时间:{local_time(alert.onset_at, config.timezone)}",
+        f"处理建议:{ADVICE.get(alert.kind, _OTHERWISE).zh}",
+        order.zh if order else None,
+        alert_link(alert, config),
+        f"报警编号 {alert.id}",
+    ]
+    title = f"【{SEVERITY_ZH[alert.severity]}】{headline(alert).zh}{worse}"
+    return Text(title, "\n".join(line for line in lines if line))

@@ -1,0 +1,221 @@
+"""Notices that wait to be sent, in the SQL database: one row for each notice and receiver.
+
+A row is written in the transaction of the alert that it tells of, so that neither is there without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from random import Random
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from alerts.alert import Severity, State
+from alerts.notify.message import Message, Text
+from alerts.notify.policy import GIVE_UP_AFTER_NS, SECOND_NS, Language, Reason, Skip, delay_ns, is_over
+from alerts.store import AlertRow
+from ingest.database import Base
+
+LEASE_NS = 60 * SECOND_NS
+"""For how long a notice belongs to the worker that took it; after a crash it is free again."""
+ERROR_LENGTH = 300
+
+log = structlog.get_logger(__name__)
+
+
+class NoticeState(StrEnum):
+    """Where a notice stands."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class NoticeRow(Base):
+    """One notice to one receiver. Times are clock time."""
+
+    __tablename__ = "notification"
+    __table_args__ = (sa.Index(None, "state", "next_at"), sa.Index(None, "alert_id"))
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    receiver: Mapped[str] = mapped_column(primary_key=True)
+    alert_id: Mapped[str] = mapped_column(sa.ForeignKey("alert.id"))
+    reason: Mapped[str]
+    severity: Mapped[str]
+    message: Mapped[dict[str, Any]]
+    facts: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    queued_at: Mapped[int]
+    next_at: Mapped[int]
+    done_at: Mapped[int | None]
+    tries: Mapped[int] = mapped_column(sa.Integer)
+    detail: Mapped[str | None]
+    """Why it was skipped, or what went wrong last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell."""
+
+    key: str
+    """The same for every try and every receiver."""
+    alert_id: str
+    reason: Reason
+    severity: Severity
+    message: Message
+    facts: Mapping[str, str]
+    """The same in fields, for machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A notice that a worker took to send it now."""
+
+    notice: Notice
+    receiver: str
+    tries: int
+    """Which try it is, from 1."""
+    queued_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStatus:
+    """How sending goes, for readiness and metrics."""
+
+    counts: Mapping[NoticeState, int]
+    retrying: int
+    """Pending notices that failed at least once."""
+    failed_lately: int
+    """Notices given up in the last 24 h."""
+    oldest_pending_at: int | None
+    last_error: str | None
+    """What went wrong with the newest notice that is not sent."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether receivers take what they are sent."""
+        return not self.retrying and not self.failed_lately
+
+
+def receiver_id(url: str) -> str:
+    """A name for a receiver that does not give away its URL, which holds secrets."""
+    return blake2b(url.encode(), digest_size=8).hexdigest()
+
+
+def pending(session: Session) -> int:
+    """How many notices wait."""
+    query = sa.select(sa.func.count()).where(NoticeRow.state == NoticeState.PENDING)
+    return session.scalar(query) or 0
+
+
+def put(session: Session, notice: Notice, receiver: str, now: int, skip: Skip | None) -> None:
+    """Add a notice for a receiver, to be sent at once unless it is skipped; the same one again changes nothing."""
+    if session.get(NoticeRow, (notice.key, receiver)) is not None:
+        return
+    row = NoticeRow(
+        key=notice.key,
+        receiver=receiver,
+        alert_id=notice.alert_id,
+        reason=notice.reason,
+        severity=notice.severity,
+        message={language: {"title": text.title, "body": text.body} for language, text in notice.message.items()},
+        facts=dict(notice.facts),
+        state=NoticeState.PENDING,
+        queued_at=now,
+        next_at=now,
+        tries=0,
+    )
+    if skip is not None:
+        _finish(row, NoticeState.SKIPPED, now, skip)
+    session.add(row)
+
+
+def claim(session: Session, receivers: frozenset[str], now: int) -> Claimed | None:
+    """Take the notice that has waited longest, for a minute; give up or skip on the way what need not be sent."""
+    due = (
+        sa.select(NoticeRow)
+        .where(NoticeRow.state == NoticeState.PENDING, NoticeRow.next_at <= now)
+        .order_by(NoticeRow.next_at, NoticeRow.key, NoticeRow.receiver)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    while (row := session.scalar(due)) is not None:
+        skip = _skip_now(session, row, receivers)
+        if skip is not None:
+            _finish(row, NoticeState.SKIPPED, now, skip)
+            log.info("notice skipped", notice=row.key, receiver=row.receiver, reason=str(skip))
+        elif now - row.queued_at > GIVE_UP_AFTER_NS:
+            _finish(row, NoticeState.FAILED, now, row.detail)
+            log.error("notice given up", notice=row.key, receiver=row.receiver, tries=row.tries, error=row.detail)
+        else:
+            row.tries += 1
+            row.next_at = now + LEASE_NS
+            return Claimed(_to_notice(row), row.receiver, row.tries, row.queued_at)
+        session.flush()
+    return None
+
+
+def sent(session: Session, claimed: Claimed, now: int) -> None:
+    """Note that a notice went out."""
+    _finish(_row(session, claimed), NoticeState.SENT, now, None)
+
+
+def failed(session: Session, claimed: Claimed, now: int, error: str, rng: Random) -> NoticeState:
+    """Note that a try failed: the notice waits for the next one, or is given up when that would come too late."""
+    row = _row(session, claimed)
+    row.detail = error[:ERROR_LENGTH]
+    row.next_at = now + delay_ns(claimed.tries, rng)
+    if row.next_at - row.queued_at > GIVE_UP_AFTER_NS:
+        _finish(row, NoticeState.FAILED, now, row.detail)
+    return NoticeState(row.state)
+
+
+def status(session: Session, now: int) -> OutboxStatus:
+    """How sending goes."""
+    is_pending, is_failed = NoticeRow.state == NoticeState.PENDING, NoticeRow.state == NoticeState.FAILED
+    counts = sa.select(NoticeRow.state, sa.func.count()).group_by(NoticeRow.state)
+    error = sa.select(NoticeRow.detail).where(is_pending | is_failed, NoticeRow.detail.is_not(None))
+    return OutboxStatus(
+        counts=dict.fromkeys(NoticeState, 0) | {NoticeState(s): n for s, n in session.execute(counts)},
+        retrying=_count(session, is_pending & NoticeRow.detail.is_not(None)),
+        failed_lately=_count(session, is_failed & (NoticeRow.done_at > now - GIVE_UP_AFTER_NS)),
+        oldest_pending_at=session.scalar(sa.select(sa.func.min(NoticeRow.queued_at)).where(is_pending)),
+        last_error=session.scalar(error.order_by(NoticeRow.queued_at.desc()).limit(1)),
+    )
+
+
+def _count(session: Session, condition: sa.ColumnElement[bool]) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(NoticeRow).where(condition)) or 0
+
+
+def _row(session: Session, claimed: Claimed) -> NoticeRow:
+    return session.get_one(NoticeRow, (claimed.notice.key, claimed.receiver), with_for_update=True)
+
+
+def _skip_now(session: Session, row: NoticeRow, receivers: frozenset[str]) -> Skip | None:
+    if row.receiver not in receivers:
+        return Skip.NO_RECEIVER
+    alert = session.get_one(AlertRow, row.alert_id)
+    return Skip.OVER if is_over(State(alert.state), alert.cleared_at) else None
+
+
+def _finish(row: NoticeRow, state: NoticeState, now: int, detail: str | None) -> None:
+    row.state, row.done_at, row.detail = state, now, detail
+
+
+def _to_notice(row: NoticeRow) -> Notice:
+    return Notice(
+        key=row.key,
+        alert_id=row.alert_id,
+        reason=Reason(row.reason),
+        severity=Severity(row.severity),
+        message={Language(lang): Text(text["title"], text["body"]) for lang, text in row.message.items()},
+        facts=row.facts,
+    )

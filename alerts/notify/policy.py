@@ -1,0 +1,111 @@
+"""Decides who is told what and when: the reason for a notice, the reason to skip one, and when to try again.
+
+outbox:  pending ──sent──▶ sent
+            │ ▲ └─skip reason──▶ skipped
+       sent badly: later again, until GIVE_UP_AFTER ──▶ failed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from alerts.alert import Alert, Severity, State
+
+SECOND_NS = 1_000_000_000
+HOUR_NS = 3_600 * SECOND_NS
+FIRST_DELAY_NS = 10 * SECOND_NS
+LONGEST_DELAY_NS = HOUR_NS
+"""The delay doubles from the first to the longest: a mail server that restarts is met soon, one that is away all night
+is not hammered."""
+GIVE_UP_AFTER_NS = 24 * HOUR_NS
+"""A page about yesterday's trouble helps nobody; the alert and its order are still there."""
+MAX_PENDING = 1_000
+"""Notices that may wait, all receivers together; more is a flood that no person reads."""
+
+
+class Language(StrEnum):
+    """A language that people read."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+class Reason(StrEnum):
+    """Why somebody is told."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    WORK_ORDER = "work_order"
+
+
+class Skip(StrEnum):
+    """Why somebody is not told after all."""
+
+    RECORDED = "recorded"
+    """The trouble is not of now: recorded data, or readings that come late."""
+    OVER = "over"
+    """The condition is gone, or a person closed the alert."""
+    FLOOD = "flood"
+    """Too many notices wait already."""
+    NO_RECEIVER = "no_receiver"
+    """The receiver was taken out of the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyConfig:
+    """The settings of notifications."""
+
+    urls: tuple[str, ...] = ()
+    """Receivers as apprise URLs; none: nobody is told."""
+    minimum: Severity = Severity.HIGH
+    """The least severity of an alert that somebody is told of."""
+    languages: tuple[Language, ...] = (Language.EN, Language.ZH)
+    console_url: str | None = None
+    """Where people reach the console, e.g. `https://forewarn.example`; None: messages carry no link."""
+    timezone: str = "UTC"
+    """IANA name of the zone in which messages give times."""
+    live_within_ns: int = HOUR_NS
+    """Trouble older than this when it is first recorded is not told."""
+
+
+def notify_reason(alert: Alert, escalated: bool, opened_order: bool, minimum: Severity) -> Reason | None:
+    """Why people are told of an alert that just opened or escalated; None if they are not."""
+    if alert.severity.rank >= minimum.rank:
+        return Reason.ESCALATED if escalated else Reason.OPENED
+    return Reason.WORK_ORDER if opened_order else None
+
+
+def notice_key(alert: Alert, reason: Reason) -> str:
+    """What a receiver can know a repeated notice by.
+
+    The alert's id, with the severity it escalated to, or the number of the order that it opened.
+    """
+    match reason:
+        case Reason.OPENED:
+            return alert.id
+        case Reason.ESCALATED:
+            return f"{alert.id}:{alert.severity}"
+        case Reason.WORK_ORDER:
+            return f"{alert.id}:{alert.work_order}"
+
+
+def skip_at_once(alert: Alert, event_at: int, now: int, pending: int, live_within_ns: int) -> Skip | None:
+    """Why a notice is skipped when it is first recorded; `event_at` is the event time of what it tells."""
+    if now - event_at > live_within_ns:
+        return Skip.RECORDED
+    if is_over(alert.state, alert.cleared_at):
+        return Skip.OVER
+    return Skip.FLOOD if pending >= MAX_PENDING else None
+
+
+def is_over(state: State, cleared_at: int | None) -> bool:
+    """Whether there is nothing left to tell about an alert."""
+    return cleared_at is not None or state in {State.CLEARED, State.CLOSED, State.RETURNED}
+
+
+def delay_ns(tries: int, rng: Random) -> int:
+    """How long to wait after the `tries`-th failed try: doubling, with jitter between half and all of it."""
+    longest = min(FIRST_DELAY_NS << min(tries - 1, 32), LONGEST_DELAY_NS)
+    return int(longest * rng.uniform(0.5, 1.0))

@@ -1,0 +1,156 @@
+"""The desk: what the engine said about alerts becomes alerts, work orders and notices in one transaction.
+
+    alert events ─▶ load what they touch ─▶ Book.take (pure) ─▶ save what changed, queue notices ─▶ commit ─▶ Changes
+
+The same events again change nothing, however they are cut, so a crash before or after the commit is harmless: whoever
+sends events may send again all since the last ones that they know to be recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from alerts.alert import Alert, AlertEvent, Escalated, Opened
+from alerts.notify import outbox
+from alerts.notify.message import alert_link, alert_message
+from alerts.notify.outbox import Notice, receiver_id
+from alerts.notify.policy import NotifyConfig, Reason, notice_key, notify_reason, skip_at_once
+from alerts.store import load_alerts, save_alert
+from ingest.database import writing
+from ingest.registry import Registry
+from ingest.times import format_time
+from workorders.message import order_line
+from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, criticality_in, order_number
+from workorders.order import OrderEvent, OrderOpened, WorkOrder
+from workorders.store import load_open_orders, load_orders, save_order
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Alerts and orders that are not as they were, as they stand now."""
+
+    alerts: tuple[Alert, ...] = ()
+    orders: tuple[WorkOrder, ...] = ()
+    notices: int = 0
+    """How many notices were put into the outbox to be sent."""
+
+
+class Desk:
+    """Records what the engine says in the database behind `engine`."""
+
+    def __init__(self, engine: sa.Engine, registry: Registry, notify: NotifyConfig) -> None:
+        self._engine = engine
+        self._criticality = criticality_in(registry)
+        self._notify = notify
+
+    def record(self, events: Sequence[AlertEvent], now: int) -> Changes:
+        """Take in alert events in their order; `now` is clock time, ns UTC.
+
+        Raises RetryableError, with nothing changed, while the database is away or busy.
+        """
+        if not events:
+            return Changes()
+        with writing(self._engine) as session:
+            book = self._load(session, events)
+            steps = [(event, book.take(event)) for event in events]
+            self._save(session, book, [step for _, step in steps])
+            notices = self._tell(session, book, steps, now)
+        changed = {step.alert.id for _, step in steps if step.alert is not None and step.change is not Change.NOTHING}
+        orders = {number for _, step in steps for number, _ in step.order_events}
+        _warn_of_unknown(steps)
+        return Changes(
+            tuple(alert for alert in book.alerts.values() if alert.id in changed),
+            tuple(order for order in book.orders.values() if order.number in orders),
+            notices,
+        )
+
+    def _load(self, session: Session, events: Iterable[AlertEvent]) -> Book:
+        events = list(events)
+        alerts = load_alerts(session, (e.alert.id if isinstance(e, Opened) else e.alert_id for e in events))
+        may_order = [e.alert for e in events if isinstance(e, Opened) and e.alert.id not in alerts]
+        may_order += [alerts[e.alert_id] for e in events if isinstance(e, Escalated) and e.alert_id in alerts]
+        book = Book(self._criticality, alerts=alerts)
+        if may_order:
+            numbers = {order_number(alert.id, length) for alert in may_order for length in NUMBER_LENGTHS}
+            numbers |= {alert.work_order for alert in may_order if alert.work_order is not None}
+            for order in load_orders(session, numbers):
+                book.put(order)
+            for order in load_open_orders(session, {(alert.site, alert.device) for alert in may_order}):
+                book.put(order)
+        return book
+
+    def _save(self, session: Session, book: Book, steps: Sequence[Step]) -> None:
+        for alert_id in {s.alert.id: None for s in steps if s.alert is not None and s.change is not Change.NOTHING}:
+            save_alert(session, book.alerts[alert_id])
+        session.flush()
+        events: dict[str, list[OrderEvent]] = {}
+        for step in steps:
+            for number, event in step.order_events:
+                events.setdefault(number, []).append(event)
+        for number, happened in events.items():
+            save_order(session, book.orders[number], happened)
+
+    def _tell(self, session: Session, book: Book, steps: Iterable[tuple[AlertEvent, Step]], now: int) -> int:
+        if not self._notify.urls:
+            return 0
+        waiting, queued = None, 0
+        for event, step in steps:
+            notice = self._notice(book, step)
+            if notice is None:
+                continue
+            waiting = outbox.pending(session) if waiting is None else waiting
+            told_at = event.at if isinstance(event, Escalated) else book.alerts[notice.alert_id].raised_at
+            alert = book.alerts[notice.alert_id]
+            skip = skip_at_once(alert, told_at, now, waiting + queued, self._notify.live_within_ns)
+            for url in self._notify.urls:
+                outbox.put(session, notice, receiver_id(url), now, skip)
+            if skip is None:
+                queued += len(self._notify.urls)
+            else:
+                log.info("notice skipped", notice=notice.key, reason=str(skip))
+        return queued
+
+    def _notice(self, book: Book, step: Step) -> Notice | None:
+        if step.alert is None or step.change not in {Change.OPENED, Change.ESCALATED}:
+            return None
+        alert = step.alert
+        opened = any(isinstance(event, OrderOpened) for _, event in step.order_events)
+        reason = notify_reason(alert, step.change is Change.ESCALATED, opened, self._notify.minimum)
+        if reason is None:
+            return None
+        order = book.orders.get(alert.work_order) if alert.work_order else None
+        line = order_line(order, self._notify.timezone) if order is not None and order.closed_at is None else None
+        key = notice_key(alert, reason)
+        message = alert_message(alert, reason, line, self._notify)
+        return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify))
+
+
+def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig) -> dict[str, str]:
+    facts = {
+        "idempotency_key": key,
+        "reason": str(reason),
+        "alert_id": alert.id,
+        "site": alert.site,
+        "device": alert.device,
+        "metric": alert.metric,
+        "kind": str(alert.kind),
+        "severity": str(alert.severity),
+        "onset_at": format_time(alert.onset_at),
+        "raised_at": format_time(alert.raised_at),
+        "work_order": alert.work_order,
+        "url": alert_link(alert, config),
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _warn_of_unknown(steps: Iterable[tuple[AlertEvent, Step]]) -> None:
+    unknown = [event for event, step in steps if step.alert is None]
+    if unknown:
+        log.warning("events of alerts that the database does not know", events=len(unknown), first=repr(unknown[0]))
