@@ -20,6 +20,8 @@ class Working(StrEnum):
 
     CONTINUOUS = "continuous"
     """Day and night, a little less at night and at weekends."""
+    STEADY = "steady"
+    """Day and night alike, as a process plant runs."""
     OFFICE = "office"
     """Monday to Friday, 07:00-19:00, a minimum outside."""
     SHIFTS = "shifts"
@@ -38,6 +40,7 @@ class _Hours:
 
 _HOURS = {
     Working.CONTINUOUS: _Hours(6.0, 21.0, 4, 0.82, 0.90, 2.5),
+    Working.STEADY: _Hours(4.0, 20.0, 6, 0.868, 0.872, 8.0),
     Working.OFFICE: _Hours(7.0, 19.0, 4, 0.35, 0.85, 0.75),
     Working.SHIFTS: _Hours(6.0, 22.0, 5, 0.0, 0.88, 0.2),
 }

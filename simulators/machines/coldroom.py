@@ -40,6 +40,8 @@ class ColdRoom(Machine):
     cycle_s: float = Field(1080.0, ge=120, le=7200)
     visit_k: float = Field(0.45, ge=0, le=5)
     defrost_k: float = Field(0.5, ge=0, le=8)
+    coil_k: float = Field(0.3, ge=0, le=3)
+    """How far the coil's temperature wanders, and humidity with it."""
     current_a: float = Field(14.0, gt=0, le=500)
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
@@ -91,7 +93,7 @@ class ColdRoom(Machine):
 
     def _humidity(self, t: FloatArray, around: Surroundings) -> FloatArray:
         air = self._temperature(t, around)
-        coil = self.setpoint_c - 2.2 + 0.3 * around.wander("coil", t, 5400.0)
+        coil = self.setpoint_c - 2.2 + self.coil_k * around.wander("coil", t, 5400.0)
         visits = 0.04 * self._visits(t, around) + 0.45 * around.slow_effect(Effect.EXCHANGE, t, 300.0)
         vapour = saturation_pa(coil) + visits * np.maximum(around.climate.vapour(t) - saturation_pa(coil), 250.0)
         lost = 0.4 * self._warming(t, around)

@@ -48,7 +48,10 @@ class Fan(Machine):
     current_a: float = Field(18.0, gt=0, le=1000)
     filter_pa: float = Field(120.0, gt=0, le=1000)
     supply_c: float = Field(17.0, ge=5, le=35)
+    coil_swing_k: float = Field(0.18, ge=0, le=3)
     vibration_mms: float = Field(1.1, gt=0, le=10)
+    swing: float = Field(0.012, ge=0, le=0.2)
+    """Share by which demand wanders within the hour."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """Supply temperature and humidity, bearing vibration, filter pressure drop, motor current."""
@@ -66,13 +69,13 @@ class Fan(Machine):
         }
 
     def _speed(self, t: FloatArray, around: Surroundings) -> FloatArray:
-        demand = 1.0 + 0.012 * around.wander("demand", t, 1800.0)
+        demand = 1.0 + self.swing * around.wander("demand", t, 1800.0)
         return np.asarray(around.schedule.load(t) * demand * around.running(t))
 
     def _supply(self, t: FloatArray, around: Surroundings) -> FloatArray:
         def drive(grid: FloatArray) -> FloatArray:
             outside = around.climate.temperature(grid)
-            hunting = 0.18 * around.wander("coil", grid, 1500.0)
+            hunting = self.coil_swing_k * around.wander("coil", grid, 1500.0)
             return self.supply_c + 0.04 * (outside - 14.0) + hunting
 
         lost = around.slow_effect(Effect.COOLING_LOSS, t, _COIL_TAU_S)
@@ -80,7 +83,7 @@ class Fan(Machine):
         return lagged(drive, t, _COIL_TAU_S) + 14.0 * lost + 0.1 * heat
 
     def _humidity(self, t: FloatArray, around: Surroundings) -> FloatArray:
-        coil = self.supply_c - 5.5 + 0.25 * around.wander("moisture", t, 5400.0)
+        coil = self.supply_c - 5.5 + 1.4 * self.coil_swing_k * around.wander("moisture", t, 5400.0)
         outside = around.climate.vapour(t)
         vapour = np.minimum(saturation_pa(coil), 0.75 * saturation_pa(coil) + 0.25 * outside)
         return relative_humidity(self._supply(t, around), vapour)

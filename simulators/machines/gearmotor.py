@@ -39,6 +39,8 @@ class GearMotor(Machine):
     rise_k: float = Field(42.0, gt=0, le=90)
     vibration_mms: float = Field(1.6, gt=0, le=10)
     tau_s: float = Field(3000.0, gt=10, le=1e5)
+    swing: float = Field(0.02, ge=0, le=0.2)
+    """Share by which demand wanders within the hour."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """Oil temperature, vibration velocity, motor current, motor speed."""
@@ -51,7 +53,7 @@ class GearMotor(Machine):
         }
 
     def _load(self, t: FloatArray, around: Surroundings) -> FloatArray:
-        feed = 1.0 + 0.02 * around.wander("feed", t, 1500.0)
+        feed = 1.0 + self.swing * around.wander("feed", t, 1500.0)
         return np.asarray(around.schedule.load(t) * feed * around.running(t))
 
     def _current(self, t: FloatArray, load: FloatArray, around: Surroundings) -> FloatArray:

@@ -54,6 +54,8 @@ class Pump(Machine):
     rise_k: float = Field(38.0, gt=0, le=90)
     vibration_mms: float = Field(1.3, gt=0, le=10)
     tau_s: float = Field(2100.0, gt=10, le=1e5)
+    swing: float = Field(0.012, ge=0, le=0.2)
+    """Share by which demand wanders within the hour."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """Bearing temperature, vibration velocity, motor current, discharge pressure and flow."""
@@ -68,7 +70,7 @@ class Pump(Machine):
         }
 
     def _speed(self, t: FloatArray, around: Surroundings) -> FloatArray:
-        demand = 1.0 + 0.012 * around.wander("demand", t, 2400.0)
+        demand = 1.0 + self.swing * around.wander("demand", t, 2400.0)
         return np.asarray(around.schedule.load(t) * demand * around.running(t))
 
     def _flow(self, speed: FloatArray, resistance: FloatArray | float) -> FloatArray:
