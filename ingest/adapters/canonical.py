@@ -1,0 +1,182 @@
+"""The project's own payloads (contract, section 5).
+
+forewarn/v1/{site}/{device}/telemetry   {"ts": ms, "values": {…}, "units": {…}, "seq": n}, or an array of those
+forewarn/v1/{site}/telemetry            the same, each object with its "device"
+forewarn/v1/{site}/{device}/status      online | offline, also as the will
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from ingest.adapters.adapter import NO_SEQ, NO_TIME, Arrival, DeviceStatus, Route, Rows
+from ingest.measure import MAX_UNIT_LENGTH
+from ingest.names import name_problem
+from ingest.payload import NotFinite, PayloadError, parse_json
+from ingest.times import EARLIEST, format_time
+
+ROOT = ("forewarn", "v1")
+DEFAULT_SITE = "default"
+NS_PER_MS = 1_000_000
+_MAX_MS = 2**63 // NS_PER_MS
+_MAX_SEQ = 2**63 - 1
+_STATUS = {b"online": True, b"offline": False, b'"online"': True, b'"offline"': False}
+
+
+def route(topic: str) -> Route | None:
+    """The route of a canonical topic."""
+    levels = tuple(topic.split("/"))
+    if levels[:2] != ROOT:
+        return None
+    match levels[2:]:
+        case (site, device, "telemetry"):
+            return _named(site, device, partial(_telemetry, site, device))
+        case (site, "telemetry"):
+            return _named(site, None, partial(_telemetry, site, None))
+        case (site, device, "status"):
+            return _named(site, device, partial(_status, site, device))
+    return partial(_unreadable, f"topic {topic!r} is none of forewarn/v1/{{site}}[/{{device}}]/telemetry and …/status")
+
+
+def _named(site: str, device: str | None, good: Route) -> Route:
+    """The route if the topic's names are possible; one that says why not otherwise."""
+    problem = name_problem(site, "site") or (None if device is None else name_problem(device, "device"))
+    return good if problem is None else partial(_unreadable, problem)
+
+
+def _unreadable(reason: str, _payload: bytes, _arrival: Arrival, _rows: Rows) -> None:
+    raise PayloadError(reason)
+
+
+def _status(site: str, device: str, payload: bytes, arrival: Arrival, rows: Rows) -> None:
+    if not payload:  # a retained message is being removed
+        return
+    online = _STATUS.get(payload.strip())
+    if online is None:
+        raise PayloadError("status should be 'online' or 'offline'")
+    rows.statuses.append(DeviceStatus(site, device, online, arrival.received_at))
+
+
+def _telemetry(site: str, device: str | None, payload: bytes, arrival: Arrival, rows: Rows) -> None:
+    said = parse_json(payload)
+    if type(said) is dict:
+        rows.begin(0)
+        _object(said, site, device, arrival, rows)
+    elif type(said) is list:
+        if not said:
+            raise PayloadError("the array is empty")
+        for item, one in enumerate(said):
+            rows.begin(item)
+            _object(one, site, device, arrival, rows)
+    else:
+        raise PayloadError(f"payload should be an object or an array of objects, not {_kind(said)}")
+
+
+def take_objects(objects: Sequence[object], arrival: Arrival, rows: Rows) -> None:
+    """Read canonical objects that name their `device` and, if it is not `default`, their `site`, as HTTP takes them."""
+    for item, one in enumerate(objects):
+        rows.begin(item)
+        site = one.get("site", DEFAULT_SITE) if isinstance(one, dict) else DEFAULT_SITE
+        problem = name_problem(site, "site")
+        if problem:
+            rows.refuse(problem)
+        else:
+            _object(one, site, None, arrival, rows)
+
+
+def _object(said: object, site: str, device: str | None, arrival: Arrival, rows: Rows) -> None:
+    """One object: a time and the values of one device."""
+    if type(said) is not dict:
+        rows.refuse(f"should be an object with 'values', not {_kind(said)}")
+        return
+    if device is None:
+        device = said.get("device")
+        problem = "'device' is missing" if device is None else name_problem(device, "device")
+        if problem or device is None:
+            rows.refuse(problem or "")
+            return
+    values = said.get("values")
+    if type(values) is not dict or not values:
+        rows.refuse("'values' is missing" if "values" not in said else "'values' should be an object of numbers")
+        return
+    stamp = said.get("ts")
+    time = NO_TIME if stamp is None else _time(stamp, arrival.latest, rows)
+    if time is not None:
+        seq = _seq(said["seq"], rows) if "seq" in said else NO_SEQ
+        _values(values, site, device, _units(said.get("units"), rows), time, seq, rows)
+
+
+def _values(
+    values: dict[str, object],
+    site: str,
+    device: str,
+    units: dict[str, object] | None,
+    time: int,
+    seq: int,
+    rows: Rows,
+) -> None:
+    for metric, value in values.items():
+        if type(value) is float or type(value) is int:
+            unit = _unit(metric, units, rows) if units else None
+            key = rows.key_of(site, device, metric, unit)
+            if key is not None:
+                rows.add(key, time, value, seq)
+        elif value is not None:
+            rows.refuse(f"value should be a finite number, not {_kind(value)}", metric)
+
+
+def _time(stamp: object, latest: int, rows: Rows) -> int | None:
+    """Ns UTC of a stamp in epoch ms; None, with the reason noted, if it is none that can be taken."""
+    if type(stamp) is int and -_MAX_MS < stamp < _MAX_MS:
+        time = stamp * NS_PER_MS
+    elif type(stamp) is float and -_MAX_MS < stamp < _MAX_MS:
+        whole = math.floor(stamp)
+        time = whole * NS_PER_MS + round((stamp - whole) * NS_PER_MS)
+    else:
+        rows.refuse(f"'ts' should be epoch milliseconds, not {_kind(stamp)}")
+        return None
+    if EARLIEST <= time <= latest:
+        return time
+    where = "is before 1990; it should be epoch milliseconds" if time < EARLIEST else "lies too far in the future"
+    rows.refuse(f"'ts' {stamp} ({format_time(time)}) {where}")
+    return None
+
+
+def _seq(seq: object, rows: Rows) -> int:
+    """A sequence number; a wrong one is noted and its readings are taken without it."""
+    if type(seq) is int and 0 <= seq <= _MAX_SEQ:
+        return seq
+    if seq is not None:
+        rows.refuse("'seq' should be a whole number from 0 up; the readings were taken without it")
+    return NO_SEQ
+
+
+def _units(units: object, rows: Rows) -> dict[str, object] | None:
+    """The units of an object by metric; what is none is noted and its readings are taken without."""
+    if units is None or type(units) is dict:
+        return units
+    rows.refuse("'units' should be an object of texts; the readings were taken without")
+    return None
+
+
+def _unit(metric: str, units: dict[str, object], rows: Rows) -> str | None:
+    unit = units.get(metric)
+    if unit is None or (isinstance(unit, str) and len(unit) <= MAX_UNIT_LENGTH and unit.isprintable()):
+        return unit or None
+    rows.refuse("the unit should be a short text; the reading was taken without", metric)
+    return None
+
+
+def _kind(value: object) -> str:
+    """What a wrong value is, in JSON's words."""
+    if isinstance(value, NotFinite):
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, int | float):
+        return str(value)
+    return "an array" if isinstance(value, list) else "an object"

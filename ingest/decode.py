@@ -1,0 +1,137 @@
+"""Messages become columns: topic → adapter → rows, in one pass over a whole batch of messages.
+
+Message ─▶ route of its topic ─▶ Rows ─▶ Decoded: keys, times, values │ problems │ device states
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from ingest.adapters import ADAPTERS
+from ingest.adapters.adapter import NO_TIME, Arrival, DeviceStatus, FindRoute, Keys, Problem, Route, Rows
+from ingest.adapters.canonical import take_objects
+from ingest.measure import Key
+from ingest.message import Message
+from ingest.payload import PayloadError
+from ingest.reading import NS_PER_SECOND, FlagArray, FloatArray, IntArray, Quality, TimeArray
+
+MAX_TOPICS = 1 << 17
+"""Topics whose route is remembered before the memory is cleared."""
+CLOCK_TOLERANCE_NS = 300 * NS_PER_SECOND
+"""A stamp further than this from its arrival comes from a clock that is off (contract, section 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a batch of messages says: columns of one length, rows in order of arrival.
+
+    `keys` holds each (site, device, metric, unit as sent) once, `key` the row's place in it; `time` event time in ns
+    UTC, `value` as sent, `quality` bits of `Quality`, `seq` the sequence number or -1, `received_at` arrival in ns UTC.
+    """
+
+    keys: Sequence[Key]
+    key: IntArray
+    time: TimeArray
+    value: FloatArray
+    quality: FlagArray
+    seq: TimeArray
+    received_at: TimeArray
+    problems: tuple[Problem, ...]
+    statuses: tuple[DeviceStatus, ...]
+    begins: Sequence[tuple[int, int, int]]
+    """(first row, message, item) of every object."""
+
+    def __len__(self) -> int:
+        """Number of readings."""
+        return len(self.key)
+
+    def origin(self, row: int) -> tuple[int, int]:
+        """(message, item) that a row came from."""
+        _, message, item = self.begins[bisect_right(self.begins, row, key=lambda begin: begin[0]) - 1]
+        return message, item
+
+
+class Decoder:
+    """Reads messages of every known format."""
+
+    def __init__(
+        self,
+        future: timedelta,
+        live_within: timedelta,
+        max_payload: int,
+        adapters: Sequence[FindRoute] = ADAPTERS,
+    ) -> None:
+        self._future_ns = round(future.total_seconds() * NS_PER_SECOND)
+        self._live_ns = round(live_within.total_seconds() * NS_PER_SECOND)
+        self._max_payload = max_payload
+        self._adapters = tuple(adapters)
+        self._routes: dict[str, Route] = {}
+        self._keys = Keys()
+
+    def decode(self, messages: Sequence[Message]) -> Decoded:
+        """Everything that the messages say; what cannot be read is among the problems, whatever it is."""
+        self._keys.trim()
+        rows = Rows(self._keys)
+        sizes = np.zeros(len(messages), np.int64)
+        for number, message in enumerate(messages):
+            rows.message, before = number, len(rows.key)
+            try:
+                self._read(message, rows)
+            except PayloadError as error:
+                rows.item = 0
+                rows.refuse(str(error))
+            sizes[number] = len(rows.key) - before
+        received_at = np.repeat(np.array([message.received_at for message in messages], np.int64), sizes)
+        return self._columns(rows, received_at)
+
+    def _read(self, message: Message, rows: Rows) -> None:
+        arrival = Arrival(message.received_at, message.received_at + self._future_ns)
+        if message.objects is not None:
+            take_objects(message.objects, arrival, rows)
+        elif len(message.payload) > self._max_payload:
+            raise PayloadError(f"payload has {len(message.payload)} bytes, allowed are {self._max_payload}")
+        else:
+            self._route(message.topic)(message.payload, arrival, rows)
+
+    def _route(self, topic: str) -> Route:
+        route = self._routes.get(topic)
+        if route is None:
+            found = (adapter(topic) for adapter in self._adapters)
+            route = next((one for one in found if one is not None), _nobody)
+            if len(self._routes) >= MAX_TOPICS:
+                self._routes.clear()
+            self._routes[topic] = route
+        return route
+
+    def _columns(self, rows: Rows, received_at: TimeArray) -> Decoded:
+        used, key = np.unique(np.array(rows.key, np.int64), return_inverse=True)
+        table = self._keys.table
+        time = np.array(rows.time, np.int64)
+        unstamped = time == NO_TIME
+        time = np.where(unstamped, received_at, time)
+        age = received_at - time
+        recorded = age > self._live_ns
+        quality = np.where(recorded, Quality.RECORDED, 0).astype(np.uint8)
+        quality[unstamped] |= np.uint8(Quality.STAMPED_ON_ARRIVAL)
+        quality[~recorded & (np.abs(age) > CLOCK_TOLERANCE_NS)] |= np.uint8(Quality.CLOCK_OFF)
+        return Decoded(
+            [table[number] for number in used.tolist()],
+            key.astype(np.int32),
+            time,
+            np.array(rows.value, np.float64),
+            quality,
+            np.array(rows.seq, np.int64),
+            received_at,
+            tuple(rows.problems),
+            tuple(rows.statuses),
+            rows.begins,
+        )
+
+
+def _nobody(_payload: bytes, _arrival: Arrival, _rows: Rows) -> None:
+    raise PayloadError("no adapter reads this topic")

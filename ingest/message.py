@@ -1,0 +1,28 @@
+"""A message on its way in, and whom to tell once what it says is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Source(Protocol):
+    """Where messages come from."""
+
+    def acknowledge(self, tokens: Sequence[object]) -> None:
+        """What these messages said is durable now: their sender may forget them. Called from any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it arrived. Of `payload` and `objects` one counts: bytes of a topic, or objects sent over HTTP."""
+
+    topic: str
+    payload: bytes
+    received_at: int
+    """Arrival in ns UTC."""
+    source: Source | None = None
+    token: object = None
+    """What `source` knows the message by."""
+    objects: Sequence[object] | None = None

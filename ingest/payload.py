@@ -1,0 +1,59 @@
+"""Bytes that should be JSON become values, once; everything else gets a reason."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import orjson
+
+
+class PayloadError(Exception):
+    """A payload, or one object of it, cannot be read; the message is the reason."""
+
+
+class NotFinite(str):
+    """A number that is none: NaN, infinity, or beyond what a float holds; as it was written."""
+
+    __slots__ = ()
+
+
+def parse_json(payload: bytes) -> object:
+    """The value of a JSON payload. Numbers that are not finite come as `NotFinite`, so that their neighbours survive.
+
+    Of two equal names in one object the last counts. Raises PayloadError with the reason.
+
+    >>> parse_json(b'{"a": NaN, "b": 1}')
+    {'a': 'NaN', 'b': 1}
+    """
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        return _parse_slowly(payload, str(error))
+
+
+def _parse_slowly(payload: bytes, problem: str) -> object:
+    """What the quick parser refuses because of one number, the slow one reads with that number marked."""
+    if not payload.strip():
+        raise PayloadError("payload is empty")
+    if "depth limit" in problem:
+        raise PayloadError("payload is nested too deeply")
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"payload is not UTF-8: byte {error.start} is {payload[error.start]:#04x}") from error
+    try:
+        return json.loads(text, parse_float=_float, parse_int=_int, parse_constant=NotFinite)
+    except json.JSONDecodeError as error:
+        raise PayloadError(f"payload is not JSON: {error.msg} at character {error.pos + 1}") from error
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"payload is not JSON: {problem}") from error
+
+
+def _float(text: str) -> float | NotFinite:
+    value = float(text)
+    return value if math.isfinite(value) else NotFinite(text[:40])
+
+
+def _int(text: str) -> int | float | NotFinite:
+    return int(text) if len(text) < 19 else _float(text)
