@@ -25,7 +25,7 @@ from alerts.limits import LimitTable
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
 from models.bank import Judgement
-from models.detectors.silence import INTERVALS, Turn
+from models.detectors.silence import Turn
 from models.evidence import DECAY, MOST
 
 METRICS_PER_DEVICE = 4
@@ -244,7 +244,7 @@ class SilencePolicy:
         limit_s = turn.limit_ns / NS_PER_SECOND
         facts = {
             "limit_s": limit_s,
-            "interval_s": limit_s / INTERVALS,
+            "interval_s": round(turn.interval_ns / NS_PER_SECOND, 1),
             "last_at": turn.last,
             "at": turn.at,
         }

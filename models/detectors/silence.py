@@ -48,6 +48,8 @@ class Turn:
     last: int = NEVER
     """Where it begins: time of the last reading."""
     limit_ns: int = 0
+    interval_ns: float = 0.0
+    """Where it begins: how often a reading was expected."""
     only: int | None = None
     """For a whole device: its series, if it ever reported only one."""
 
@@ -81,6 +83,7 @@ class Silence:
             {
                 "last": (np.int64, (), NEVER),
                 "limit": (np.int64, (), _UNKNOWN_LIMIT),
+                "interval": (np.float64, (), np.nan),
                 "silent": (np.bool_, (), False),
             }
         )
@@ -95,7 +98,7 @@ class Silence:
             return []
         self._resize()
         device = self._registry.series_device[batch.series]
-        walk = _Walk(batch, limits_ns(interval_ns), device, self._registry.device_site[device])
+        walk = _Walk(batch, interval_ns, device, self._registry.device_site[device])
         walk.tick_sites(self._sites)
         suspects = self._suspects(walk)
         turns = [turn for number in suspects for turn in self._walk_device(number, walk)]
@@ -173,6 +176,7 @@ class Silence:
         series, device = walk.batch.series[calm], walk.device[calm]
         self._series["last"][series] = walk.batch.time[calm]
         self._series["limit"][series] = walk.limit[calm]
+        self._series["interval"][series] = walk.interval[calm]
         np.maximum.at(self._devices["clock"], device, walk.batch.time[calm])
         self._devices["heard"][device] = walk.site_after[calm]
         self._devices["fresh"][device] = ~walk.recorded[calm]
@@ -194,7 +198,8 @@ class Silence:
             if series["silent"][number]:
                 turns.append(Turn(row, device, number, False, time))
                 series["silent"][number] = False
-            series["last"][number], series["limit"][number] = time, walk.limit[row]
+            series["last"][number] = time
+            series["limit"][number], series["interval"][number] = walk.limit[row], walk.interval[row]
             state["clock"][device] = max(int(state["clock"][device]), time)
             state["heard"][device], state["fresh"][device] = walk.site_after[row], not walk.recorded[row]
             for other in members:
@@ -255,14 +260,15 @@ class Silence:
 
     def _begin(self, row: int, device: int, series: int, due: int) -> Turn:
         last, limit = int(self._series["last"][series]), int(self._series["limit"][series])
-        return Turn(row, device, series, True, due, last, limit)
+        return Turn(row, device, series, True, due, last, limit, float(self._series["interval"][series]))
 
     def _device_turn(self, row: int, device: int, due: int) -> Turn:
         self._devices["silent_from"][device] = due
         known = [number for number in self._registry.series_of(device) if self._series["last"][number] != NEVER]
         limit = min(int(self._series["limit"][number]) for number in known)
+        interval = float(np.nanmin(self._series["interval"][known]))
         only = known[0] if len(known) == 1 else None
-        return Turn(row, device, WHOLE_DEVICE, True, due, int(self._devices["clock"][device]), limit, only)
+        return Turn(row, device, WHOLE_DEVICE, True, due, int(self._devices["clock"][device]), limit, interval, only)
 
     # -- state -------------------------------------------------------------------------------------------------------
     def _resize(self) -> None:
@@ -308,8 +314,9 @@ class _Fleet:
 class _Walk:
     """A batch with what the walk along it needs: device, site and the site's clock before and after each row."""
 
-    def __init__(self, batch: ReadingBatch, limit: TimeArray, device: IntArray, site: IntArray) -> None:
-        self.batch, self.limit, self.device, self.site = batch, limit, device, site
+    def __init__(self, batch: ReadingBatch, interval: FloatArray, device: IntArray, site: IntArray) -> None:
+        self.batch, self.interval, self.device, self.site = batch, interval, device, site
+        self.limit = limits_ns(interval)
         self.devices, self.place = np.unique(device, return_inverse=True)
         self.recorded: BoolArray = (batch.quality & Quality.RECORDED) != 0
         self.site_before = np.full(len(batch), NEVER, np.int64)
