@@ -1,0 +1,36 @@
+"""The one knob: how it is read, and what it does to the height an alarm needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alerts.budget import Budget
+from alerts.policy import evidence_height
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1 per device-month", 30.44 * 86400), ("2 per device-week", 302_400), ("0.5 per device-day", 172_800)],
+)
+def test_one_episode_in_this_many_seconds(text: str, seconds: float) -> None:
+    assert 1 / Budget.parse(text).per_device_second == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "0 per device-month", "-1 per device-day", "1 per device-year", "one per day"]
+)
+def test_what_is_no_budget(text: str) -> None:
+    with pytest.raises(ValueError, match="N per device-day"):
+        Budget.parse(text)
+
+
+def test_a_larger_budget_needs_less_evidence_and_a_faster_series_more() -> None:
+    interval = np.array([60e9, 1e9])
+    strict, loose = (evidence_height(interval, Budget.parse(f"{n} per device-month")) for n in (1, 10))
+    assert (loose < strict).all()
+    assert strict[1] > strict[0]
+
+
+def test_while_the_interval_is_not_known_nothing_opens() -> None:
+    assert np.isnan(evidence_height(np.array([np.nan]), Budget(1.0, "month"))).all()
