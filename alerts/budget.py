@@ -28,6 +28,10 @@ class Budget:
             raise ValueError(f"{text!r} is not of the form 'N per device-day|week|month' with N > 0")
         return cls(float(found[1]), found[2])
 
+    def __str__(self) -> str:
+        """As it is written in the settings."""
+        return f"{self.episodes:g} per device-{self.period}"
+
     @property
     def per_device_second(self) -> float:
         """Accepted episodes per device and second of event time."""
