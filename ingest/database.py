@@ -7,12 +7,13 @@ this file are our exceptions, never the library's.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -108,6 +109,18 @@ def translated() -> Iterator[None]:
         raise kind(f"database: {_words(error)}") from error
 
 
+def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows, or replace those that are there, by primary key; each row has every column."""
+    if not rows:
+        return
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table)
+    columns = statement.excluded
+    keys = sa.inspect(table).primary_key
+    update = {column.name: column for column in columns if column.name not in {key.name for key in keys}}
+    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=update), rows)
+
+
 def _words(error: sa.exc.SQLAlchemyError) -> str:
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
@@ -115,7 +128,7 @@ def _words(error: sa.exc.SQLAlchemyError) -> str:
 
 def _dumps(value: object) -> str:
     """JSON without NaN and infinity, which PostgreSQL refuses: they become null."""
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 _JSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}

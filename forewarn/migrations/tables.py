@@ -1,0 +1,25 @@
+"""All tables on one metadata: importing this file describes the whole database."""
+
+from __future__ import annotations
+
+from alerts.notify.outbox import NoticeRow
+from alerts.store import ActionRow, AlertRow
+from api.access.tables import FailureRow, SessionRow, TokenRow, UserRow
+from ingest.database import Base
+from ingest.registry_store import DeviceRow, MetricRow
+from workorders.store import EventRow, OrderRow
+
+METADATA = Base.metadata
+TABLES = (
+    DeviceRow,
+    MetricRow,
+    AlertRow,
+    ActionRow,
+    OrderRow,
+    EventRow,
+    NoticeRow,
+    UserRow,
+    TokenRow,
+    SessionRow,
+    FailureRow,
+)
