@@ -1,0 +1,182 @@
+"""Readings that carry names instead of series numbers: what leaves the process, to disk or to a store.
+
+Series numbers live as long as the process. A keyed batch holds each name once and an index per row, so that it stays
+as quick to handle as columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.columns import SeriesName, common_names, joined, pack, unpack
+from ingest.reading import BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
+from ingest.registry import Metric, Registry, UnitState
+from ingest.units import Conversion, conversion
+
+NO_SEQ = -1
+"""Stands for "the device sent no `seq`"."""
+
+UnitNote = tuple[str | None, str, str | None]
+"""(canonical unit, `UnitState`, unit as sent last) of a series when its readings were taken."""
+
+_MAGIC = b"FWR1"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedBatch:
+    """Readings as columns of one length, rows in order of arrival; row i belongs to `names[key[i]]`.
+
+    `time` is event time and `received_at` the time of arrival, both ns UTC; `value` is in the canonical unit of
+    `units[key[i]]`; `seq` is the device's own count or `NO_SEQ`.
+    """
+
+    names: tuple[SeriesName, ...]
+    units: tuple[UnitNote, ...]
+    key: IntArray
+    time: TimeArray
+    value: FloatArray
+    quality: FlagArray
+    received_at: TimeArray
+    seq: TimeArray
+
+    def __len__(self) -> int:
+        """Number of readings."""
+        return len(self.key)
+
+    def __getitem__(self, rows: slice | BoolArray | NDArray[np.intp]) -> KeyedBatch:
+        """Those rows; the names stay as they are."""
+        return replace(
+            self,
+            key=self.key[rows],
+            time=self.time[rows],
+            value=self.value[rows],
+            quality=self.quality[rows],
+            received_at=self.received_at[rows],
+            seq=self.seq[rows],
+        )
+
+    @classmethod
+    def of(
+        cls, batch: ReadingBatch, names: SeriesNames, received_at: int | TimeArray, seq: TimeArray | None = None
+    ) -> KeyedBatch:
+        """The same readings by name; one `received_at` may stand for all rows."""
+        numbers, key = np.unique(batch.series, return_inverse=True)
+        return cls(
+            names.names(numbers),
+            names.units(numbers),
+            key.astype(np.int32),
+            batch.time,
+            batch.value,
+            batch.quality,
+            np.full(len(batch), received_at, np.int64) if isinstance(received_at, int) else received_at,
+            np.full(len(batch), NO_SEQ, np.int64) if seq is None else seq,
+        )
+
+    @classmethod
+    def concat(cls, batches: Sequence[KeyedBatch]) -> KeyedBatch:
+        """The rows of all `batches`, one after the other."""
+        if len(batches) == 1:
+            return batches[0]
+        names, key = common_names([(batch.names, batch.key) for batch in batches])
+        notes = {name: note for batch in batches for name, note in zip(batch.names, batch.units, strict=True)}
+        return cls(
+            names,
+            tuple(notes[name] for name in names),
+            key,
+            joined([batch.time for batch in batches], np.int64),
+            joined([batch.value for batch in batches], np.float64),
+            joined([batch.quality for batch in batches], np.uint8),
+            joined([batch.received_at for batch in batches], np.int64),
+            joined([batch.seq for batch in batches], np.int64),
+        )
+
+    def readings(self, registry: Registry) -> ReadingBatch:
+        """The same readings by the series numbers of `registry`, which learns the units that it does not know.
+
+        Where the registry has another unit by now the values are converted; where that is impossible they stay as
+        they are, marked `Quality.NO_UNIT`.
+        """
+        placed = [_placed(registry, name, note) for name, note in zip(self.names, self.units, strict=True)]
+        series = np.array([number for number, _ in placed], np.int32)
+        scale = np.array([found.scale if found else 1.0 for _, found in placed])
+        offset = np.array([found.offset if found else 0.0 for _, found in placed])
+        odd = np.array([0 if found else Quality.NO_UNIT for _, found in placed], np.uint8)
+        value = self.value * scale[self.key] + offset[self.key]
+        return ReadingBatch(series[self.key], self.time, value, self.quality | odd[self.key])
+
+    def encode(self) -> bytes:
+        """The batch as bytes for `decode`: little-endian columns behind the names as JSON."""
+        one_moment = bool((self.received_at == self.received_at[0]).all()) if len(self) else False
+        with_seq = bool((self.seq != NO_SEQ).any())
+        meta = {"names": self.names, "units": self.units, "moment": one_moment, "seq": with_seq}
+        columns: list[NDArray[Any]] = [self.key, self.time, self.value, self.quality]
+        columns.append(self.received_at[:1] if one_moment else self.received_at)
+        return pack(_MAGIC, len(self), meta, columns + [self.seq] * with_seq)
+
+    @classmethod
+    def decode(cls, blob: bytes) -> KeyedBatch:
+        """Undo `encode`. Raises RejectedError if these are no such bytes."""
+        rows, meta, take = unpack(_MAGIC, blob)
+        key, time, value, quality = take(np.int32), take(np.int64), take(np.float64), take(np.uint8)
+        received_at = np.repeat(take(np.int64, 1), rows) if meta["moment"] else take(np.int64)
+        seq = take(np.int64) if meta["seq"] else np.full(rows, NO_SEQ, np.int64)
+        names = tuple((site, device, metric) for site, device, metric in meta["names"])
+        units = tuple((unit, state, sent) for unit, state, sent in meta["units"])
+        return cls(names, units, key, time, value, quality, received_at, seq)
+
+
+def _placed(registry: Registry, name: SeriesName, note: UnitNote) -> tuple[int, Conversion | None]:
+    """The series' number and how its values become those of the registry's unit."""
+    unit, state, sent = note
+    number = registry.series(*name)
+    known = registry.metric(number)
+    if known.unit is None and (unit is not None or known.sent_unit is None):
+        learned = replace(known, unit=unit, unit_state=UnitState(state), sent_unit=sent)
+        if learned != known:
+            registry.put_metric(name[0], name[1], learned)
+    elif unit is not None and unit != known.unit:
+        return number, conversion(unit, known.unit)
+    return number, Conversion(unit or "")
+
+
+class SeriesNames:
+    """The names and units of series numbers, remembered so that a batch finds them without asking the registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._version = -1
+        self._names: list[SeriesName] = []
+        self._records: list[Metric] = []
+        self._notes: list[UnitNote] = []
+
+    def names(self, numbers: IntArray) -> tuple[SeriesName, ...]:
+        """(site, device, metric) of each number."""
+        self._refresh()
+        return tuple(map(self._names.__getitem__, numbers.tolist()))
+
+    def units(self, numbers: IntArray) -> tuple[UnitNote, ...]:
+        """What is known about the unit of each number."""
+        self._refresh()
+        return tuple(map(self._notes.__getitem__, numbers.tolist()))
+
+    def _refresh(self) -> None:
+        registry, version = self._registry, self._registry.version
+        if version == self._version:
+            return
+        for number in range(len(self._names), registry.n_series):
+            self._names.append(registry.key(number))
+            self._records.append(registry.metric(number))
+            self._notes.append(_note(self._records[number]))
+        for number, record in enumerate(self._records):
+            if (now := registry.metric(number)) is not record:
+                self._records[number], self._notes[number] = now, _note(now)
+        self._version = version
+
+
+def _note(metric: Metric) -> UnitNote:
+    return metric.unit, str(metric.unit_state), metric.sent_unit

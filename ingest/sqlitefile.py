@@ -1,0 +1,163 @@
+"""One SQLite file of ours: write-ahead log, one writer, readers beside it, and errors that are ours.
+
+Only this SQLite build (apsw's own) may touch such a file: two builds on one write-ahead log can corrupt it. Backups go
+through `backup`, never through copying the file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from ingest.errors import InputError, NoSpaceError, RejectedError, RetryableError
+
+BUSY_MS = 10_000
+"""How long a statement waits for another process, a backup say, before it gives up."""
+
+WAL_LIMIT_BYTES = 64 << 20
+"""The log is cut back to this after a checkpoint, so that one burst does not keep the disk forever."""
+
+BACKUP_PAGES = 1_000
+"""Pages copied at a time by a backup; between two steps the writer may go on."""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise ours for apsw's exceptions, naming the file."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise NoSpaceError(f"{path}: the disk is full") from error
+    except (apsw.NotADBError, apsw.CorruptError, apsw.FormatError) as error:
+        raise RejectedError(f"{path}: is damaged or no database: {error}") from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError) as error:
+        raise InputError(f"{path}: cannot be opened for writing: {error}") from error
+    except (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.NoMemError, apsw.ProtocolError) as error:
+        raise RetryableError(f"{path}: {error}") from error
+
+
+class SqliteFile:
+    """A database file with its schema; safe to use from any thread.
+
+    Changes are made one at a time under a lock. `version` is raised with the schema; a file of a newer one is refused.
+    """
+
+    def __init__(self, path: Path, schema: str, version: int, *, cache_mb: int = 16) -> None:
+        self.path = path
+        self._schema, self._version, self._cache_mb = schema, version, cache_mb
+        self._lock = threading.RLock()
+        self._writer: apsw.Connection | None = None
+        self._depth = 0
+        self._idle: list[apsw.Connection] = []
+        self._idle_lock = threading.Lock()
+
+    def open(self) -> None:
+        """Open or create the file. Raises InputError where that is not possible, RejectedError if it is damaged."""
+        with translated(self.path):
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"{self.path.parent}: cannot be created: {error.strerror}") from error
+            writer = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+            writer.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
+            writer.execute(
+                f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}; PRAGMA cache_size = -{self._cache_mb * 1024}"
+            )
+            found = writer.pragma("user_version")
+            if found > self._version:
+                writer.close()
+                raise InputError(f"{self.path}: was written by a newer release (format {found}, known {self._version})")
+            writer.execute(f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {self._version}; COMMIT")
+            self._writer = writer
+
+    def _connect(self, flags: int) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path), flags=flags | apsw.SQLITE_OPEN_NOMUTEX)
+        connection.set_busy_timeout(BUSY_MS)
+        return connection
+
+    def close(self) -> None:
+        """Close every connection; a second time does nothing."""
+        with self._lock, self._idle_lock, translated(self.path):
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    @contextmanager
+    def change(self, *, durable: bool = True) -> Iterator[apsw.Connection]:
+        """One transaction, committed at the end; a `change` within it becomes part of it.
+
+        `durable`: it survives the loss of power once this returns. Without, it survives the end of the process, and
+        the next durable change makes it durable too.
+        """
+        with self._lock, translated(self.path):
+            writer = self._opened()
+            if self._depth:
+                yield writer
+                return
+            writer.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = NORMAL")
+            writer.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield writer
+                writer.execute("COMMIT")
+            except BaseException:
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+
+    @contextmanager
+    def look(self) -> Iterator[apsw.Connection]:
+        """A connection that reads what was committed, for this thread until the end of the block."""
+        with translated(self.path):
+            self._opened()
+            with self._idle_lock:
+                reader = self._idle.pop() if self._idle else None
+            if reader is None:
+                reader = self._connect(apsw.SQLITE_OPEN_READONLY)
+            try:
+                yield reader
+            finally:
+                with self._idle_lock:
+                    self._idle.append(reader)
+
+    def _opened(self) -> apsw.Connection:
+        if self._writer is None:
+            raise RetryableError(f"{self.path}: is closed")
+        return self._writer
+
+    def used_bytes(self) -> int:
+        """Size of what the file holds, free pages not counted."""
+        with self.look() as db:
+            pages = int(db.pragma("page_count")) - int(db.pragma("freelist_count"))
+            return pages * int(db.pragma("page_size"))
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy a database file as of one moment, while others write to it, also from another process.
+
+    `target` appears complete or not at all.
+    """
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    with translated(source):
+        copied_from = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+        copied_from.set_busy_timeout(BUSY_MS)
+        copy = apsw.Connection(str(part))
+        try:
+            with copied_from, copy.backup("main", copied_from, "main") as steps:
+                while not steps.done:
+                    steps.step(BACKUP_PAGES)
+            copy.pragma("journal_mode", "delete")
+        finally:
+            copy.close()
+            copied_from.close()
+    part.rename(target)
