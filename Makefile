@@ -1,0 +1,81 @@
+# One command each: demo, serve, test, check. `make help` lists them.
+# Everything lands in .venv, node_modules and api/web/static/vendor; `make clean` removes it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+WEB := $(VENV)/.web-installed
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
+ITSELF := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+
+.PHONY: help demo serve test check lint format types imports servers lock clean
+
+help:
+	@echo "make demo     the whole service with a simulated site, in a browser"
+	@echo "make serve    the service for real use (./forewarn.toml)"
+	@echo "make test     installs what the tests need, checks, and runs every test"
+	@echo "make check    lint, types and import rules only"
+	@echo "make format   puts the code into its standard form"
+	@echo "make lock     remakes requirements/*.txt and package-lock.json with the newest versions"
+	@echo "make clean    removes everything that set-up made"
+
+demo: $(RUNTIME) $(WEB)
+	$(BIN)/forewarn demo
+
+serve: $(RUNTIME) $(WEB)
+	$(BIN)/forewarn serve
+
+test: servers $(DEV) $(WEB) check
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: lint types imports
+
+lint: $(DEV)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+imports: $(DEV)
+	$(BIN)/lint-imports --no-cache --verbose > /dev/null || $(BIN)/lint-imports --no-cache
+
+format: $(DEV)
+	$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+servers:
+	@scripts/install_servers.sh
+
+lock: $(DEV) $(WEB)
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
+
+clean:
+	rm -rf $(VENV) node_modules api/web/static/vendor build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- set-up; a stamp each, so that a second call is quick ---
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"Forewarn needs Python 3.11 or newer; $(PYTHON) is {v.major}.{v.minor} (name another one: make PYTHON=python3.12 ...)")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the locked Python packages into $(VENV) ..."
+	$(INSTALL) -r requirements/runtime.txt -r requirements/build.txt
+	$(ITSELF)
+	@touch $@
+
+$(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the locked Python packages and the tools into $(VENV) ..."
+	$(INSTALL) -r requirements/dev.txt
+	$(ITSELF)
+	@touch $(RUNTIME) $@
+
+# The machine's npm, or one from a Python package where there is none.
+$(WEB): package.json package-lock.json scripts/fetch_web.py | $(BIN)/python
+	@command -v npm > /dev/null || { echo "No npm here: installing one into $(VENV) ..."; $(INSTALL) -r requirements/node.txt; }
+	$(BIN)/python scripts/fetch_web.py
+	@touch $@
