@@ -42,7 +42,7 @@ types: $(DEV)
 	$(BIN)/mypy
 
 imports: $(DEV)
-	$(BIN)/lint-imports --no-cache --verbose > /dev/null || $(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(DEV)
 	$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
