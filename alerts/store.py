@@ -157,8 +157,11 @@ class AlertStore:
         """End an alert for good. Raises NotFoundError, or WrongStateError if it is closed already."""
         return self._act(alert_id, lambda alert: closed(alert, by, now), Action(_A.CLOSE, now, by, note))
 
-    def feedback(self, alert_id: str, by: str, now: int, verdict: Verdict, note: str = "") -> Alert:
-        """Say whether the alert was right, in any state; the last word counts. Raises NotFoundError."""
+    def feedback(self, alert_id: str, by: str, now: int, verdict: Verdict | None, note: str = "") -> Alert:
+        """Say whether the alert was right, or something about it, in any state. The last verdict counts.
+
+        Raises NotFoundError.
+        """
         return self._act(alert_id, lambda alert: alert, Action(_A.FEEDBACK, now, by, note, verdict))
 
     def _act(self, alert_id: str, change: Callable[[Alert], Alert], action: Action) -> Alert:

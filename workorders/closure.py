@@ -30,11 +30,12 @@ class ClosureCode(StrEnum):
     NO_FAULT_FOUND = "no_fault_found"
     FALSE_ALARM = "false_alarm"
     DUPLICATE = "duplicate"
+    UNSPECIFIED = "unspecified"
 
     @property
-    def machine_fault(self) -> bool:
-        """Whether the machine itself was at fault: the warning was right."""
-        return self not in _NOT_THE_MACHINE
+    def machine_fault(self) -> bool | None:
+        """Whether the machine itself was at fault: the warning was right. None where nobody said."""
+        return None if self is ClosureCode.UNSPECIFIED else self not in _NOT_THE_MACHINE
 
 
 _NOT_THE_MACHINE = frozenset(
@@ -65,5 +66,6 @@ LABELS = {
     ClosureCode.NO_FAULT_FOUND: Explanation("No fault found", "未发现故障"),
     ClosureCode.FALSE_ALARM: Explanation("False alarm", "误报"),
     ClosureCode.DUPLICATE: Explanation("Duplicate of another order", "重复工单"),
+    ClosureCode.UNSPECIFIED: Explanation("Not said", "未说明"),
 }
 """What a person reads for each code."""
