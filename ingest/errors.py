@@ -3,7 +3,10 @@
 IngestError
 ├── InputError        a user's file, name or unit is wrong; the message is one line for that user
 ├── RetryableError    a server is away or busy; trying again later may work
-└── RejectedError     a server said no for good; trying again will not help
+│   └── NoSpaceError      a size limit is reached or the disk is full
+│       └── SpoolFullError    the spool takes no more for now: acknowledge nothing that is not in it
+├── RejectedError     a server said no for good; trying again will not help
+└── NotFoundError     what was asked for does not exist
 """
 
 
@@ -17,6 +20,14 @@ class InputError(IngestError):
 
 class RetryableError(IngestError):
     """The other side is away or busy; the same call may succeed later."""
+
+
+class NoSpaceError(RetryableError):
+    """A size limit is reached or the disk is full."""
+
+
+class SpoolFullError(NoSpaceError):
+    """The spool takes no more until something was forwarded; nothing of the refused batch was kept."""
 
 
 class RejectedError(IngestError):

@@ -21,6 +21,9 @@ BUSY_MS = 10_000
 WAL_LIMIT_BYTES = 64 << 20
 """The log is cut back to this after a checkpoint, so that one burst does not keep the disk forever."""
 
+SHRINK_PAGES = 4_000
+"""Pages given back in one step, some 16 MB: other changes wait no longer than that takes."""
+
 BACKUP_PAGES = 1_000
 """Pages copied at a time by a backup; between two steps the writer may go on."""
 
@@ -133,6 +136,15 @@ class SqliteFile:
         if self._writer is None:
             raise RetryableError(f"{self.path}: is closed")
         return self._writer
+
+    def shrink(self, spare_bytes: int) -> None:
+        """Give free space beyond `spare_bytes` back to the disk, a step at a time."""
+        with self._lock, translated(self.path):
+            writer = self._opened()
+            surplus = int(writer.pragma("freelist_count")) - spare_bytes // int(writer.pragma("page_size"))
+            if surplus > 0 and not self._depth:
+                writer.execute("PRAGMA synchronous = NORMAL")
+                writer.execute(f"PRAGMA incremental_vacuum({min(surplus, SHRINK_PAGES)})").fetchall()
 
     def used_bytes(self) -> int:
         """Size of what the file holds, free pages not counted."""

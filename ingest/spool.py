@@ -1,0 +1,257 @@
+"""The durable arrival log: what came in and is not yet both stored and covered by a checkpoint of the engine.
+
+    append ──> entry │ entry │ entry │ entry          one entry a micro-batch, one commit
+                     │       └ mark "store": confirmed by the store up to here
+                     └ mark "engine": covered by the checkpoint up to here; entries behind both are gone
+
+A reading is acknowledged to its sender once `append` returned. After a crash the engine is restored from the
+checkpoint and fed the entries behind its mark; the store gets the entries behind its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import apsw
+
+from ingest.errors import NoSpaceError, SpoolFullError
+from ingest.keyed import KeyedBatch
+from ingest.keyedscores import KeyedScores
+from ingest.sqlitefile import SqliteFile
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    position INTEGER PRIMARY KEY, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, arrived_at INTEGER NOT NULL,
+    batch BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS score (
+    position INTEGER PRIMARY KEY, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, scores BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, state BLOB NOT NULL
+) STRICT
+"""
+
+DEFAULT_MAX_BYTES = 2 * 10**9
+
+SPARE_BYTES = 64 << 20
+"""Free space that the file keeps after a burst; what is beyond goes back to the disk."""
+
+_LAST = 2**63 - 1
+
+
+class Consumer(StrEnum):
+    """Who reads the spool; an entry stays until all of them are past it."""
+
+    ENGINE = "engine"
+    STORE = "store"
+
+
+class FaultPoint(StrEnum):
+    """Where a test may end the process: before and after the commits that matter."""
+
+    APPEND = "append: entry written, not committed"
+    APPENDED = "append: committed"
+    MARK = "mark: written, not committed"
+    CHECKPOINT = "checkpoint: written, not committed"
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much waits in the spool."""
+
+    entries: int
+    rows: int
+    size_bytes: int
+    oldest_at: int | None
+    """Arrival of the oldest entry in ns UTC, None if nothing waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    entries: int
+    rows: int
+    size_bytes: int
+    """Of the entries and of the scores kept beside them."""
+
+    def __add__(self, other: _Counts) -> _Counts:
+        return _Counts(self.entries + other.entries, self.rows + other.rows, self.size_bytes + other.size_bytes)
+
+    def __sub__(self, other: _Counts) -> _Counts:
+        return _Counts(self.entries - other.entries, self.rows - other.rows, self.size_bytes - other.size_bytes)
+
+
+def _counts(db: apsw.Connection, entries_to: int, scores_to: int) -> _Counts:
+    """How much is held up to those positions."""
+    query = "SELECT count(*), coalesce(sum(rows), 0), coalesce(sum(bytes), 0) FROM entry WHERE position <= ?"
+    entries, rows, size = db.execute(query, (entries_to,)).get
+    beside = db.execute("SELECT coalesce(sum(bytes), 0) FROM score WHERE position <= ?", (scores_to,)).get
+    return _Counts(entries, rows, size + beside)
+
+
+def _no_fault(_point: FaultPoint) -> None:
+    """Production: nothing happens at a fault point."""
+
+
+class Spool:
+    """Keeps entries in the file that `local` is; safe to use from any thread.
+
+    `max_bytes` bounds the encoded entries; beyond, `append` raises SpoolFullError until something is trimmed.
+    """
+
+    def __init__(
+        self,
+        local: SqliteFile,
+        *,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        consumers: Sequence[str] = tuple(Consumer),
+        fault: Callable[[FaultPoint], None] = _no_fault,
+    ) -> None:
+        self._local, self._max_bytes, self._consumers, self._fault = local, max_bytes, tuple(consumers), fault
+        self._lock = threading.Lock()
+        self._last = 0
+        self._marks: dict[str, int] = {}
+        self._waiting = _Counts(0, 0, 0)
+
+    def open(self) -> None:
+        """Find out where the last run ended; `local` must be open."""
+        with self._lock, self._local.look() as db:
+            self._marks = dict(db.execute("SELECT name, position FROM mark"))
+            self._waiting = _counts(db, _LAST, _LAST)
+            newest = db.execute("SELECT coalesce(max(position), 0) FROM entry").get
+            self._last = max(newest, *self._marks.values(), 0)
+
+    # -- arrivals ------------------------------------------------------------------------------------------------
+    def append(self, batch: KeyedBatch, also: Callable[[], object] | None = None) -> int:
+        """Keep a batch and return its position; it is durable then. An empty batch takes no position of its own.
+
+        `also` makes further changes to the same file in the same transaction. Raises SpoolFullError, keeping nothing,
+        if the size limit or the disk does not allow it.
+        """
+        blob = batch.encode()
+        with self._lock:
+            if self._waiting.size_bytes + len(blob) > self._max_bytes:
+                raise SpoolFullError(f"the spool is full: {self._waiting.size_bytes} of {self._max_bytes} bytes wait")
+            position = self._last + bool(len(batch))
+            try:
+                with self._local.change() as db:
+                    if len(batch):
+                        entry = (position, len(batch), len(blob), int(batch.received_at.min()), blob)
+                        db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", entry)
+                    if also is not None:
+                        also()
+                    self._fault(FaultPoint.APPEND)
+            except NoSpaceError as error:
+                raise SpoolFullError(str(error)) from error
+            if len(batch):
+                self._last = position
+                self._waiting += _Counts(1, len(batch), len(blob))
+        self._fault(FaultPoint.APPENDED)
+        return position
+
+    def read(self, after: int, max_rows: int) -> list[tuple[int, KeyedBatch]]:
+        """The entries behind `after` in order: as many as hold `max_rows` rows, at least one if there is any."""
+        return [
+            (position, KeyedBatch.decode(blob)) for position, blob in self._blobs("entry", "batch", after, max_rows)
+        ]
+
+    def _blobs(self, table: str, column: str, after: int, max_rows: int) -> list[tuple[int, bytes]]:
+        found: list[tuple[int, bytes]] = []
+        with self._local.look() as db:
+            query = f"SELECT position, rows, {column} FROM {table} WHERE position > ? ORDER BY position"  # noqa: S608
+            for position, rows, blob in db.execute(query, (after,)):
+                if found and rows > max_rows:
+                    break
+                max_rows -= rows
+                found.append((position, blob))
+        return found
+
+    # -- scores that wait for a store that is away ---------------------------------------------------------------
+    def put_scores(self, position: int, scores: KeyedScores) -> None:
+        """Keep the scores of the entry at `position` until the mark "store" passes it.
+
+        They are durable with the next checkpoint, and that is soon enough: until then they are made again from the
+        entry.
+        """
+        blob = scores.encode()
+        with self._lock:
+            if position <= self._marks.get(Consumer.STORE, 0):
+                return
+            with self._local.change(durable=False) as db:
+                before = db.execute("SELECT coalesce(sum(bytes), 0) FROM score WHERE position = ?", (position,)).get
+                db.execute("INSERT OR REPLACE INTO score VALUES (?, ?, ?, ?)", (position, len(scores), len(blob), blob))
+            self._waiting += _Counts(0, 0, len(blob) - before)
+
+    def read_scores(self, after: int, max_rows: int) -> list[tuple[int, KeyedScores]]:
+        """The kept scores behind `after`, as `read` does."""
+        return [(at, KeyedScores.decode(blob)) for at, blob in self._blobs("score", "scores", after, max_rows)]
+
+    # -- marks and checkpoint ------------------------------------------------------------------------------------
+    def mark(self, consumer: str, position: int) -> None:
+        """Note that `consumer` is done up to `position`; entries behind all consumers go. It never moves back.
+
+        It survives the end of the process at once, and the loss of power with the next durable change: a reader may
+        then see some entries again.
+        """
+        with self._lock:
+            if position <= self._marks.get(consumer, 0):
+                return
+            with self._local.change(durable=False) as db:
+                freed = self._pass(db, consumer, position)
+                self._fault(FaultPoint.MARK)
+            self._marks[consumer] = position
+            self._waiting -= freed
+
+    def marks(self) -> dict[str, int]:
+        """How far each consumer is."""
+        with self._lock:
+            return dict(self._marks)
+
+    def save_checkpoint(self, position: int, state: bytes) -> None:
+        """Keep the whole state of the engine as of `position`, and its mark, in one durable commit."""
+        with self._lock:
+            with self._local.change() as db:
+                db.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", (position, state))
+                freed = self._pass(db, Consumer.ENGINE, position)
+                self._fault(FaultPoint.CHECKPOINT)
+            self._marks[Consumer.ENGINE] = position
+            self._waiting -= freed
+
+        self._local.shrink(SPARE_BYTES)
+
+    def load_checkpoint(self) -> tuple[int, bytes] | None:
+        """The position and the state saved last, None before the first."""
+        with self._local.look() as db:
+            return next(
+                ((int(at), bytes(state)) for at, state in db.execute("SELECT position, state FROM checkpoint")), None
+            )
+
+    def _pass(self, db: apsw.Connection, consumer: str, position: int) -> _Counts:
+        """Move a mark and delete what nobody needs any more; what that frees."""
+        db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (consumer, position))
+        marks = self._marks | {consumer: position}
+        floor = min(marks.get(name, 0) for name in self._consumers)
+        stored = marks.get(Consumer.STORE, 0)
+        freed = _counts(db, floor, stored)
+        db.execute("DELETE FROM entry WHERE position <= ?", (floor,))
+        db.execute("DELETE FROM score WHERE position <= ?", (stored,))
+        return freed
+
+    # -- how much waits ------------------------------------------------------------------------------------------
+    @property
+    def last(self) -> int:
+        """Position of the newest entry, 0 before the first."""
+        with self._lock:
+            return self._last
+
+    def depth(self) -> Depth:
+        """How much waits now."""
+        with self._lock, self._local.look() as db:
+            oldest = db.execute("SELECT arrived_at FROM entry ORDER BY position LIMIT 1").get
+            return Depth(self._waiting.entries, self._waiting.rows, self._waiting.size_bytes, oldest)
