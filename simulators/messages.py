@@ -1,17 +1,18 @@
-"""Readings as canonical MQTT messages (contract, section 5): one a device, or batches as a gateway sends them."""
+"""Readings as MQTT messages: each device in its own format, or canonical batches as a gateway sends them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
 
-from simulators.simulation import Block, Simulation
-
-MS = 1_000_000
+from simulators.payloads.canonical import gateway_topic, stamp_ms
+from simulators.payloads.encoder import DeviceCard, Encoder, Quantity, Sample
+from simulators.payloads.table import FORMATS
+from simulators.simulation import Block, Placed, Simulation
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,68 +26,50 @@ class Message:
     readings: int
 
 
-def telemetry_topic(site: str, device: str) -> str:
-    """Where a device reports."""
-    return f"forewarn/v1/{site}/{device}/telemetry"
+def encoder_of(sim: Simulation, placed: Placed) -> Encoder:
+    """A fresh encoder for a device, in the format its scenario names."""
+    quantities = [Quantity(channel.metric, channel.unit) for channel in placed.device.channels]
+    offset = sim.scenario.spec.site.utc_offset_h
+    return FORMATS[placed.spec.format](DeviceCard(placed.site, placed.device.name, quantities, offset))
 
 
-def gateway_topic(site: str) -> str:
-    """Where a gateway reports for several devices."""
-    return f"forewarn/v1/{site}/telemetry"
-
-
-def status_topic(site: str, device: str) -> str:
-    """Where a device says that it is online; also its will."""
-    return f"forewarn/v1/{site}/{device}/status"
-
-
-def stamp_ms(time_ns: int) -> int | float:
-    """Epoch ms of a stamp, whole where it is whole."""
-    return time_ns // MS if time_ns % MS == 0 else time_ns / MS
-
-
-def device_messages(sim: Simulation, block: Block) -> Iterator[Message]:
-    """One message per device and sample, with units."""
-    topics = [telemetry_topic(placed.site, placed.device.name) for placed in sim.devices]
-    for sent, device, body in _objects(sim, block):
-        yield Message(sent, device, topics[device], orjson.dumps(body), len(body["values"]))
+def device_messages(sim: Simulation, block: Block, encoders: Sequence[Encoder]) -> Iterator[Message]:
+    """The messages of every device and sample; `encoders` by position of the device."""
+    for sent, device, sample in samples(sim, block):
+        count = len(sample.values)
+        for outgoing in encoders[device].encode(sample):
+            yield Message(sent, device, outgoing.topic, outgoing.payload, count)
+            count = 0
 
 
 def gateway_messages(sim: Simulation, block: Block, readings: int = 100) -> Iterator[Message]:
     """Arrays of about that many readings per message, many devices of a site in one, in order of sending."""
-    waiting: dict[str, tuple[list[dict[str, Any]], int]] = {}
+    waiting: dict[str, list[dict[str, Any]]] = {}
+    counts: dict[str, int] = {}
     last: dict[str, tuple[int, int]] = {}
-    for sent, device, body in _objects(sim, block):
+    for sent, device, sample in samples(sim, block):
         placed = sim.devices[device]
-        body["device"] = placed.device.name
-        objects, count = waiting.get(placed.site, ([], 0))
-        objects.append(body)
-        count += len(body["values"])
-        waiting[placed.site], last[placed.site] = (objects, count), (sent, device)
-        if count >= readings:
-            yield Message(sent, device, gateway_topic(placed.site), orjson.dumps(objects), count)
-            del waiting[placed.site]
-    for site, (objects, count) in waiting.items():
-        yield Message(*last[site], gateway_topic(site), orjson.dumps(objects), count)
+        site = placed.site
+        body = {"device": placed.device.name, "ts": stamp_ms(sample.time), "values": sample.values}
+        waiting.setdefault(site, []).append({**body, "units": sample.units})
+        counts[site] = counts.get(site, 0) + len(sample.values)
+        last[site] = (sent, device)
+        if counts[site] >= readings:
+            yield Message(sent, device, gateway_topic(site), orjson.dumps(waiting.pop(site)), counts.pop(site))
+    for site, objects in waiting.items():
+        yield Message(*last[site], gateway_topic(site), orjson.dumps(objects), counts[site])
 
 
-def _objects(sim: Simulation, block: Block) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Moment of sending, device and canonical object of every message of a block."""
+def samples(sim: Simulation, block: Block) -> Iterator[tuple[int, int, Sample]]:
+    """Moment of sending, device and content of every message of a block."""
     if not len(block):
         return
     starts = np.flatnonzero(np.diff(block.message, prepend=-1)).tolist()
-    metric = [sim.metrics[i] for i in block.metric.tolist()]
-    unit = [sim.units[i] for i in block.unit.tolist()]
+    metric = list(map(sim.metrics.__getitem__, block.metric.tolist()))
+    unit = list(map(sim.units.__getitem__, block.unit.tolist()))
     value, device = block.value.tolist(), block.device.tolist()
     time, sent = block.time.tolist(), block.sent.tolist()
     for first, end in zip(starts, [*starts[1:], len(block)], strict=True):
         names = metric[first:end]
-        yield (
-            sent[first],
-            device[first],
-            {
-                "ts": stamp_ms(time[first]),
-                "values": dict(zip(names, value[first:end], strict=True)),
-                "units": dict(zip(names, unit[first:end], strict=True)),
-            },
-        )
+        values = dict(zip(names, value[first:end], strict=True))
+        yield sent[first], device[first], Sample(time[first], values, dict(zip(names, unit[first:end], strict=True)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from simulators.csvfile import Progress, write_csv, write_truth
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.limits import allow_files
-from simulators.messages import Message, device_messages, gateway_messages, status_topic
+from simulators.messages import Message, device_messages, encoder_of, gateway_messages
+from simulators.payloads.encoder import Encoder, Outgoing
 from simulators.scenario import Scenario
 from simulators.sessions import Broker, Identity, Sessions
 from simulators.simulation import DEFAULT_START, Simulation
@@ -104,7 +105,8 @@ def publish(
     stop = stop or threading.Event()
     broker = Broker.of(url)
     own = len(sim.devices) <= OWN_SESSIONS if clients is None else clients > 1
-    run = _Run(sim, Sessions(broker, _identities(sim, own)), own, qos, stop, progress)
+    encoders = [encoder_of(sim, placed) for placed in sim.devices]
+    run = _Run(sim, Sessions(broker, _identities(sim, encoders, own)), encoders, own, qos, stop, progress)
     end = sim.end if until is None else until
     try:
         if own:
@@ -128,23 +130,25 @@ class _Run:
         self,
         sim: Simulation,
         sessions: Sessions,
+        encoders: Sequence[Encoder],
         own: bool,
         qos: int,
         stop: threading.Event,
         progress: Progress | None,
     ) -> None:
         self.sim, self.sessions, self.own, self.qos, self.stop = sim, sessions, own, qos, stop
+        self.encoders = encoders
         self.progress = progress or (lambda _share: None)
         self.messages = self.readings = 0
 
     def say_online(self) -> None:
         for number in range(len(self.sim.devices)):
-            self._say(number, b"online")
+            self._hello(number, self.sim.start)
 
     def say_offline(self) -> None:
         """Tell it ourselves: a session that ends politely sends no will."""
-        for number in range(len(self.sim.devices)):
-            self._say(number, b"offline")
+        for number, encoder in enumerate(self.encoders):
+            self._say(number, encoder.goodbye(self.sim.end))
         self.sessions.drain()
 
     def play_history(self) -> None:
@@ -166,7 +170,7 @@ class _Run:
                 if online is None:
                     self._send(message)
                 else:
-                    self._change_session(message.device, online)
+                    self._change_session(message.device, online, message.sent)
             self.progress((closes - begin) / (end - begin))
         if speed != MAX and not self._wait_until(begun + (end - begin) / NS / speed):
             return self.sim.start
@@ -178,7 +182,10 @@ class _Run:
     def _merged(self, opens: int, closes: int) -> Iterator[tuple[Message, bool | None]]:
         """Telemetry and comings and goings of sessions, by moment."""
         block = self.sim.block(opens, closes)
-        messages = device_messages(self.sim, block) if self.own else gateway_messages(self.sim, block)
+        if self.own or any(placed.spec.format != "canonical" for placed in self.sim.devices):
+            messages = device_messages(self.sim, block, self.encoders)
+        else:
+            messages = gateway_messages(self.sim, block)
         found: list[tuple[Message, bool | None]] = [(message, None) for message in messages]
         for number, placed in enumerate(self.sim.devices):
             if placed.device.lies:
@@ -198,25 +205,37 @@ class _Run:
         self.messages += 1
         self.readings += message.readings
 
-    def _change_session(self, number: int, online: bool) -> None:
+    def _change_session(self, number: int, online: bool, at: int) -> None:
         """A session that breaks lets the broker send the will; one that is back says so."""
-        if self.own and not online:
-            self.sessions.break_off(number)
+        if not self.own:
+            self._say(number, self.encoders[number].hello(at) if online else self.encoders[number].goodbye(at))
+        elif online:
+            self.sessions.come_back(number)
+            self._hello(number, at)
         else:
-            self._say(number, b"online" if online else b"offline")
+            self.sessions.break_off(number)
 
-    def _say(self, number: int, status: bytes) -> None:
-        placed = self.sim.devices[number]
-        topic = status_topic(placed.site, placed.device.name)
-        self.sessions.publish(number if self.own else 0, topic, status, qos=1, retain=True)
+    def _hello(self, number: int, at: int) -> None:
+        """Announce a device; the will of its next session may differ from that of this one."""
+        self._say(number, self.encoders[number].hello(at))
+        if self.own:
+            self.sessions.next_will(number, self.encoders[number].will())
+
+    def _say(self, number: int, words: Iterable[Outgoing]) -> None:
+        for word in words:
+            self.sessions.publish(number if self.own else 0, word.topic, word.payload, qos=1, retain=word.retain)
 
 
-def _identities(sim: Simulation, own: bool) -> list[Identity]:
+def _identities(sim: Simulation, encoders: Sequence[Encoder], own: bool) -> list[Identity]:
     if not own:
         return [Identity(f"sim-gateway-{sim.scenario.name}-{sim.seed}")]
     return [
-        Identity(f"sim-{placed.site}-{placed.device.name}", status_topic(placed.site, placed.device.name))
-        for placed in sim.devices
+        Identity(
+            f"sim-{placed.site}-{placed.device.name}",
+            encoder.will(),
+            placed.device.name if placed.spec.format == "thingsboard" else None,
+        )
+        for placed, encoder in zip(sim.devices, encoders, strict=True)
     ]
 
 

@@ -18,7 +18,7 @@ import orjson
 
 from simulators.duration import NS
 from simulators.errors import SimulatorError
-from simulators.messages import stamp_ms, telemetry_topic
+from simulators.payloads.canonical import stamp_ms, telemetry_topic
 from simulators.publish import MAX
 from simulators.recorded import BadRow, Row, read_rows
 from simulators.sessions import Broker, Identity, Sessions

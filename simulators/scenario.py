@@ -22,6 +22,7 @@ from simulators.lies import LieKind
 from simulators.machines.machine import Machine
 from simulators.machines.table import MACHINES
 from simulators.names import name_problem
+from simulators.payloads.table import FORMATS
 from simulators.people import PeopleSpec
 from simulators.schedule import Working
 
@@ -107,6 +108,8 @@ class DeviceSpec(_Table):
     def _fits(self) -> DeviceSpec:
         if self.model not in MACHINES:
             raise ValueError(f"model {self.model!r} does not exist; there are {', '.join(sorted(MACHINES))}")
+        if self.format not in FORMATS:
+            raise ValueError(f"format {self.format!r} does not exist; there are {', '.join(sorted(FORMATS))}")
         if self.count > 1 and "{n}" not in self.name:
             raise ValueError(f"name {self.name!r} needs {{n}} in it for a count of {self.count}")
         problem = name_problem(self.name.replace("{n}", "1"), "device")

@@ -18,6 +18,7 @@ from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from simulators.errors import SimulatorError
+from simulators.payloads.encoder import Outgoing
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 3.0
@@ -64,16 +65,19 @@ class _Session:
     refused: str | None = None
     attempts: int = 0
     retry_at: float = 0.0
+    held: bool = False
+    """Off on purpose."""
     unwritten: set[int] = field(default_factory=set)
     """Message ids of QoS 0 still in paho's buffer; lost with the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A client: its id, and where its last will `offline` goes (None: no will)."""
+    """A client: its id, its last will, and its own user name where the format asks for one (an access token)."""
 
     client_id: str
-    will_topic: str | None = None
+    will: Outgoing | None = None
+    user: str | None = None
 
 
 class Sessions:
@@ -150,8 +154,20 @@ class Sessions:
         self._selector.close()
 
     def break_off(self, number: int) -> None:
-        """Cut the connection of one client as a dead radio does; it comes back by itself."""
+        """Cut the connection of one client as a dead radio does, until `come_back`."""
+        self._sessions[number].held = True
         self._break(self._sessions[number])
+
+    def come_back(self, number: int) -> None:
+        """Let a client connect again; what it publishes meanwhile waits."""
+        self._sessions[number].held = False
+        self._sessions[number].retry_at = 0.0
+        self._misc_at = 0.0
+
+    def next_will(self, number: int, will: Outgoing | None) -> None:
+        """The will of that client's next session."""
+        if will is not None:
+            self._sessions[number].client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
 
     @property
     def connected(self) -> int:
@@ -164,12 +180,14 @@ class Sessions:
         client.max_inflight_messages_set(IN_FLIGHT_PER_CLIENT)
         client.max_queued_messages_set(0)
         client.connect_timeout = CONNECT_TIMEOUT_S
+        if identity.user is not None and self.broker.user is None:
+            client.username_pw_set(identity.user)
         if self.broker.user is not None:
             client.username_pw_set(self.broker.user, self.broker.password)
         if self.broker.tls:
             client.tls_set()
-        if identity.will_topic is not None:
-            client.will_set(identity.will_topic, b"offline", qos=1, retain=True)
+        if identity.will is not None:
+            client.will_set(identity.will.topic, identity.will.payload, qos=1, retain=identity.will.retain)
         return client
 
     def _wire(self, session: _Session) -> None:
@@ -226,7 +244,9 @@ class Sessions:
         session.client.loop_misc()
         if session.refused is not None:
             raise SimulatorError(f"broker {self.broker} refuses the connection: {session.refused}")
-        if session.connected or session.client.socket() is not None or self._closing or now < session.retry_at:
+        if session.connected or session.held or session.client.socket() is not None:
+            return
+        if self._closing or now < session.retry_at:
             return
         session.attempts += 1
         if session.attempts > RECONNECT_ATTEMPTS:

@@ -11,9 +11,10 @@ from simulators.csvfile import write_csv
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.messages import gateway_messages
+from simulators.payloads.table import FORMATS
 from simulators.publish import MAX, parse_speed, publish
 from simulators.replay import replay
-from simulators.scenario import Scenario, load_scenario
+from simulators.scenario import LieSpec, Scenario, load_scenario
 from simulators.simulation import Simulation
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -51,6 +52,35 @@ def test_publishes_every_reading_once(mosquitto: Mosquitto, unique_name: str, cl
         said = wait_until(heard.statuses, "statuses")
         assert len(said) == len(sim.devices)
         wait_until(lambda: all(words == ["online", "offline"] for words in heard.statuses().values()), "offline")
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_every_format_travels(mosquitto: Mosquitto, unique_name: str, kind: str) -> None:
+    scenario = renamed(unique_name)
+    devices = [device.model_copy(update={"format": kind}) for device in scenario.spec.device]
+    spec = scenario.spec.model_copy(update={"device": tuple(devices), "fault": (), "lie": ()})
+    sim = Simulation(Scenario(name="demo", spec=spec))
+    with Listener(mosquitto, "#") as heard:
+        played = publish(sim, mosquitto.url, speed=MAX, until=sim.start + 4 * NS, history=False)
+        assert played.messages >= 2 * len(sim.devices)
+        wait_until(lambda: len(heard.messages) >= played.messages, "all messages")
+
+
+def test_a_lost_link_sends_the_will_and_then_the_backlog(mosquitto: Mosquitto, unique_name: str) -> None:
+    lie = LieSpec.model_validate({"device": "pump-1", "kind": "late_batch", "start": "2s", "end": "4s", "delay": "1s"})
+    scenario = renamed(unique_name)
+    few = {"lie": (lie,), "fault": (), "expect": (), "device": scenario.spec.device[:1]}
+    spec = scenario.spec.model_copy(update=few)
+    sim = Simulation(Scenario(name="demo", spec=spec))
+    end = sim.start + 6 * NS
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        publish(sim, mosquitto.url, speed=2.0, until=end, history=False)
+        wanted = expected(sim, sim.start, end)
+        wait_until(lambda: len(heard.readings()) >= len(wanted), "all readings")
+        assert sorted(heard.readings()) == sorted(wanted)
+        status = f"forewarn/v1/{unique_name}/pump-{{}}/status"
+        wait_until(lambda: heard.statuses()[status.format(1)] == ["online", "offline"] * 2, "will and farewell")
+        wait_until(lambda: heard.statuses()[status.format(2)] == ["online", "offline"], "farewell alone")
 
 
 def test_history_goes_first_in_batches(mosquitto: Mosquitto, unique_name: str) -> None:

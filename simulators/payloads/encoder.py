@@ -1,0 +1,63 @@
+"""What every payload encoder is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A metric with its unit, as the registry spells them."""
+
+    metric: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCard:
+    """A device as its messages name it."""
+
+    site: str
+    name: str
+    quantities: Sequence[Quantity]
+    utc_offset_h: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a device measured at `time` (its own stamp, ns UTC); values and units by metric."""
+
+    time: int
+    values: Mapping[str, float]
+    units: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for the broker."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+class Encoder(Protocol):
+    """How one device speaks. It may keep state (sequence numbers, what was sent last): one object per device."""
+
+    def will(self) -> Outgoing | None:
+        """What the broker shall say when the device is gone; None where the format has none."""
+        ...
+
+    def hello(self, time: int) -> Iterator[Outgoing]:
+        """What it sends on connecting at `time` (ns UTC): births, discovery, availability."""
+        ...
+
+    def encode(self, sample: Sample) -> Iterator[Outgoing]:
+        """A sample as messages."""
+        ...
+
+    def goodbye(self, time: int) -> Iterator[Outgoing]:
+        """What it sends before it leaves of its own will."""
+        ...
