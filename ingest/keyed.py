@@ -25,6 +25,7 @@ UnitNote = tuple[str | None, str, str | None]
 """(canonical unit, `UnitState`, unit as sent last) of a series when its readings were taken."""
 
 _MAGIC = b"FWR1"
+_AS_IT_IS = Conversion("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ class KeyedBatch:
         """The batch as bytes for `decode`: little-endian columns behind the names as JSON."""
         one_moment = bool((self.received_at == self.received_at[0]).all()) if len(self) else False
         with_seq = bool((self.seq != NO_SEQ).any())
-        meta = {"names": self.names, "units": self.units, "moment": one_moment, "seq": with_seq}
+        notes = {note: number for number, note in enumerate(dict.fromkeys(self.units))}
+        units = [notes[note] for note in self.units]
+        meta = {"names": self.names, "notes": tuple(notes), "units": units, "moment": one_moment, "seq": with_seq}
         columns: list[NDArray[Any]] = [self.key, self.time, self.value, self.quality]
         columns.append(self.received_at[:1] if one_moment else self.received_at)
         return pack(_MAGIC, len(self), meta, columns + [self.seq] * with_seq)
@@ -125,9 +128,9 @@ class KeyedBatch:
         key, time, value, quality = take(np.int32), take(np.int64), take(np.float64), take(np.uint8)
         received_at = np.repeat(take(np.int64, 1), rows) if meta["moment"] else take(np.int64)
         seq = take(np.int64) if meta["seq"] else np.full(rows, NO_SEQ, np.int64)
-        names = tuple((site, device, metric) for site, device, metric in meta["names"])
-        units = tuple((unit, state, sent) for unit, state, sent in meta["units"])
-        return cls(names, units, key, time, value, quality, received_at, seq)
+        notes = list(map(tuple, meta["notes"]))
+        units = tuple(notes[number] for number in meta["units"])
+        return cls(tuple(map(tuple, meta["names"])), units, key, time, value, quality, received_at, seq)
 
 
 def _placed(registry: Registry, name: SeriesName, note: UnitNote) -> tuple[int, Conversion | None]:
@@ -135,13 +138,15 @@ def _placed(registry: Registry, name: SeriesName, note: UnitNote) -> tuple[int, 
     unit, state, sent = note
     number = registry.series(*name)
     known = registry.metric(number)
+    if unit == known.unit and sent == known.sent_unit and state == known.unit_state:
+        return number, _AS_IT_IS
     if known.unit is None and (unit is not None or known.sent_unit is None):
         learned = replace(known, unit=unit, unit_state=UnitState(state), sent_unit=sent)
         if learned != known:
             registry.put_metric(name[0], name[1], learned)
     elif unit is not None and unit != known.unit:
         return number, conversion(unit, known.unit)
-    return number, Conversion(unit or "")
+    return number, _AS_IT_IS
 
 
 class SeriesNames:

@@ -86,5 +86,6 @@ class KeyedScores:
     def decode(cls, blob: bytes) -> KeyedScores:
         """Undo `encode`. Raises RejectedError if these are no such bytes."""
         _, meta, take = unpack(_MAGIC, blob)
-        names = tuple((site, device, metric) for site, device, metric in meta["names"])
-        return cls(names, take(np.int32), take(np.int64), *(take(np.float64) for _ in range(5)))
+        return cls(
+            tuple(map(tuple, meta["names"])), take(np.int32), take(np.int64), *(take(np.float64) for _ in range(5))
+        )
