@@ -1,0 +1,287 @@
+"""The embedded broker: amqtt in a thread of its own, with readings taken inside of it.
+
+    device ──PUBLISH──▶ PacketReader ─▶ handler ─▶ inbox ─▶ … durable … ─▶ PUBACK, and on to subscribers
+
+A publisher's PUBACK (QoS 1) or PUBREC (QoS 2) is held until what it published is durable, so a message that was
+acknowledged is never lost. What it does not keep beyond its own life: retained messages, sessions of subscribers and
+what waits for them. MQTT 3.1.1 only; an MQTT 5 client is told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import math
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from amqtt.adapters import BufferReader, ReaderAdapter, StreamWriterAdapter, WriterAdapter
+from amqtt.broker import Broker, Server
+from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.errors import AMQTTError, BrokerError, MQTTError, NoDataError
+from amqtt.mqtt.connack import BAD_USERNAME_PASSWORD, ConnackPacket
+from amqtt.mqtt.connect import ConnectPacket
+from amqtt.mqtt.disconnect import DisconnectPacket
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+from amqtt.mqtt.publish import PublishPacket
+from amqtt.session import Session
+
+from ingest.inbox import Inbox
+from ingest.message import Message
+from ingest.packets import Gate, PacketReader
+from ingest.topics import TopicFilters
+
+log = structlog.get_logger(__name__)
+
+CONNECT_WITHIN_S = 10.0
+"""A connection that says nothing for so long is closed."""
+KEEP_ALIVE_FACTOR = 1.5
+"""A client is gone after one and a half times its keep-alive without a packet (MQTT 3.1.1, 3.1.2.10)."""
+START_WITHIN_S = 10.0
+STOP_WITHIN_S = 3.0
+_CONNECT = 0x10
+_MQTT_5 = b"\x00\x04MQTT\x05"
+_UNSUPPORTED_VERSION = b"\x20\x03\x00\x84\x00"
+"""CONNACK of MQTT 5 with reason 0x84 and no properties."""
+
+
+class BrokerStartError(Exception):
+    """The broker cannot listen where it should; the message names address and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOptions:
+    """Where the broker listens and whom it lets in; without a user name everybody."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has no types
+    """Holds the acknowledgement of a published message until it is durable."""
+
+    intake: _Intake
+    gate: Gate
+
+    def handle_publish(self, publish_packet: PublishPacket) -> Coroutine[Any, Any, None]:
+        """Take the message at once, in order of arrival; what is returned waits and acknowledges.
+
+        Called once for each PUBLISH. Not a coroutine itself, so that a client that disconnects right afterwards
+        cannot cancel the taking.
+        """
+        again = (
+            publish_packet.qos == 2
+            and self.session is not None
+            and publish_packet.packet_id in self.session.inflight_in
+        )
+        taken = None if again else self.intake.take(publish_packet.topic_name, publish_packet.data, publish_packet.qos)
+        self.gate.enter()
+        return self._acknowledge(publish_packet, taken)
+
+    async def _acknowledge(self, publish_packet: PublishPacket, taken: asyncio.Future[None] | None) -> None:
+        try:
+            if taken is not None:
+                await taken
+            await super().handle_publish(publish_packet)
+        finally:
+            self.gate.leave()
+
+    def handle_read_timeout(self) -> None:
+        """The keep-alive is over: the client is gone, unless it waits for us."""
+        if self.gate.idle and self.reader is not None:
+            self.reader.feed_eof()
+
+
+class _Intake:
+    """Hands published messages to the inbox and tells the handlers when they are durable."""
+
+    def __init__(
+        self, inbox: Inbox, filters: TopicFilters, now: Callable[[], int], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._inbox, self._filters, self._now, self._loop = inbox, filters, now, loop
+        self._closed = False
+        self.room = asyncio.Event()
+        self.room.set()
+        inbox.on_room(lambda: self._call(self.room.set))
+
+    def take(self, topic: str | None, payload: bytes | None, qos: int | None) -> asyncio.Future[None] | None:
+        """Lay down a message if it is of a topic that is listened to; the future is done once it is durable."""
+        if topic is None or payload is None or not self._filters.match(topic):
+            return None
+        if self._closed:  # never done, so never acknowledged: its sender keeps it
+            return self._loop.create_future()
+        durable: asyncio.Future[None] | None = self._loop.create_future() if qos else None
+        self._inbox.put(Message(topic, payload, self._now(), self if durable else None, durable))
+        if self._inbox.full:
+            self.room.clear()
+            if not self._inbox.full:  # emptied in between, and its call came before
+                self.room.set()
+        return durable
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self._closed = True
+
+    def acknowledge(self, tokens: Sequence[object]) -> None:
+        """What these messages said is durable."""
+        self._call(lambda: _resolve(tokens))
+
+    def _call(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(function)
+
+
+def _resolve(tokens: Sequence[object]) -> None:
+    for token in tokens:
+        assert isinstance(token, asyncio.Future)
+        if not token.done():
+            token.set_result(None)
+
+
+class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
+    """amqtt with our reader and handler, our own way to let clients in, and wills taken like other messages."""
+
+    def __init__(self, options: BrokerOptions, intake: _Intake, loop: asyncio.AbstractEventLoop) -> None:
+        listener = ListenerConfig(
+            bind=f"{options.host}:{options.port}",
+            ssl=options.cert_file is not None,
+            cafile=options.ca_file,
+            certfile=options.cert_file,
+            keyfile=options.key_file,
+        )
+        super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}), loop)
+        self._options, self._intake = options, intake
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        """Serve one connection to its end; whatever a client does, the others go on."""
+        packets = PacketReader(reader)
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                refusal = await self._refusal(await packets.peek())
+            if refusal is None:
+                await self._client_connected(listener_name, packets, StreamWriterAdapter(writer))
+            else:
+                writer.write(refusal)
+                await writer.drain()
+        except (TimeoutError, OSError, EOFError, AMQTTError, MQTTError, NoDataError) as error:
+            log.debug("connection ended", reason=str(error))
+        except Exception:
+            log.exception("connection failed")
+        finally:
+            writer.close()
+
+    async def _refusal(self, first: bytes) -> bytes | None:
+        """What to answer to a first packet whose sender may not come in; raises AMQTTError if it is no CONNECT."""
+        if first[0] == _CONNECT and _MQTT_5 in first[:12]:
+            log.warning("client refused", reason="it speaks MQTT 5, the embedded broker 3.1.1")
+            return _UNSUPPORTED_VERSION
+        connect = await ConnectPacket.from_stream(BufferReader(first))
+        if self._let_in(connect.username, connect.password):
+            return None
+        log.warning("client refused", reason="wrong user name or password", client_id=connect.client_id)
+        return bytes(ConnackPacket.build(0, BAD_USERNAME_PASSWORD).to_bytes())
+
+    def _let_in(self, username: str | None, password: str | None) -> bool:
+        wanted = self._options
+        if wanted.username is None:
+            return True
+        known = hmac.compare_digest((username or "").encode(), wanted.username.encode())
+        right = hmac.compare_digest((password or "").encode(), (wanted.password or "").encode())
+        return known and right
+
+    async def _authenticate(self, session: Session, _: ListenerConfig) -> bool:
+        """Who came so far was let in by `_refusal`."""
+        session.is_anonymous = self._options.username is None
+        return True
+
+    async def _handle_client_session(
+        self,
+        reader: ReaderAdapter,
+        writer: WriterAdapter,
+        client_session: Session,
+        _usual: BrokerProtocolHandler,
+        server: Server,
+        listener_name: str,
+    ) -> None:
+        """Put our handler in the place of the usual one."""
+        assert isinstance(reader, PacketReader)
+        client_session.keep_alive = math.ceil(KEEP_ALIVE_FACTOR * client_session.keep_alive)
+        ours = _Handler(self.plugins_manager, loop=self._loop)
+        ours.intake = self._intake
+        ours.gate = reader.gate = Gate(self._intake.room)
+        await super()._handle_client_session(reader, writer, client_session, ours, server, listener_name)
+
+    async def _handle_disconnect(
+        self, client_session: Session, handler: BrokerProtocolHandler, disconnect_waiter: asyncio.Future[Any]
+    ) -> None:
+        """Take the will of a client that went without a word, like any other message."""
+        said_goodbye = isinstance(disconnect_waiter.result(), DisconnectPacket)
+        if client_session.will_flag and not said_goodbye:
+            self._intake.take(client_session.will_topic, bytes(client_session.will_message or b""), 0)
+        await super()._handle_disconnect(client_session, handler, disconnect_waiter)
+
+
+class EmbeddedBroker:
+    """The broker as the service sees it: it starts, it is connected or not, it stops."""
+
+    def __init__(self, options: BrokerOptions, inbox: Inbox, topics: Sequence[str], now: Callable[[], int]) -> None:
+        self._options, self._inbox, self._topics, self._now = options, inbox, tuple(topics), now
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+
+    def start(self) -> None:
+        """Listen. Raises BrokerStartError if that is not possible."""
+        self._thread.start()
+        try:
+            self._started.result(START_WITHIN_S)
+        except (AMQTTError, BrokerError, OSError, TimeoutError) as error:
+            raise BrokerStartError(f"{self._options.host}:{self._options.port}: {error}") from error
+
+    def stop(self) -> None:
+        """Close all connections; what was not acknowledged, its senders will send again."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(STOP_WITHIN_S + 1)
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps messages from coming in; None if nothing does."""
+        return None if self._thread.is_alive() and self._started.done() else "the embedded broker does not run"
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        intake = _Intake(self._inbox, TopicFilters(self._topics), self._now, self._loop)
+        broker = _Broker(self._options, intake, self._loop)
+        try:
+            await broker.start()
+        except (AMQTTError, BrokerError, OSError) as error:
+            self._started.set_exception(error)
+            return
+        self._started.set_result(None)
+        await self._stopping.wait()
+        intake.close()
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await broker.shutdown()
+        except TimeoutError:
+            log.warning("the embedded broker did not end in time")
