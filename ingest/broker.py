@@ -1,6 +1,6 @@
 """The embedded broker: amqtt in a thread of its own, with readings taken inside of it.
 
-    device ──PUBLISH──▶ PacketReader ─▶ handler ─▶ inbox ─▶ … durable … ─▶ PUBACK, and on to subscribers
+    device ──PUBLISH──▶ PacketReader ─▶ handler ─▶ handover ─▶ … durable … ─▶ PUBACK, and on to subscribers
 
 A publisher's PUBACK (QoS 1) or PUBREC (QoS 2) is held until what it published is durable, so a message that was
 acknowledged is never lost. What it does not keep beyond its own life: retained messages, sessions of subscribers and
@@ -32,7 +32,7 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.publish import PublishPacket
 from amqtt.session import Session
 
-from ingest.inbox import Inbox
+from ingest.handover import Handover
 from ingest.message import Message
 from ingest.packets import Gate, PacketReader
 from ingest.topics import TopicFilters
@@ -104,16 +104,16 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has no typ
 
 
 class _Intake:
-    """Hands published messages to the inbox and tells the handlers when they are durable."""
+    """Hands published messages to the handover and tells the handlers when they are durable."""
 
     def __init__(
-        self, inbox: Inbox, filters: TopicFilters, now: Callable[[], int], loop: asyncio.AbstractEventLoop
+        self, handover: Handover, filters: TopicFilters, now: Callable[[], int], loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._inbox, self._filters, self._now, self._loop = inbox, filters, now, loop
+        self._handover, self._filters, self._now, self._loop = handover, filters, now, loop
         self._closed = False
         self.room = asyncio.Event()
         self.room.set()
-        inbox.on_room(lambda: self._call(self.room.set))
+        handover.on_room(lambda: self._call(self.room.set))
 
     def take(self, topic: str | None, payload: bytes | None, qos: int | None) -> asyncio.Future[None] | None:
         """Lay down a message if it is of a topic that is listened to; the future is done once it is durable."""
@@ -122,10 +122,10 @@ class _Intake:
         if self._closed:  # never done, so never acknowledged: its sender keeps it
             return self._loop.create_future()
         durable: asyncio.Future[None] | None = self._loop.create_future() if qos else None
-        self._inbox.put(Message(topic, payload, self._now(), self if durable else None, durable))
-        if self._inbox.full:
+        self._handover.put(Message(topic, payload, self._now(), self if durable else None, durable))
+        if self._handover.full:
             self.room.clear()
-            if not self._inbox.full:  # emptied in between, and its call came before
+            if not self._handover.full:  # emptied in between, and its call came before
                 self.room.set()
         return durable
 
@@ -237,8 +237,10 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
 class EmbeddedBroker:
     """The broker as the service sees it: it starts, it is connected or not, it stops."""
 
-    def __init__(self, options: BrokerOptions, inbox: Inbox, topics: Sequence[str], now: Callable[[], int]) -> None:
-        self._options, self._inbox, self._topics, self._now = options, inbox, tuple(topics), now
+    def __init__(
+        self, options: BrokerOptions, handover: Handover, topics: Sequence[str], now: Callable[[], int]
+    ) -> None:
+        self._options, self._handover, self._topics, self._now = options, handover, tuple(topics), now
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._started: Future[None] = Future()
@@ -270,7 +272,7 @@ class EmbeddedBroker:
             self._loop.close()
 
     async def _serve(self) -> None:
-        intake = _Intake(self._inbox, TopicFilters(self._topics), self._now, self._loop)
+        intake = _Intake(self._handover, TopicFilters(self._topics), self._now, self._loop)
         broker = _Broker(self._options, intake, self._loop)
         try:
             await broker.start()

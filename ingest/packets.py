@@ -55,7 +55,7 @@ class PacketReader(ReaderAdapter):  # type: ignore[misc]  # amqtt has no types
 
 
 class Gate:
-    """Lets a connection read on while it has few messages waiting and the inbox has room."""
+    """Lets a connection read on while it has few messages waiting and the handover has room."""
 
     def __init__(self, room: asyncio.Event) -> None:
         self._room = room

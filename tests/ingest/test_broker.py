@@ -10,7 +10,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from ingest.broker import BrokerOptions, BrokerStartError, EmbeddedBroker
-from ingest.inbox import Inbox
+from ingest.handover import Handover
 from ingest.message import Message
 from ingest.packets import LARGEST_PACKET, MAX_UNACKNOWLEDGED
 from tests.servers.ports import free_port
@@ -23,12 +23,12 @@ STATUS = "forewarn/v1/plant-1/pump-1/status"
 class Site:
     """A broker and what it hands over."""
 
-    def __init__(self, inbox: Inbox, **options: str) -> None:
-        self.inbox, self.port = inbox, free_port()
+    def __init__(self, handover: Handover, **options: str) -> None:
+        self.handover, self.port = handover, free_port()
         host = options.pop("host", "127.0.0.1")
         self.broker = EmbeddedBroker(
             BrokerOptions(host, self.port, **options),  # type: ignore[arg-type]  # user name and password
-            inbox,
+            handover,
             ["forewarn/v1/#"],
             time.time_ns,
         )
@@ -38,16 +38,16 @@ class Site:
         messages: list[Message] = []
 
         def enough() -> bool:
-            messages.extend(self.inbox.take(count - len(messages), 1 << 30, 0.05))
+            messages.extend(self.handover.take(count - len(messages), 1 << 30, 0.05))
             return len(messages) >= count
 
-        wait_until(enough, f"{count} messages in the inbox")
+        wait_until(enough, f"{count} messages handed over")
         return messages
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made = Site(Inbox())
+    made = Site(Handover())
     made.broker.start()
     yield made
     made.broker.stop()
@@ -172,7 +172,7 @@ def test_a_client_of_mqtt_5_is_told_why_it_may_not_come_in(site: Site) -> None:
     ],
 )
 def test_with_a_password_nobody_else_comes_in(username: str | None, password: str | None, welcome: bool) -> None:
-    site = Site(Inbox(), username="pump", password="secret")
+    site = Site(Handover(), username="pump", password="secret")
     site.broker.start()
     reasons: list[bool] = []
     device = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="a")
@@ -191,18 +191,18 @@ def test_a_client_reads_on_only_while_its_messages_become_durable(site: Site) ->
         for number in range(MAX_UNACKNOWLEDGED + 50):
             device.publish(TOPIC, str(number), qos=1)
         first = site.taken(MAX_UNACKNOWLEDGED)
-        assert site.inbox.take(1, 1, 0.2) == []
+        assert site.handover.take(1, 1, 0.2) == []
         acknowledge(first)
         assert len(site.taken(50)) == 50
 
 
-def test_a_full_inbox_stops_the_reading_and_room_starts_it_again() -> None:
-    site = Site(Inbox(max_messages=5))
+def test_a_full_queue_stops_the_reading_and_room_starts_it_again() -> None:
+    site = Site(Handover(max_messages=5))
     site.broker.start()
     with client(site) as device:
         for number in range(20):
             device.publish(TOPIC, str(number), qos=0)
-        wait_until(lambda: len(site.inbox) == 5, "as many as fit")
+        wait_until(lambda: len(site.handover) == 5, "as many as fit")
         assert [int(message.payload) for message in site.taken(20)] == list(range(20))
     site.broker.stop()
 
@@ -230,13 +230,13 @@ def test_a_broken_client_leaves_the_others_alone(site: Site, raw: bytes) -> None
 
 
 def test_a_port_in_use_is_named(site: Site) -> None:
-    second = EmbeddedBroker(BrokerOptions("127.0.0.1", site.port), Inbox(), ["#"], time.time_ns)
+    second = EmbeddedBroker(BrokerOptions("127.0.0.1", site.port), Handover(), ["#"], time.time_ns)
     with pytest.raises(BrokerStartError, match=rf"127\.0\.0\.1:{site.port}: .*in use"):
         second.start()
 
 
 def test_after_the_end_nothing_is_acknowledged() -> None:
-    site = Site(Inbox())
+    site = Site(Handover())
     site.broker.start()
     with client(site) as device:
         sent = device.publish(TOPIC, b"1", qos=1)
