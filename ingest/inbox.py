@@ -1,73 +1,19 @@
-"""Where inputs lay down what arrived and the pipeline takes it: a queue with a bound.
-
-Full: the embedded broker reads no further packet, the MQTT client no further byte, HTTP answers 503. Nothing that
-waits here was acknowledged, so whoever sent it still has it.
-"""
+"""The one local file of ingest: the spool and the list of rejects, so that both change in one transaction."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable
+from pathlib import Path
 
-from ingest.message import Message
+from ingest import rejects, spool
+from ingest.sqlitefile import SqliteFile
 
-MAX_MESSAGES = 20_000
-"""Ten times what a broker may keep in flight unacknowledged (`ingest.mqtt`)."""
-MAX_BYTES = 64 * 2**20
-"""Payloads held in memory; eight of the largest that are read."""
+FILE_NAME = "spool.db"
+"""Its name in `data.dir`."""
+
+VERSION = 1
+"""Raised with either schema."""
 
 
-class Inbox:
-    """A bounded queue of messages, filled from several threads and emptied by one."""
-
-    def __init__(self, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES) -> None:
-        self._max_messages, self._max_bytes = max_messages, max_bytes
-        self._messages: deque[Message] = deque()
-        self._bytes = 0
-        self._changed = threading.Condition()
-        self._on_room: list[Callable[[], None]] = []
-
-    def on_room(self, call: Callable[[], None]) -> None:
-        """Have `call` called, from the emptying thread, when there is room again after the inbox was full."""
-        self._on_room.append(call)
-
-    @property
-    def full(self) -> bool:
-        """Whether an input should lay down no more for now."""
-        return len(self._messages) >= self._max_messages or self._bytes >= self._max_bytes
-
-    def __len__(self) -> int:
-        """Messages that wait."""
-        return len(self._messages)
-
-    def put(self, message: Message) -> None:
-        """Lay down a message. It is taken even when the inbox is full: whoever has it cannot give it back."""
-        with self._changed:
-            self._messages.append(message)
-            self._bytes += len(message.payload)
-            if len(self._messages) == 1:
-                self._changed.notify()
-
-    def take(self, max_messages: int, max_bytes: int, timeout_s: float) -> list[Message]:
-        """What waits, oldest first, up to the limits but at least one; nothing after `timeout_s` without any."""
-        taken: list[Message] = []
-        with self._changed:
-            if not self._messages:
-                self._changed.wait(timeout_s)
-            was_full = self.full
-            size = 0
-            while self._messages and len(taken) < max_messages and (size < max_bytes or not taken):
-                message = self._messages.popleft()
-                size += len(message.payload)
-                taken.append(message)
-            self._bytes -= size
-        if was_full and not self.full:
-            for call in self._on_room:
-                call()
-        return taken
-
-    def wake(self) -> None:
-        """End a `take` that waits."""
-        with self._changed:
-            self._changed.notify()
+def inbox_file(path: Path) -> SqliteFile:
+    """The file at `path`, to be opened and handed to `Spool` and `Rejects`."""
+    return SqliteFile(path, f"{spool.SCHEMA}; {rejects.SCHEMA}", VERSION)

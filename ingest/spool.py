@@ -22,8 +22,6 @@ from ingest.keyed import KeyedBatch
 from ingest.keyedscores import KeyedScores
 from ingest.sqlitefile import SqliteFile
 
-VERSION = 1
-
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
     position INTEGER PRIMARY KEY, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, arrived_at INTEGER NOT NULL,
@@ -134,14 +132,14 @@ class Spool:
         `also` makes further changes to the same file in the same transaction. Raises SpoolFullError, keeping nothing,
         if the size limit or the disk does not allow it.
         """
-        blob = batch.encode()
+        blob = batch.encode() if len(batch) else b""
         with self._lock:
-            if self._waiting.size_bytes + len(blob) > self._max_bytes:
+            if blob and self._waiting.size_bytes + len(blob) > self._max_bytes:
                 raise SpoolFullError(f"the spool is full: {self._waiting.size_bytes} of {self._max_bytes} bytes wait")
-            position = self._last + bool(len(batch))
+            position = self._last + bool(blob)
             try:
                 with self._local.change() as db:
-                    if len(batch):
+                    if blob:
                         entry = (position, len(batch), len(blob), int(batch.received_at.min()), blob)
                         db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", entry)
                     if also is not None:
@@ -149,7 +147,7 @@ class Spool:
                     self._fault(FaultPoint.APPEND)
             except NoSpaceError as error:
                 raise SpoolFullError(str(error)) from error
-            if len(batch):
+            if blob:
                 self._last = position
                 self._waiting += _Counts(1, len(batch), len(blob))
         self._fault(FaultPoint.APPENDED)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest import spool as spool_module
+from ingest.inbox import inbox_file
 from ingest.keyed import KeyedBatch
 from ingest.spool import Consumer, FaultPoint, Spool
-from ingest.sqlitefile import SqliteFile
 
 ROWS = 40
 
@@ -44,7 +43,7 @@ def main(path: str, point: str = "", nth: str = "1") -> None:
         if now == point and seen == int(nth):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    local = SqliteFile(Path(path), spool_module.SCHEMA, spool_module.VERSION)
+    local = inbox_file(Path(path))
     local.open()
     spool = Spool(local, fault=fault)
     spool.open()

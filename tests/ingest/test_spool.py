@@ -13,6 +13,7 @@ import pytest
 
 from ingest import spool as spool_module
 from ingest.errors import InputError, RejectedError, RetryableError, SpoolFullError
+from ingest.inbox import inbox_file
 from ingest.keyedscores import KeyedScores
 from ingest.spool import Consumer, FaultPoint, Spool
 from ingest.sqlitefile import SqliteFile, backup
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def local_of(path: Path) -> SqliteFile:
-    local = SqliteFile(path, spool_module.SCHEMA, spool_module.VERSION)
+    local = inbox_file(path)
     local.open()
     return local
 
