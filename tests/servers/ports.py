@@ -28,7 +28,7 @@ def listens(pid: int, port: int) -> bool:
     wanted = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     try:
         held = {_link(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # it ended, or is just ending
         return False
     return bool(wanted) and wanted <= held
 
