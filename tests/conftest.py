@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.servers.plugin"]
+pytest_plugins = ["tests.servers.plugin", "tests.databases"]
 
 
 @pytest.fixture(autouse=True)
