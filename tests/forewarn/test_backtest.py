@@ -13,6 +13,7 @@ import pytest
 
 from alerts.budget import Budget
 from alerts.limits import parse_limits
+from benchmarks import detection
 from forewarn.backtest import run_backtest
 from forewarn.engine import EngineConfig
 from ingest import csvfile
@@ -178,3 +179,17 @@ def test_no_usable_row_is_an_error(tmp_path: Path) -> None:
     path.write_text("time,device,metric,value\n")
     with pytest.raises(InputError, match="no usable row"):
         backtest([path], tmp_path / "out")
+
+
+def test_the_detection_benchmark_prints_each_set_with_its_floor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "recorded" / "pumps"
+    folder.mkdir(parents=True)
+    write_site(folder / "site.csv")
+    text = f"site,device,metric,start,end,kind\nplant,pump-1,,{stamp(400)},{stamp(430)},overheating\n"
+    (folder / "site.truth.csv").write_text(text)
+    assert detection.main([str(tmp_path / "recorded")]) == 0
+    printed = capsys.readouterr().out
+    assert "pumps" in printed
+    assert "evenly" in printed
