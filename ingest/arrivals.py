@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import FlagArray, IntArray, ReadingBatch
+from ingest.reading import FlagArray, IntArray, Quality, ReadingBatch
 from ingest.rows import StateTable
 
 REMEMBERED = 32
@@ -25,7 +25,7 @@ class Arrival(IntEnum):
     NEW = 0
     """Newer than the newest judged reading of its series: judged and stored."""
     LATE = 1
-    """Older: stored, corrects history, never judged."""
+    """Older, or history by its sender's own word: stored, corrects history, never judged."""
     DUPLICATE = 2
     """The same time and value again: dropped."""
     CONFLICT = 3
@@ -55,7 +55,8 @@ class Arrivals:
         series, time = batch.series[order], batch.time[order]
         first = np.r_[True, series[1:] != series[:-1]]
         before = np.where(first, self._state["newest"][series], np.r_[NEVER, time[:-1]])
-        orderly = time > before
+        history = batch.quality & np.uint8(Quality.HISTORICAL) != 0
+        orderly = (time > before) & ~history[order]
         if orderly.all():
             self._remember(series, time, batch.value[order], first)
             return result
@@ -66,7 +67,8 @@ class Arrivals:
         fast = ~slow
         self._remember(series[fast], time[fast], batch.value[order][fast], first[fast])
         for row in np.sort(order[slow]).tolist():
-            result[row] = self._one(int(batch.series[row]), int(batch.time[row]), float(batch.value[row]))
+            reading = int(batch.series[row]), int(batch.time[row]), float(batch.value[row])
+            result[row] = self._one(*reading, live=not history[row])
         return result
 
     def _remember(self, series: IntArray, time: NDArray[np.int64], value: NDArray[np.float64], first: Any) -> None:
@@ -85,7 +87,7 @@ class Arrivals:
         self._state["newest"][series[last]] = time[last]
         count[series[last]] += sizes
 
-    def _one(self, series: int, time: int, value: float) -> Arrival:
+    def _one(self, series: int, time: int, value: float, *, live: bool) -> Arrival:
         state = self._state
         same = np.flatnonzero(state["time"][series] == time)
         if len(same):
@@ -97,7 +99,7 @@ class Arrivals:
         state["time"][series, at] = time
         state["value"][series, at] = value
         state["count"][series] += 1
-        if time > state["newest"][series]:
+        if live and time > state["newest"][series]:
             state["newest"][series] = time
             return Arrival.NEW
         return Arrival.LATE

@@ -12,16 +12,15 @@ from datetime import timedelta
 
 import numpy as np
 
-from ingest.adapters import ADAPTERS
-from ingest.adapters.adapter import NO_TIME, Arrival, DeviceStatus, FindRoute, Keys, Problem, Route, Rows
+from ingest.adapters import make_adapters
+from ingest.adapters.adapter import NO_TIME, Arrival, DeviceStatus, Keys, Problem, Publish, Registration, Rows
 from ingest.adapters.canonical import take_objects
+from ingest.adapters.chain import Adapters
 from ingest.measure import Key
 from ingest.message import Message
 from ingest.payload import PayloadError
 from ingest.reading import NS_PER_SECOND, FlagArray, FloatArray, IntArray, Quality, TimeArray
 
-MAX_TOPICS = 1 << 17
-"""Topics whose route is remembered before the memory is cleared."""
 CLOCK_TOLERANCE_NS = 300 * NS_PER_SECOND
 """A stamp further than this from its arrival comes from a clock that is off (contract, section 3)."""
 
@@ -45,6 +44,10 @@ class Decoded:
     statuses: tuple[DeviceStatus, ...]
     begins: Sequence[tuple[int, int, int]]
     """(first row, message, item) of every object."""
+    wishes: tuple[Publish, ...] = ()
+    """What formats want to be published in answer."""
+    registrations: tuple[Registration, ...] = ()
+    """What devices told about themselves."""
 
     def __len__(self) -> int:
         """Number of readings."""
@@ -64,13 +67,12 @@ class Decoder:
         future: timedelta,
         live_within: timedelta,
         max_payload: int,
-        adapters: Sequence[FindRoute] = ADAPTERS,
+        adapters: Adapters | None = None,
     ) -> None:
         self._future_ns = round(future.total_seconds() * NS_PER_SECOND)
         self._live_ns = round(live_within.total_seconds() * NS_PER_SECOND)
         self._max_payload = max_payload
-        self._adapters = tuple(adapters)
-        self._routes: dict[str, Route] = {}
+        self._adapters = adapters or make_adapters()
         self._keys = Keys()
 
     def decode(self, messages: Sequence[Message]) -> Decoded:
@@ -85,28 +87,20 @@ class Decoder:
             except PayloadError as error:
                 rows.item = 0
                 rows.refuse(str(error))
+            except Exception as error:  # noqa: BLE001  whatever a format's reader stumbles over, the stream goes on
+                rows.refuse(f"the adapter failed: {type(error).__name__}: {error}"[:200])
             sizes[number] = len(rows.key) - before
         received_at = np.repeat(np.array([message.received_at for message in messages], np.int64), sizes)
         return self._columns(rows, received_at)
 
     def _read(self, message: Message, rows: Rows) -> None:
-        arrival = Arrival(message.received_at, message.received_at + self._future_ns)
+        arrival = Arrival(message.received_at, message.received_at + self._future_ns, message.client)
         if message.objects is not None:
             take_objects(message.objects, arrival, rows)
         elif len(message.payload) > self._max_payload:
             raise PayloadError(f"payload has {len(message.payload)} bytes, allowed are {self._max_payload}")
         else:
-            self._route(message.topic)(message.payload, arrival, rows)
-
-    def _route(self, topic: str) -> Route:
-        route = self._routes.get(topic)
-        if route is None:
-            found = (adapter(topic) for adapter in self._adapters)
-            route = next((one for one in found if one is not None), _nobody)
-            if len(self._routes) >= MAX_TOPICS:
-                self._routes.clear()
-            self._routes[topic] = route
-        return route
+            self._adapters.route(message.topic)(message.payload, arrival, rows)
 
     def _columns(self, rows: Rows, received_at: TimeArray) -> Decoded:
         used, key = np.unique(np.array(rows.key, np.int64), return_inverse=True)
@@ -119,6 +113,8 @@ class Decoder:
         quality = np.where(recorded, Quality.RECORDED, 0).astype(np.uint8)
         quality[unstamped] |= np.uint8(Quality.STAMPED_ON_ARRIVAL)
         quality[~recorded & (np.abs(age) > CLOCK_TOLERANCE_NS)] |= np.uint8(Quality.CLOCK_OFF)
+        quality[rows.historical] &= ~np.uint8(Quality.CLOCK_OFF)
+        quality[rows.historical] |= np.uint8(Quality.HISTORICAL)
         return Decoded(
             [table[number] for number in used.tolist()],
             key.astype(np.int32),
@@ -130,8 +126,6 @@ class Decoder:
             tuple(rows.problems),
             tuple(rows.statuses),
             rows.begins,
+            tuple(rows.wishes),
+            tuple(rows.registrations),
         )
-
-
-def _nobody(_payload: bytes, _arrival: Arrival, _rows: Rows) -> None:
-    raise PayloadError("no adapter reads this topic")

@@ -26,3 +26,5 @@ class Message:
     token: object = None
     """What `source` knows the message by."""
     objects: Sequence[object] | None = None
+    client: str | None = None
+    """MQTT client id of the sender, where the broker tells it; formats whose topics name no device need it."""

@@ -57,3 +57,20 @@ def _float(text: str) -> float | NotFinite:
 
 def _int(text: str) -> int | float | NotFinite:
     return int(text) if len(text) < 19 else _float(text)
+
+
+def kind(value: object) -> str:
+    """What a wrong value is, in JSON's words.
+
+    >>> kind(None), kind("21.5"), kind([1])
+    ('null', 'a text', 'an array')
+    """
+    if isinstance(value, NotFinite):
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, int | float):
+        return str(value)
+    return "an array" if isinstance(value, list) else "an object"

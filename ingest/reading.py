@@ -31,6 +31,8 @@ class Quality(IntFlag):
     """The device's stamp and the arrival differ by more than 5 minutes though the reading is no recorded one."""
     NO_UNIT = 8
     """The unit is missing or unknown: the value is kept as sent."""
+    HISTORICAL = 16
+    """Its sender says that it is history, kept back and sent later: stored, never judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,17 @@
 """One file for each payload format that devices send; the table below is asked from the top."""
 
-from ingest.adapters import canonical
-from ingest.adapters.adapter import FindRoute
+from collections.abc import Mapping
 
-ADAPTERS: tuple[FindRoute, ...] = (canonical.route,)
+from ingest.adapters import canonical
+from ingest.adapters.adapter import BuildAdapter
+from ingest.adapters.chain import Adapters
+from ingest.adapters.options import Options
+
+ADAPTERS: Mapping[str, BuildAdapter] = {
+    "canonical": canonical.adapter,
+}
+
+
+def make_adapters(options: Options | None = None) -> Adapters:
+    """Every known format, nothing learned yet."""
+    return Adapters(ADAPTERS, options or Options())

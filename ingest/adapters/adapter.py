@@ -1,17 +1,19 @@
 """What an adapter is: it knows which topics it reads and turns their payloads into rows.
 
-A new payload format is one file with a `route` function and one line in `ingest.adapters.ADAPTERS`. Golden examples
-lie in tests/ingest/examples.
+A new payload format is one file with an `adapter` function and one line in `ingest.adapters.ADAPTERS`. Golden examples
+lie in tests/ingest/examples, what users need to know in docs/adapters.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from ingest.adapters.options import Options
 from ingest.measure import Key
 from ingest.names import MAX_LENGTH, name_problem
+from ingest.payload import PayloadError
 
 NO_TIME = -(2**63)
 """In the time column: the device sent no stamp."""
@@ -45,12 +47,40 @@ class DeviceStatus:
     """Arrival in ns UTC."""
 
 
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """A message that a format asks for, as a command to a device. Adapters only wish: the MQTT edge publishes."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a device tells about itself or about one of its metrics, beside readings; None: it does not say."""
+
+    site: str
+    device: str
+    metric: str | None = None
+    """None: the device as a whole."""
+    title: str | None = None
+    """A name for people."""
+    basis: str | None = None
+    """What the metric's number is."""
+    interval_s: float | None = None
+    """Expected seconds between its readings."""
+    expire_after_s: float | None = None
+    """Seconds without a reading after which the device itself calls the metric lost."""
+
+
 class Keys:
     """Numbers for (site, device, metric, unit as sent); they hold until `trim` starts anew."""
 
     def __init__(self) -> None:
         self.table: list[Key] = []
         self._number: dict[Key, int] = {}
+        self._left_out: set[tuple[str, str, str]] = set()
 
     def find(self, key: Key) -> int | None:
         """The number of a key that occurred before."""
@@ -62,11 +92,20 @@ class Keys:
         self.table.append(key)
         return number
 
+    def is_news(self, site: str, device: str, metric: str) -> bool:
+        """Whether that part of a device was not left out before; it counts as left out from now on."""
+        part = (site, device, metric[:MAX_LENGTH])
+        if part in self._left_out:
+            return False
+        self._left_out.add(part)
+        return True
+
     def trim(self) -> None:
         """Forget everything when too much is known."""
-        if len(self.table) > MAX_KEYS:
+        if len(self.table) + len(self._left_out) > MAX_KEYS:
             self.table = []
             self._number = {}
+            self._left_out = set()
 
 
 class Rows:
@@ -86,6 +125,10 @@ class Rows:
         """(first row, message, item) of every object that was begun."""
         self.problems: list[Problem] = []
         self.statuses: list[DeviceStatus] = []
+        self.historical: list[int] = []
+        """Rows that their sender marked as history."""
+        self.wishes: list[Publish] = []
+        self.registrations: list[Registration] = []
         self.message = 0
         self.item = 0
 
@@ -98,6 +141,15 @@ class Rows:
         """Note what cannot be taken of the current object; a metric's name is told so that any file can hold it."""
         shown = None if metric is None else metric[:MAX_LENGTH].encode("utf-8", "replace").decode()
         self.problems.append(Problem(self.message, self.item, shown, reason))
+
+    def leave_out(self, site: str, device: str, metric: str, unit: str | None, reason: str) -> None:
+        """Refuse a part that is no reading, in a format whose payloads hold such parts as a matter of course.
+
+        A state that is never a number would fill the list of rejects, so it is told the first time only; a metric
+        that has been a number is refused each time.
+        """
+        if self.keys.find((site, device, metric, unit)) is not None or self.keys.is_news(site, device, metric):
+            self.refuse(reason, metric)
 
     def key_of(self, site: str, device: str, metric: str, unit: str | None) -> int | None:
         """The number of that key; None, with the reason noted, if the metric's name is impossible."""
@@ -127,6 +179,8 @@ class Arrival:
     """Ns UTC."""
     latest: int
     """Stamps after this, in ns UTC, are refused."""
+    client: str | None = None
+    """MQTT client id of the sender, where the broker tells it."""
 
 
 Route: TypeAlias = Callable[[bytes, Arrival, Rows], None]
@@ -134,3 +188,50 @@ Route: TypeAlias = Callable[[bytes, Arrival, Rows], None]
 
 FindRoute: TypeAlias = Callable[[str], Route | None]
 """An adapter's door: the route for a topic, None if the topic is not its own."""
+
+
+class Memory(Protocol):
+    """What an adapter learned from messages and needs for later ones; bounded in size."""
+
+    def save(self) -> object:
+        """All of it, as values that JSON can hold."""
+        ...
+
+    def restore(self, saved: object) -> None:
+        """Take back what `save` gave; anything else may raise LookupError, TypeError or ValueError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One payload format."""
+
+    route: FindRoute
+    memory: Memory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an adapter is built with."""
+
+    options: Options
+    is_read: FindRoute
+    """The route that an adapter further up in the table has for a topic."""
+    forget_routes: Callable[[], None]
+    """To be called when the adapter reads other topics than before."""
+
+
+BuildAdapter: TypeAlias = Callable[[Surroundings], Adapter]
+
+
+def no_reading(_payload: bytes, _arrival: Arrival, _rows: Rows) -> None:
+    """The route of topics that belong to a format but hold no readings: commands, logs, state of its own software."""
+
+
+def unreadable(reason: str) -> Route:
+    """The route of a topic that can hold nothing we could take."""
+
+    def refuse(_payload: bytes, _arrival: Arrival, _rows: Rows) -> None:
+        raise PayloadError(reason)
+
+    return refuse

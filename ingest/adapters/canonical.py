@@ -7,26 +7,37 @@ forewarn/v1/{site}/{device}/status      online | offline, also as the will
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
-from ingest.adapters.adapter import NO_SEQ, NO_TIME, Arrival, DeviceStatus, Route, Rows
+from ingest.adapters.adapter import (
+    NO_SEQ,
+    NO_TIME,
+    Adapter,
+    Arrival,
+    DeviceStatus,
+    Route,
+    Rows,
+    Surroundings,
+    unreadable,
+)
+from ingest.adapters.options import DEFAULT_SITE
+from ingest.adapters.stamps import from_ms
 from ingest.measure import MAX_UNIT_LENGTH
 from ingest.names import name_problem
-from ingest.payload import NotFinite, PayloadError, parse_json
-from ingest.times import EARLIEST, format_time
+from ingest.payload import PayloadError, kind, parse_json
 
 ROOT = ("forewarn", "v1")
-DEFAULT_SITE = "default"
-NS_PER_MS = 1_000_000
-_MAX_MS = 2**63 // NS_PER_MS
 _MAX_SEQ = 2**63 - 1
 _STATUS = {b"online": True, b"offline": False, b'"online"': True, b'"offline"': False}
 
 
-def route(topic: str) -> Route | None:
-    """The route of a canonical topic."""
+def adapter(_: Surroundings) -> Adapter:
+    """The project's own format."""
+    return Adapter(_route)
+
+
+def _route(topic: str) -> Route | None:
     levels = tuple(topic.split("/"))
     if levels[:2] != ROOT:
         return None
@@ -37,17 +48,13 @@ def route(topic: str) -> Route | None:
             return _named(site, None, partial(_telemetry, site, None))
         case (site, device, "status"):
             return _named(site, device, partial(_status, site, device))
-    return partial(_unreadable, f"topic {topic!r} is none of forewarn/v1/{{site}}[/{{device}}]/telemetry and …/status")
+    return unreadable(f"topic {topic!r} is none of forewarn/v1/{{site}}[/{{device}}]/telemetry and …/status")
 
 
 def _named(site: str, device: str | None, good: Route) -> Route:
     """The route if the topic's names are possible; one that says why not otherwise."""
     problem = name_problem(site, "site") or (None if device is None else name_problem(device, "device"))
-    return good if problem is None else partial(_unreadable, problem)
-
-
-def _unreadable(reason: str, _payload: bytes, _arrival: Arrival, _rows: Rows) -> None:
-    raise PayloadError(reason)
+    return good if problem is None else unreadable(problem)
 
 
 def _status(site: str, device: str, payload: bytes, arrival: Arrival, rows: Rows) -> None:
@@ -71,7 +78,7 @@ def _telemetry(site: str, device: str | None, payload: bytes, arrival: Arrival, 
             rows.begin(item)
             _object(one, site, device, arrival, rows)
     else:
-        raise PayloadError(f"payload should be an object or an array of objects, not {_kind(said)}")
+        raise PayloadError(f"payload should be an object or an array of objects, not {kind(said)}")
 
 
 def take_objects(objects: Sequence[object], arrival: Arrival, rows: Rows) -> None:
@@ -89,7 +96,7 @@ def take_objects(objects: Sequence[object], arrival: Arrival, rows: Rows) -> Non
 def _object(said: object, site: str, device: str | None, arrival: Arrival, rows: Rows) -> None:
     """One object: a time and the values of one device."""
     if type(said) is not dict:
-        rows.refuse(f"should be an object with 'values', not {_kind(said)}")
+        rows.refuse(f"should be an object with 'values', not {kind(said)}")
         return
     if device is None:
         device = said.get("device")
@@ -102,7 +109,7 @@ def _object(said: object, site: str, device: str | None, arrival: Arrival, rows:
         rows.refuse("'values' is missing" if "values" not in said else "'values' should be an object of numbers")
         return
     stamp = said.get("ts")
-    time = NO_TIME if stamp is None else _time(stamp, arrival.latest, rows)
+    time = NO_TIME if stamp is None else from_ms(stamp, "'ts'", arrival, rows)
     if time is not None:
         seq = _seq(said["seq"], rows) if "seq" in said else NO_SEQ
         _values(values, site, device, _units(said.get("units"), rows), time, seq, rows)
@@ -124,24 +131,7 @@ def _values(
             if key is not None:
                 rows.add(key, time, value, seq)
         elif value is not None:
-            rows.refuse(f"value should be a finite number, not {_kind(value)}", metric)
-
-
-def _time(stamp: object, latest: int, rows: Rows) -> int | None:
-    """Ns UTC of a stamp in epoch ms; None, with the reason noted, if it is none that can be taken."""
-    if type(stamp) is int and -_MAX_MS < stamp < _MAX_MS:
-        time = stamp * NS_PER_MS
-    elif type(stamp) is float and -_MAX_MS < stamp < _MAX_MS:
-        whole = math.floor(stamp)
-        time = whole * NS_PER_MS + round((stamp - whole) * NS_PER_MS)
-    else:
-        rows.refuse(f"'ts' should be epoch milliseconds, not {_kind(stamp)}")
-        return None
-    if EARLIEST <= time <= latest:
-        return time
-    where = "is before 1990; it should be epoch milliseconds" if time < EARLIEST else "lies too far in the future"
-    rows.refuse(f"'ts' {stamp} ({format_time(time)}) {where}")
-    return None
+            rows.refuse(f"value should be a finite number, not {kind(value)}", metric)
 
 
 def _seq(seq: object, rows: Rows) -> int:
@@ -167,16 +157,3 @@ def _unit(metric: str, units: dict[str, object], rows: Rows) -> str | None:
         return unit or None
     rows.refuse("the unit should be a short text; the reading was taken without", metric)
     return None
-
-
-def _kind(value: object) -> str:
-    """What a wrong value is, in JSON's words."""
-    if isinstance(value, NotFinite):
-        return str(value)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str):
-        return "a text"
-    if isinstance(value, int | float):
-        return str(value)
-    return "an array" if isinstance(value, list) else "an object"

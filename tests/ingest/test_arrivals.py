@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.arrivals import REMEMBERED, Arrival, Arrivals
-from ingest.reading import ReadingBatch
+from ingest.reading import Quality, ReadingBatch
 
 N, L, D, C = Arrival.NEW, Arrival.LATE, Arrival.DUPLICATE, Arrival.CONFLICT
 
@@ -31,6 +31,14 @@ N, L, D, C = Arrival.NEW, Arrival.LATE, Arrival.DUPLICATE, Arrival.CONFLICT
 def test_arrivals(rows: list[tuple[int, int, float]], expected: list[Arrival]) -> None:
     series, time, value = zip(*rows, strict=True)
     assert Arrivals().classify(ReadingBatch.of(series, time, value)).tolist() == expected
+
+
+def test_what_its_sender_calls_history_is_never_new() -> None:
+    arrivals = Arrivals()
+    history = Quality.HISTORICAL
+    first = ReadingBatch.of([0, 0, 0, 1], [5, 6, 5, 5], [1.0, 1.0, 1.0, 1.0], [history, history, 0, 0])
+    assert arrivals.classify(first).tolist() == [L, L, D, N]
+    assert arrivals.classify(ReadingBatch.of([0, 0], [4, 9], [1.0, 1.0], [0, history])).tolist() == [N, L]
 
 
 reading = st.tuples(st.integers(0, 2), st.integers(0, 60), st.sampled_from([1.0, 2.0]))

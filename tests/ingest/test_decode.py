@@ -1,4 +1,4 @@
-"""Payloads become readings: every folder in `examples/<adapter>` is a payload with what must come of it."""
+"""Payloads become readings: every folder in `examples/canonical` is a payload with what must come of it."""
 
 import json
 from datetime import timedelta
@@ -17,7 +17,7 @@ from ingest.reading import NS_PER_SECOND, Quality
 from ingest.times import format_time, parse_time
 
 EXAMPLES = Path(__file__).parent / "examples"
-CASES = sorted(path.parent for path in EXAMPLES.glob("*/*/topic"))
+CASES = sorted(path.parent for path in EXAMPLES.glob("canonical/*/topic"))
 NOW = parse_time("2025-11-24T16:10:00Z")
 TOPIC = "forewarn/v1/plant-1/pump-1/telemetry"
 
