@@ -1,0 +1,313 @@
+"""Listens to an external broker: a session that survives us, and acknowledgements only after the commit.
+
+    broker ─▶ MqttInput (thread) ─▶ handover ─▶ … durable … ─▶ acknowledge ─▶ PUBACK
+
+The session is persistent, so the broker keeps what arrives while we are away and sends again what we did not
+acknowledge. It stops on its own after `RECEIVE_MAXIMUM` messages in flight (MQTT 5; a broker of 3.1.1 has a limit of
+its own): that is the answer to a full handover. docs/mqtt.md says which settings a broker needs for that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from ingest.handover import Handover
+from ingest.message import Message
+from ingest.mqttclient import BufferedClient
+
+RECEIVE_MAXIMUM = 2_000
+"""Messages in flight: enough for the micro-batch that is being committed and the next one."""
+SESSION_KEPT_S = 30 * 86_400
+"""How long a broker of MQTT 5 keeps our session while we are away."""
+KEEP_ALIVE_S = 30
+CONNECT_WITHIN_S = 10.0
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 60.0
+"""Between two attempts to connect: doubling, with jitter between half and all of it."""
+FLUSH_WITHIN_S = 2.0
+_TICK_S = 0.5
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MqttOptions:
+    """Which broker, and as whom."""
+
+    host: str
+    port: int
+    client_id: str
+    topics: tuple[str, ...]
+    tls: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @classmethod
+    def from_url(cls, url: str, **rest: Any) -> MqttOptions:
+        """The options of `mqtt://user:password@host:port` or `mqtts://…`; `rest` are the other fields.
+
+        >>> MqttOptions.from_url("mqtts://host", client_id="a", topics=("#",)).port
+        8883
+        """
+        parts = urlsplit(url)
+        username = unquote(parts.username) if parts.username else rest.pop("username", None)
+        password = unquote(parts.password) if parts.password else rest.pop("password", None)
+        rest = {key: value for key, value in rest.items() if key not in {"username", "password"}}
+        assert parts.hostname is not None
+        port = parts.port or _PORTS[parts.scheme]
+        tls = parts.scheme == "mqtts"
+        return cls(parts.hostname, port, tls=tls, username=username, password=password, **rest)
+
+
+class _LostError(Exception):
+    """The connection ended or never came about; the message is the reason."""
+
+
+class MqttInput:
+    """Keeps a connection to a broker and hands over what it sends."""
+
+    def __init__(
+        self, options: MqttOptions, handover: Handover, now: Callable[[], int] = time.time_ns, rng: Random | None = None
+    ) -> None:
+        self._options, self._handover, self._now, self._rng = options, handover, now, rng or Random()
+        self._acks: deque[tuple[int, int]] = deque()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._stopping, self._paused = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._life = 0
+        self._subscribed = False
+        self._protocol = MQTTProtocolVersion.MQTTv5
+        self._known_protocol = False
+        self._problem: str | None = "not connected yet"
+        self.dropped = 0
+        """Messages without QoS that found the handover full."""
+
+    # -- what others see -------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Connect, and keep connecting."""
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+        self._thread.start()
+
+    def pause(self) -> None:
+        """Take no further message; acknowledgements still go out."""
+        self._paused.set()
+        self._wake()
+
+    def stop(self) -> None:
+        """Send the acknowledgements that wait, and disconnect. The broker keeps the session."""
+        self._paused.set()
+        self._stopping.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(FLUSH_WITHIN_S + CONNECT_WITHIN_S)
+        self._wake_read.close()
+        self._wake_write.close()
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps messages from coming in; None while connected and subscribed."""
+        return self._problem
+
+    def acknowledge(self, tokens: Sequence[object]) -> None:
+        """Have these messages acknowledged, from any thread. Those of an earlier connection are not: see `_run`."""
+        self._acks.extend(tokens)  # type: ignore[arg-type]  # our own tokens
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: it wakes anyway; closed: nobody waits
+            self._wake_write.send(b"\0")
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        """One connection after the other.
+
+        A message that was not acknowledged when its connection ended comes again over the next one; its late
+        acknowledgement must not go out there, for the packet id may stand for another message by then.
+        """
+        delay_s = FIRST_DELAY_S
+        while not self._stopping.is_set():
+            self._life += 1
+            began = time.monotonic()
+            try:
+                self._connection()
+            except (_LostError, OSError, ssl.SSLError, ValueError) as error:
+                self._tell(str(error) or type(error).__name__)
+            if time.monotonic() - began > LONGEST_DELAY_S:
+                delay_s = FIRST_DELAY_S
+            if not self._stopping.is_set():
+                self._stopping.wait(delay_s * self._rng.uniform(0.5, 1.0))
+            delay_s = min(2 * delay_s, LONGEST_DELAY_S)
+
+    def _tell(self, problem: str | None) -> None:
+        """Note what is wrong, and say so when it changes."""
+        if problem != self._problem and not self._stopping.is_set():
+            where = f"{self._options.host}:{self._options.port}"
+            if problem is None:
+                log.info("mqtt connected", broker=where, protocol=self._protocol.name)
+            else:
+                log.warning("mqtt not connected, will be tried again", broker=where, error=problem)
+        self._problem = problem
+
+    def _connection(self) -> None:
+        """Connect, subscribe and serve until the end. Raises _LostError with the reason."""
+        client = self._client()
+        client.connect(
+            self._options.host,
+            self._options.port,
+            KEEP_ALIVE_S,
+            **({} if self._protocol != MQTTProtocolVersion.MQTTv5 else _v5_options()),
+        )
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            try:
+                self._serve(client, selector)
+            except _LostError as error:
+                if self._answer is not None and self._answer.is_failure:
+                    raise _LostError(f"refused by the broker: {self._answer}") from error
+                raise
+            finally:
+                self._choose_protocol()
+                client.leave(FLUSH_WITHIN_S)
+
+    def _client(self) -> BufferedClient:
+        options, v5 = self._options, self._protocol == MQTTProtocolVersion.MQTTv5
+        client = BufferedClient(
+            self._receive,
+            callback_api_version=CallbackAPIVersion.VERSION2,
+            client_id=options.client_id,
+            protocol=self._protocol,
+            clean_session=None if v5 else False,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_WITHIN_S
+        client.username = options.username
+        client.password = options.password
+        if options.tls:
+            cert, key = (str(path) if path else None for path in (options.cert_file, options.key_file))
+            client.tls_set(str(options.ca_file) if options.ca_file else None, cert, key)
+        self._answer: ReasonCode | None = None
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_socket_register_write = lambda *_: None  # writing is for our loop, not for whoever queues a packet
+        return client
+
+    def _serve(self, client: BufferedClient, selector: selectors.BaseSelector) -> None:
+        began = time.monotonic()
+        leaving: float | None = None
+        while leaving is None or (self._acks and time.monotonic() < leaving):
+            connection = client.socket()
+            if connection is None:
+                raise _LostError("the connection was lost")
+            self._wait(client, connection, selector)  # type: ignore[arg-type]  # paho's own type of sockets
+            self._send_acks(client)
+            _check(client.loop_write() if client.want_write() else _SUCCESS)
+            _check(client.loop_misc())
+            if self._answer is None and time.monotonic() - began > CONNECT_WITHIN_S:
+                raise _LostError("no answer to CONNECT")
+            if self._answer is not None and self._answer.is_failure:
+                raise _LostError("refused")
+            if self._stopping.is_set() and leaving is None:
+                leaving = time.monotonic() + FLUSH_WITHIN_S
+
+    def _wait(self, client: BufferedClient, connection: socket.socket, selector: selectors.BaseSelector) -> None:
+        """Wait for something to do and read what came."""
+        reads = not self._paused.is_set() and not self._handover.full
+        wanted = selectors.EVENT_READ * reads | selectors.EVENT_WRITE * client.want_write()
+        if wanted:
+            selector.register(connection, wanted)
+        try:
+            events = {key.fileobj: mask for key, mask in selector.select(_TICK_S)}
+        finally:
+            if wanted:
+                selector.unregister(connection)
+        if self._wake_read in events:
+            with contextlib.suppress(BlockingIOError):
+                self._wake_read.recv(4096)
+        if events.get(connection, 0) & selectors.EVENT_READ:
+            _check(client.loop_read())
+            while client.buffered:
+                _check(client.loop_read())
+
+    def _send_acks(self, client: BufferedClient) -> None:
+        mids = []
+        for _ in range(len(self._acks)):
+            life, mid = self._acks.popleft()
+            if life == self._life:
+                mids.append(mid)
+        if mids:
+            client.acknowledge(mids)
+
+    def _choose_protocol(self) -> None:
+        """Not every broker knows MQTT 5: where none was ever spoken well, try the other version the next time."""
+        answer = self._answer
+        if answer is not None and (not answer.is_failure or answer.getName() != "Unsupported protocol version"):
+            self._known_protocol = True
+        elif not self._known_protocol:
+            v5, v311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+            self._protocol = v311 if self._protocol == v5 else v5
+
+    # -- called by paho, in the thread -----------------------------------------------------------------------------
+    def _on_connect(self, client: Any, _data: Any, flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        self._answer = reason
+        if reason.is_failure:
+            return
+        if flags.session_present and self._subscribed:
+            self._tell(None)
+            return
+        if self._protocol == MQTTProtocolVersion.MQTTv5:
+            options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            client.subscribe([(topic, options) for topic in self._options.topics])
+        else:
+            client.subscribe([(topic, 1) for topic in self._options.topics])
+
+    def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
+        refused = [topic for topic, reason in zip(self._options.topics, reasons, strict=False) if reason.is_failure]
+        if refused:
+            self._tell(f"the broker refuses the subscription to {', '.join(refused)}")
+        else:
+            self._subscribed = True
+            self._tell(None)
+
+    def _receive(self, topic: bytes, payload: bytes, qos: int, mid: int) -> None:
+        if qos == 0 and self._handover.full:
+            self.dropped += 1
+            return
+        name = topic.decode("utf-8", "replace")
+        self._handover.put(Message(name, payload, self._now(), self if qos else None, (self._life, mid)))
+
+
+def _v5_options() -> dict[str, Any]:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = SESSION_KEPT_S
+    properties.ReceiveMaximum = RECEIVE_MAXIMUM
+    return {"clean_start": False, "properties": properties}
+
+
+def _check(code: MQTTErrorCode) -> None:
+    if code != _SUCCESS:
+        raise _LostError(f"the connection was lost: {code.name}")
