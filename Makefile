@@ -9,8 +9,9 @@ WORKERS ?= 2
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 WEB := $(VENV)/.web-installed
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
-ITSELF := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+# What builds packages is locked as well: installed first, then used for the packages that come as source, and for this one.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --use-pep517
+LOCKED := $(INSTALL) --require-hashes
 
 .PHONY: help demo serve test check lint format types imports servers lock clean
 
@@ -64,18 +65,20 @@ $(BIN)/python:
 
 $(RUNTIME): requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the locked Python packages into $(VENV) ..."
-	$(INSTALL) -r requirements/runtime.txt -r requirements/build.txt
-	$(ITSELF)
+	$(LOCKED) -r requirements/build.txt
+	$(LOCKED) -r requirements/runtime.txt
+	$(INSTALL) --no-deps --editable .
 	@touch $@
 
-$(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+$(DEV): requirements/dev.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the locked Python packages and the tools into $(VENV) ..."
-	$(INSTALL) -r requirements/dev.txt
-	$(ITSELF)
+	$(LOCKED) -r requirements/build.txt
+	$(LOCKED) -r requirements/dev.txt
+	$(INSTALL) --no-deps --editable .
 	@touch $(RUNTIME) $@
 
 # The machine's npm, or one from a Python package where there is none.
 $(WEB): package.json package-lock.json scripts/fetch_web.py | $(BIN)/python
-	@command -v npm > /dev/null || { echo "No npm here: installing one into $(VENV) ..."; $(INSTALL) -r requirements/node.txt; }
+	@command -v npm > /dev/null || { echo "No npm here: installing one into $(VENV) ..."; $(LOCKED) -r requirements/node.txt; }
 	$(BIN)/python scripts/fetch_web.py
 	@touch $@

@@ -12,7 +12,7 @@ class BrowserLibraries(BuildHookInterface[Any]):
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  the interface's
         """Run scripts/fetch_web.py where its files are not there yet."""
         if version == "editable":
             return
