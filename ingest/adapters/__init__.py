@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from ingest.adapters import canonical
+from ingest.adapters import canonical, thingsboard
 from ingest.adapters.adapter import BuildAdapter
 from ingest.adapters.chain import Adapters
 from ingest.adapters.options import Options
 
 ADAPTERS: Mapping[str, BuildAdapter] = {
     "canonical": canonical.adapter,
+    "thingsboard": thingsboard.adapter,
 }
 
 

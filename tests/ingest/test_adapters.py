@@ -39,12 +39,10 @@ def decoder(options: Options | None = None, adapters: Adapters | None = None) ->
 
 def options_of(case: Path) -> Options:
     path = case / "options.json"
-    said: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    if "zone" in said:
-        said["zone"] = ZoneInfo(said["zone"])
-    return replace(
-        Options(), **{key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
-    )
+    said: Any = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    zone = {"zone": ZoneInfo(said.pop("zone"))} if "zone" in said else {}
+    fields: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()} | zone
+    return replace(Options(), **fields)
 
 
 def payload_of(said: dict[str, Any]) -> bytes:
