@@ -7,16 +7,17 @@ humidity falls when the air warms, as it does outdoors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulators.sampled import Sampled
 from simulators.signals import wander
 from simulators.tape import FloatArray, Tape
 
 YEAR_S = 365.2425 * 86400.0
+GRID_S = 300
 _COLDEST_DAY_S = 20 * 86400.0
 _TABLE_LOW, _TABLE_STEP, _TABLE_N = -60.0, 0.25, 721
 
@@ -59,37 +60,34 @@ def relative_humidity(temperature_c: FloatArray, vapour_pa: FloatArray) -> Float
     return np.clip(100.0 * vapour_pa / saturation_pa(temperature_c), 1.0, 100.0)
 
 
-@dataclass(frozen=True, slots=True)
 class Climate:
-    """Outdoor air as a function of time."""
+    """Outdoor air as a function of time, worked out every five minutes and linear between."""
 
-    spec: ClimateSpec
-    utc_offset_h: float
-    fronts: Tape
-    clouds: Tape
-    moisture: Tape
+    def __init__(self, spec: ClimateSpec, utc_offset_h: float, *key: object) -> None:
+        self.spec = spec
+        self.utc_offset_h = utc_offset_h
+        self._fronts, self._clouds, self._moisture = (Tape(*key, name) for name in ("fronts", "clouds", "moisture"))
+        self.temperature = Sampled(self._temperature, GRID_S)
+        """Air temperature, °C, at ascending times in s."""
+        self.vapour = Sampled(self._vapour, GRID_S)
+        """Water vapour pressure, Pa: that of the dew point."""
 
-    @classmethod
-    def of(cls, spec: ClimateSpec, utc_offset_h: float, *key: object) -> Climate:
-        """The weather of one site of one seed."""
-        return cls(spec, utc_offset_h, *(Tape(*key, name) for name in ("fronts", "clouds", "moisture")))
-
-    def temperature(self, t: FloatArray) -> FloatArray:
-        """Air temperature, °C."""
+    def _temperature(self, t: FloatArray) -> FloatArray:
         s = self.spec
         season = -np.cos((2.0 * np.pi / YEAR_S) * (t - _COLDEST_DAY_S))
-        sun = 1.0 + 0.25 * np.clip(wander(self.clouds, t, 20 * 3600.0), -2.0, 2.0)
+        sun = 1.0 + 0.25 * np.clip(wander(self._clouds, t, 20 * 3600.0), -2.0, 2.0)
         angle = (2.0 * np.pi / 86400.0) * (t + (self.utc_offset_h - 15.0) * 3600.0)
         day = np.cos(angle) + 0.15 * np.cos(2.0 * angle - 0.8)
-        return s.mean_c + s.season_k * season + s.day_k * sun * day + s.front_k * wander(self.fronts, t, 60 * 3600.0)
+        return np.asarray(
+            s.mean_c + s.season_k * season + s.day_k * sun * day + s.front_k * wander(self._fronts, t, 60 * 3600.0)
+        )
 
-    def vapour(self, t: FloatArray) -> FloatArray:
-        """Water vapour pressure, Pa: that of the dew point."""
+    def _vapour(self, t: FloatArray) -> FloatArray:
         s = self.spec
         season = -np.cos((2.0 * np.pi / YEAR_S) * (t - _COLDEST_DAY_S))
         dew = s.mean_c + 0.85 * s.season_k * season - s.dew_depression_k
-        dew = dew + 0.8 * s.front_k * wander(self.fronts, t, 60 * 3600.0) + 1.2 * wander(self.moisture, t, 30 * 3600.0)
-        return saturation_pa(dew)
+        dew = dew + 0.8 * s.front_k * wander(self._fronts, t, 60 * 3600.0)
+        return saturation_pa(dew + 1.2 * wander(self._moisture, t, 30 * 3600.0))
 
     def humidity(self, t: FloatArray) -> FloatArray:
         """Relative humidity, %."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulators.bulk import BulkSessions
 from simulators.csvfile import Progress, write_csv, write_truth
 from simulators.duration import NS
 from simulators.errors import SimulatorError
@@ -106,7 +107,10 @@ def publish(
     broker = Broker.of(url)
     own = len(sim.devices) <= OWN_SESSIONS if clients is None else clients > 1
     encoders = [encoder_of(sim, placed) for placed in sim.devices]
-    run = _Run(sim, Sessions(broker, _identities(sim, encoders, own)), encoders, own, qos, stop, progress)
+    identities = _identities(sim, encoders, own)
+    fast = speed == MAX and not broker.tls
+    sessions = BulkSessions(broker, identities) if fast else Sessions(broker, identities)
+    run = _Run(sim, sessions, encoders, own, qos, stop, progress)
     end = sim.end if until is None else until
     try:
         if own:
@@ -129,7 +133,7 @@ class _Run:
     def __init__(
         self,
         sim: Simulation,
-        sessions: Sessions,
+        sessions: Sessions | BulkSessions,
         encoders: Sequence[Encoder],
         own: bool,
         qos: int,

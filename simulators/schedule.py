@@ -7,10 +7,12 @@ from enum import StrEnum
 
 import numpy as np
 
+from simulators.sampled import Sampled
 from simulators.signals import smoothstep
 from simulators.tape import FloatArray
 
 _DAY_S = 86400.0
+GRID_S = 60
 _THURSDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 
@@ -46,17 +48,18 @@ _HOURS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Schedule:
     """Working hours in local time, with holidays on which a working day looks like a Sunday."""
 
-    working: Working
-    utc_offset_h: float = 0.0
-    holidays: tuple[int, ...] = ()
-    """Days since 1970-01-01."""
+    def __init__(self, working: Working, utc_offset_h: float = 0.0, holidays: tuple[int, ...] = ()) -> None:
+        self.working = working
+        self.utc_offset_h = utc_offset_h
+        self.holidays = holidays
+        """Days since 1970-01-01."""
+        self.load = Sampled(self._load, GRID_S)
+        """Planned share of full load, 0 … 1, at ascending UTC seconds."""
 
-    def load(self, t: FloatArray) -> FloatArray:
-        """Planned share of full load, 0 … 1, at UTC seconds `t`."""
+    def _load(self, t: FloatArray) -> FloatArray:
         hours = _HOURS[self.working]
         days = (t + self.utc_offset_h * 3600.0) * (1.0 / _DAY_S)
         day = np.floor(days)
@@ -65,9 +68,6 @@ class Schedule:
         works = weekday <= hours.last_weekday
         if self.holidays:
             works &= ~np.isin(day, self.holidays)
-        inside = _ramp((hour - hours.start_h) / hours.ramp_h) * _ramp((hours.stop_h - hour) / hours.ramp_h)
+        inside = smoothstep((hour - hours.start_h) / hours.ramp_h + 0.5)
+        inside *= smoothstep((hours.stop_h - hour) / hours.ramp_h + 0.5)
         return hours.low + (hours.high - hours.low) * np.where(works, inside, 0.0)
-
-
-def _ramp(x: FloatArray) -> FloatArray:
-    return smoothstep(x + 0.5)

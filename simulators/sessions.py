@@ -65,6 +65,8 @@ class _Session:
     refused: str | None = None
     attempts: int = 0
     retry_at: float = 0.0
+    begun: bool = False
+    """Connected for the first time, or trying to."""
     held: bool = False
     """Off on purpose."""
     unwritten: set[int] = field(default_factory=set)
@@ -225,6 +227,7 @@ class Sessions:
         client.on_connect, client.on_publish = connected, acknowledged
 
     def _open(self, session: _Session) -> None:
+        session.begun = True
         try:
             session.client.connect(self.broker.host, self.broker.port, keepalive=60)
         except (OSError, ValueError) as error:
@@ -244,7 +247,7 @@ class Sessions:
         session.client.loop_misc()
         if session.refused is not None:
             raise SimulatorError(f"broker {self.broker} refuses the connection: {session.refused}")
-        if session.connected or session.held or session.client.socket() is not None:
+        if session.connected or session.held or not session.begun or session.client.socket() is not None:
             return
         if self._closing or now < session.retry_at:
             return
@@ -256,7 +259,7 @@ class Sessions:
         try:
             session.client.reconnect()
         except OSError:
-            return
+            return  # tried again later
 
     def _break(self, session: _Session) -> None:
         sock = session.client.socket()

@@ -24,11 +24,13 @@ from simulators.faults import FAULTS, Fault
 from simulators.lies import OTHER_UNIT, Lie, LieKind
 from simulators.machines.machine import Channel, Machine, Surroundings
 from simulators.scenario import DeviceSpec, FaultSpec, LieSpec, Scenario
-from simulators.schedule import Schedule
+from simulators.schedule import Schedule, Working
 from simulators.tape import FloatArray, Tape, TimeArray
 
 NEVER = 2**62
-READINGS_PER_BLOCK = 100_000
+READINGS_PER_BLOCK = 200_000
+SAMPLES_PER_BLOCK = 64
+"""Of each device at least, also in a large fleet: a block of few samples costs as much as one of many."""
 DEFAULT_START = 1_767_225_600 * NS
 """2026-01-01T00:00:00Z"""
 MS = 1_000_000
@@ -78,8 +80,9 @@ class Simulation:
         spec = scenario.spec
         self.history_start = self.start - spec.timeline.history
         self.end = self.start + spec.timeline.span
-        self.climate = Climate.of(spec.climate, spec.site.utc_offset_h, seed, spec.site.name, "climate")
+        self.climate = Climate(spec.climate, spec.site.utc_offset_h, seed, spec.site.name, "climate")
         self.faults = [self._fault(fault) for fault in spec.fault]
+        self._schedules: dict[Working, Schedule] = {}
         self.devices = [placed for device in spec.device for placed in self._place(device)]
         self.metrics, self.units = self._words()
         self._columns = [self._columns_of(placed) for placed in self.devices]
@@ -153,8 +156,9 @@ class Simulation:
         readings_per_ns = sum(
             len(placed.device.channels) / (placed.live if live else placed.past).interval for placed in self.devices
         )
-        wanted = int(READINGS_PER_BLOCK / readings_per_ns)
-        return max(NS, min(wanted, 2 * 86400 * NS) // NS * NS)
+        longest = max((placed.live if live else placed.past).interval for placed in self.devices)
+        wanted = max(int(READINGS_PER_BLOCK / readings_per_ns), SAMPLES_PER_BLOCK * longest)
+        return max(NS, wanted // NS * NS)
 
     # -- changes on the way --------------------------------------------------------------------------------------
     def repair(self, device: str, at: int) -> list[Fault]:
@@ -170,8 +174,7 @@ class Simulation:
     def _place(self, spec: DeviceSpec) -> Iterator[Placed]:
         site, timeline = self.scenario.spec.site, self.scenario.spec.timeline
         machine = spec.machine()
-        holidays = tuple((day - dt.date(1970, 1, 1)).days for day in site.holidays)
-        schedule = Schedule(spec.schedule, site.utc_offset_h, holidays)
+        schedule = self._schedules.setdefault(spec.schedule, self._schedule(spec.schedule))
         channels = _channels(machine, spec)
         site_name = spec.site or site.name
         for name in spec.names():
@@ -185,6 +188,11 @@ class Simulation:
             yield Placed(
                 site_name, spec, device, *(self._sampling(i, spec.jitter, site_name, name) for i in (live, past))
             )
+
+    def _schedule(self, working: Working) -> Schedule:
+        site = self.scenario.spec.site
+        holidays = tuple((day - dt.date(1970, 1, 1)).days for day in site.holidays)
+        return Schedule(working, site.utc_offset_h, holidays)
 
     def _sampling(self, interval: int, jitter: int, site: str, name: str) -> Sampling:
         phase = Tape(self.seed, site, name, "phase", uniform=True).one(0)

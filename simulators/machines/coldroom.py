@@ -65,7 +65,7 @@ class ColdRoom(Machine):
             number = slot - back
             luck, when = around.tape("visit", uniform=True).at(number), around.tape("when", uniform=True).at(number)
             since = t - (number + when) * _VISIT_SLOT_S
-            chance = 0.75 * around.schedule.load((number + when) * _VISIT_SLOT_S)
+            chance = 0.75 * around.schedule.load(np.asarray(number * _VISIT_SLOT_S, np.float64))
             size = np.where((luck < chance) & (since > 0), 0.4 + 0.6 * luck / np.maximum(chance, 1e-9), 0.0)
             decay = np.maximum(since, 0.0) * (1.0 / _VISIT_DECAY_S)
             total += size * decay * np.exp(1.0 - decay)

@@ -109,14 +109,14 @@ def test_stop_ends_quickly_and_says_offline(mosquitto: Mosquitto, unique_name: s
 def test_replay_keeps_order_stamps_and_values(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> None:
     sim = Simulation(renamed(unique_name))
     path = tmp_path / "recorded.csv.gz"
-    write_csv(sim, path, begin=sim.start - 600 * NS, until=sim.start + 300 * NS)
+    write_csv(sim, path, begin=sim.start - 300 * NS, until=sim.start + 60 * NS)
     with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = [(row["device"], row["metric"], float(row["value"])) for row in csv.DictReader(file)]
     with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
         done = replay([path], mosquitto.url, speed=MAX)
         wait_until(lambda: len(heard.readings()) >= len(rows), "all readings")
         assert [(device, metric, value) for device, _, metric, value in heard.readings()] == rows
-        assert heard.readings() == expected(sim, sim.start - 600 * NS, sim.start + 300 * NS)
+        assert heard.readings() == expected(sim, sim.start - 300 * NS, sim.start + 60 * NS)
     assert (done.rows, done.bad_rows) == (len(rows), 0)
 
 

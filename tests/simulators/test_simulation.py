@@ -45,7 +45,7 @@ def test_batches_change_nothing(demo: Scenario, batch_s: int) -> None:
 
 def test_asking_backwards_changes_nothing(demo: Scenario) -> None:
     sim = Simulation(demo)
-    windows = sim.windows(sim.start - HOUR, sim.start + HOUR, 300 * NS)
+    windows = sim.windows(sim.start - HOUR, sim.start + 600 * NS, 150 * NS)
     forward = [sim.block(*window) for window in windows]
     backward = [Simulation(demo).block(*window) for window in reversed(windows)][::-1]
     assert joined(forward) == joined(backward)
@@ -54,11 +54,11 @@ def test_asking_backwards_changes_nothing(demo: Scenario) -> None:
 def test_processes_change_no_byte(demo: Scenario, tmp_path: Path) -> None:
     def digest(name: str, processes: int, batch: int | None) -> str:
         sim = Simulation(demo, 3)
-        write_csv(sim, tmp_path / name, begin=sim.start - 24 * HOUR, processes=processes, batch=batch)
+        write_csv(sim, tmp_path / name, begin=sim.start - 6 * HOUR, until=sim.start + 600 * NS, processes=processes, batch=batch)
         return hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
 
     one = digest("one.csv.gz", 1, None)
-    assert digest("two.csv.gz", 2, 5 * HOUR) == one
+    assert digest("two.csv.gz", 2, HOUR) == one
     assert digest("again.csv.gz", 1, 1700 * NS) == one
 
 
