@@ -8,8 +8,8 @@ sends events may send again all since the last ones that they know to be recorde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 import structlog
@@ -20,14 +20,14 @@ from alerts.notify import outbox
 from alerts.notify.message import alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
 from alerts.notify.policy import NotifyConfig, Reason, notice_key, notify_reason, skip_at_once
-from alerts.store import load_alerts, save_alert
+from alerts.store import insert_alerts, load_alerts, update_alerts
 from ingest.database import writing
 from ingest.registry import Registry
 from ingest.times import format_time
 from workorders.message import order_line
 from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, criticality_in, order_number
 from workorders.order import OrderEvent, OrderOpened, WorkOrder
-from workorders.store import load_open_orders, load_orders, save_order
+from workorders.store import load_open_orders, load_orders, save_orders
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +40,8 @@ class Changes:
     orders: tuple[WorkOrder, ...] = ()
     notices: int = 0
     """How many notices were put into the outbox to be sent."""
+    news: Mapping[str, Change] = field(default_factory=dict)
+    """The weightiest thing that happened to each of the alerts, by id."""
 
 
 class Desk:
@@ -62,13 +64,14 @@ class Desk:
             steps = [(event, book.take(event)) for event in events]
             self._save(session, book, [step for _, step in steps])
             notices = self._tell(session, book, steps, now)
-        changed = {step.alert.id for _, step in steps if step.alert is not None and step.change is not Change.NOTHING}
+        news = _news(step for _, step in steps)
         orders = {number for _, step in steps for number, _ in step.order_events}
         _warn_of_unknown(steps)
         return Changes(
-            tuple(alert for alert in book.alerts.values() if alert.id in changed),
+            tuple(alert for alert in book.alerts.values() if alert.id in news),
             tuple(order for order in book.orders.values() if order.number in orders),
             notices,
+            news,
         )
 
     def _load(self, session: Session, events: Iterable[AlertEvent]) -> Book:
@@ -87,34 +90,32 @@ class Desk:
         return book
 
     def _save(self, session: Session, book: Book, steps: Sequence[Step]) -> None:
-        for alert_id in {s.alert.id: None for s in steps if s.alert is not None and s.change is not Change.NOTHING}:
-            save_alert(session, book.alerts[alert_id])
-        session.flush()
+        changed = {step.alert.id for step in steps if step.alert is not None and step.change is not Change.NOTHING}
+        new = {step.alert.id for step in steps if step.alert is not None and step.change is Change.OPENED}
+        insert_alerts(session, (book.alerts[alert_id] for alert_id in sorted(new)))
+        update_alerts(session, (book.alerts[alert_id] for alert_id in sorted(changed - new)))
         events: dict[str, list[OrderEvent]] = {}
         for step in steps:
             for number, event in step.order_events:
                 events.setdefault(number, []).append(event)
-        for number, happened in events.items():
-            save_order(session, book.orders[number], happened)
+        save_orders(session, [(book.orders[number], happened) for number, happened in events.items()])
 
     def _tell(self, session: Session, book: Book, steps: Iterable[tuple[AlertEvent, Step]], now: int) -> int:
-        if not self._notify.urls:
+        """Put notices into the outbox; how many of them are to be sent."""
+        told = [(event, notice) for event, step in steps if (notice := self._notice(book, step)) is not None]
+        if not told or not self._notify.urls:
             return 0
-        waiting, queued = None, 0
-        for event, step in steps:
-            notice = self._notice(book, step)
-            if notice is None:
-                continue
-            waiting = outbox.pending(session) if waiting is None else waiting
-            told_at = event.at if isinstance(event, Escalated) else book.alerts[notice.alert_id].raised_at
+        waiting, queued, decided = outbox.pending(session), 0, []
+        for event, notice in told:
             alert = book.alerts[notice.alert_id]
-            skip = skip_at_once(alert, told_at, now, waiting + queued, self._notify.live_within_ns)
-            for url in self._notify.urls:
-                outbox.put(session, notice, receiver_id(url), now, skip)
+            at = event.at if isinstance(event, Escalated) else alert.raised_at
+            skip = skip_at_once(alert, at, now, waiting + queued, self._notify.live_within_ns)
+            decided.append((notice, skip))
             if skip is None:
                 queued += len(self._notify.urls)
             else:
                 log.info("notice skipped", notice=notice.key, reason=str(skip))
+        outbox.put(session, decided, map(receiver_id, self._notify.urls), now)
         return queued
 
     def _notice(self, book: Book, step: Step) -> Notice | None:
@@ -130,6 +131,15 @@ class Desk:
         key = notice_key(alert, reason)
         message = alert_message(alert, reason, line, self._notify)
         return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify))
+
+
+def _news(steps: Iterable[Step]) -> dict[str, Change]:
+    weight = list(Change).index  # opened, escalated, updated, nothing
+    found: dict[str, Change] = {}
+    for step in steps:
+        if step.alert is not None and step.change is not Change.NOTHING:
+            found[step.alert.id] = min(step.change, found.get(step.alert.id, step.change), key=weight)
+    return found
 
 
 def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig) -> dict[str, str]:
