@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,13 @@ class Board:
         with self._lock:
             self._table.resize(len(warm))
             self._table["warm"][: len(warm)] = warm
+
+    def forget(self, series: Sequence[int]) -> None:
+        """Nothing was ever heard of these."""
+        with self._lock:
+            known = [number for number in series if number < self._table.n]
+            for name in ("time", "received_at"):
+                self._table[name][known] = NEVER
 
     def of(self, series: int) -> SeriesState:
         """What is known about the series with that number."""

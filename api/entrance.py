@@ -6,7 +6,7 @@ Plain ASGI, so that the event stream passes through it unbuffered.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 from anyio import to_thread
 from starlette.datastructures import Headers
@@ -14,7 +14,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.access.principal import Principal
+from api.access.store import AccessStore
 from api.guard import HEALTH, Allowed, Denied, RequestFacts, Standing, Verdict, decide
 from api.problems import RETRY_AFTER_S, problem, problem_response
 from ingest.errors import RetryableError
@@ -37,33 +37,44 @@ FORWARDING = frozenset(
 """Headers that proxies add, beside every `X-Forwarded-…`."""
 
 
-class Credentials(Protocol):
-    """Who users, sessions and tokens are. Every method raises RetryableError while that cannot be found out."""
-
-    def has_users(self) -> bool:
-        """Whether there is any user."""
-        ...
-
-    def session(self, secret: str) -> Principal | None:
-        """Whose console session that is, if it is valid."""
-        ...
-
-    def token(self, secret: str) -> Principal | None:
-        """Whose token that is, if it is valid."""
-        ...
-
-
 TurnAway = Callable[[Request, Denied], Response]
 """Makes the answer for somebody who may not come in."""
 
 
-class Entrance:
-    """Lets in whom `guard` allows; the one who acts is then in `request.state.principal`."""
+@dataclass(frozen=True)
+class Door:
+    """Finds out who asks, and has `guard` decide."""
 
-    def __init__(self, app: ASGIApp, credentials: Credentials, loopback: bool, turn_away: TurnAway) -> None:
+    access: AccessStore
+    clock: Callable[[], int]
+    loopback: bool
+    """Whether `http.host` is a loopback address."""
+
+    def verdict(self, request: Request) -> Verdict:
+        """Decide about a request, also about one that goes on and on. Raises RetryableError."""
+        if request.scope["path"] in HEALTH:
+            return Allowed(None)
+        return decide(facts_of(request), self._standing(request.headers))
+
+    def _standing(self, headers: Headers) -> Standing:
+        if not self.access.any_user():
+            return Standing(self.loopback, users=False)
+        sent = headers.get("authorization")
+        if sent is not None:
+            scheme, _, secret = sent.partition(" ")
+            token = self.access.principal_of_token(secret.strip()) if scheme.lower() == "bearer" else None
+            return Standing(self.loopback, users=True, token=token, token_sent=True)
+        cookie = session_secret(headers)
+        session = self.access.principal_of_session(cookie, self.clock()) if cookie else None
+        return Standing(self.loopback, users=True, session=session)
+
+
+class Entrance:
+    """Lets in whom the door allows; the one who acts is then in `request.state.principal`."""
+
+    def __init__(self, app: ASGIApp, door: Door, turn_away: TurnAway) -> None:
         self._app = app
-        self._credentials = credentials
-        self._loopback = loopback
+        self._door = door
         self._turn_away = turn_away
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +89,7 @@ class Entrance:
     def _answer(self, request: Request) -> Response | None:
         """The answer if the request ends here."""
         try:
-            verdict = self.verdict(request)
+            verdict = self._door.verdict(request)
         except RetryableError as error:
             return problem_response(problem(503, str(error)), {"Retry-After": str(RETRY_AFTER_S)})
         if isinstance(verdict, Denied):
@@ -86,30 +97,13 @@ class Entrance:
         request.state.principal = verdict.principal
         return None
 
-    def verdict(self, request: Request) -> Verdict:
-        """Decide about a request, also about one that goes on and on."""
-        if request.url.path in HEALTH:
-            return Allowed(None)
-        return decide(facts_of(request), self._standing(request.headers))
-
-    def _standing(self, headers: Headers) -> Standing:
-        if not self._credentials.has_users():
-            return Standing(self._loopback, users=False)
-        sent = headers.get("authorization")
-        if sent is not None:
-            scheme, _, secret = sent.partition(" ")
-            token = self._credentials.token(secret.strip()) if scheme.lower() == "bearer" else None
-            return Standing(self._loopback, users=True, token=token, token_sent=True)
-        secret = session_secret(headers)
-        return Standing(self._loopback, users=True, session=self._credentials.session(secret) if secret else None)
-
 
 def facts_of(request: Request) -> RequestFacts:
     """What `guard` needs to know about a request. A header that is there twice counts as a wrong one."""
     headers = request.headers
     return RequestFacts(
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],  # not request.url.path: that one is made from the Host header
         peer=request.client.host if request.client else None,
         host=_only(headers, "host"),
         origin=_only(headers, "origin"),

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts.alert import WrongStateError
+from api.headers import SECURITY_HEADERS
 from ingest.errors import InputError, NotFoundError, RetryableError
 
 MEDIA_TYPE = "application/problem+json"
@@ -58,12 +59,12 @@ def problem(status: int, detail: str, errors: Sequence[FieldProblem] | None = No
 def problem_response(found: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as an HTTP response."""
     body = orjson.dumps(found.model_dump(exclude_none=True))
-    return Response(body, found.status, headers, MEDIA_TYPE)
+    return Response(body, found.status, {**SECURITY_HEADERS, **(headers or {})}, MEDIA_TYPE)
 
 
 def wants_page(request: Request) -> bool:
     """Whether a person with a browser asks, rather than a program."""
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    return not request.scope["path"].startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
 def install(app: FastAPI, page: Page) -> None:
@@ -113,7 +114,7 @@ def _sentence(request: Request, error: HTTPException) -> str:
         return error.detail
     match error.status_code:
         case 404:
-            return f"there is nothing at {request.url.path}"
+            return f"there is nothing at {request.scope['path']}"
         case 405:
             return f"{request.method} is not possible here"
         case 413:

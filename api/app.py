@@ -1,0 +1,49 @@
+"""Puts the API together: what every request passes, and the resources.
+
+request ─▶ SecurityHeaders ─▶ Entrance (who, and may they?) ─▶ route ─▶ store of a stage
+                                                                └──────▶ console page
+errors  ◀─ problem details, or a page for a person ◀────────────┘
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from api import openapi, problems
+from api.deps import Deps
+from api.entrance import Door, Entrance
+from api.headers import SecurityHeaders
+from api.routes import alerts, devices, health, readings, rejects, session, stream, telemetry, users, work_orders
+from api.web import console
+
+DESCRIPTION = (
+    "Readings in, early warnings and work orders out. Times are RFC 3339 with `Z`; lists come in pages "
+    '`{"items": [...], "next": cursor or null}`; errors are problem details (RFC 9457).'
+)
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The API and the console over these parts."""
+    # The pages that FastAPI brings for its description load scripts from elsewhere: the description alone is served.
+    app = FastAPI(title="Forewarn", version=deps.version, description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app.state.deps = deps
+    app.state.door = door = Door(deps.access, deps.clock, deps.loopback)
+    app.include_router(health.router)
+    api = APIRouter(prefix="/api/v1")
+    for part in (devices, readings, rejects, alerts, work_orders, session, users, stream):
+        api.include_router(part.router)
+    api.include_router(telemetry.router_for(deps.max_body))
+    app.include_router(api)
+    pages = console.install(app, deps)
+    problems.install(app, pages.problem)
+    app.add_middleware(Entrance, door=door, turn_away=pages.turn_away)
+    app.add_middleware(SecurityHeaders)
+
+    def describe() -> dict[str, Any]:
+        app.openapi_schema = app.openapi_schema or openapi.describe(app)
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]  # the way FastAPI has for it
+    return app

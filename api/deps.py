@@ -1,0 +1,96 @@
+"""What the API needs from the rest, each as the least that will do; `forewarn.service` hands in the real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
+
+from alerts.store import AlertStore
+from api.access.principal import Principal
+from api.access.store import AccessStore
+from api.board import Board
+from api.hub import Hub
+from ingest.registry import Registry
+from ingest.registry_store import RegistryStore
+from ingest.rejects import Rejects
+from ingest.stores.store import TelemetryStore
+from workorders.store import OrderStore
+
+
+class Rejection(Protocol):
+    """One value of a telemetry request that was not taken."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def metric(self) -> str | None: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class TelemetryResult(Protocol):
+    """What became of the readings of a telemetry request."""
+
+    @property
+    def accepted(self) -> int:
+        """How many readings are durable now."""
+        ...
+
+    @property
+    def rejected(self) -> Sequence[Rejection]:
+        """What was not taken, and why."""
+        ...
+
+
+Submit = Callable[[Sequence[object]], TelemetryResult]
+"""Takes canonical objects and returns once their readings are durable. Raises RetryableError when there is no room."""
+
+
+@dataclass(frozen=True)
+class Deps:
+    """Everything the API works with."""
+
+    registry: Registry
+    records: RegistryStore
+    board: Board
+    telemetry: TelemetryStore
+    rejects: Rejects
+    alerts: AlertStore
+    orders: OrderStore
+    access: AccessStore
+    hub: Hub
+    submit: Submit
+    not_ready: Callable[[], Mapping[str, str]]
+    """The parts that are down and why; empty when all is well."""
+    metrics: CollectorRegistry
+    clock: Callable[[], int]
+    """Now, ns UTC."""
+    loopback: bool
+    """Whether `http.host` is a loopback address."""
+    version: str
+    zone: ZoneInfo
+    """`site.timezone`."""
+    language: str | None = None
+    """`ui.language`."""
+    max_body: int = 8 * 2**20
+    """The largest body of a telemetry request, in bytes."""
+
+
+async def _deps(request: Request) -> Deps:
+    found: Deps = request.app.state.deps
+    return found
+
+
+async def _principal(request: Request) -> Principal:
+    found: Principal = request.state.principal
+    return found
+
+
+Parts = Annotated[Deps, Depends(_deps)]
+Who = Annotated[Principal, Depends(_principal)]
+"""In whose name a request acts, as `Entrance` found out."""

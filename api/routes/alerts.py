@@ -1,0 +1,86 @@
+"""`/alerts`: what is wrong, and what people do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerts.alert import Alert, Kind, Severity, State
+from alerts.store import AlertFilter, Verdict
+from api.deps import Deps, Parts, Who
+from api.items import AlertDetail, AlertItem, ItemPage
+from api.params import LIMIT, Cursor, DeviceName, Limit, MetricName, SiteName, TimeText, time_ns
+from api.publish import publish_alert
+
+router = APIRouter(prefix="/alerts", tags=["alerts"])
+AlertId = Annotated[str, Path(max_length=64)]
+
+
+class NoteBody(BaseModel):
+    """What somebody says about what they do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field("", max_length=4_000)
+
+
+class FeedbackBody(NoteBody):
+    """Whether the alert was right, or just a word about it."""
+
+    verdict: Verdict | None = None
+
+
+@router.get("")
+def list_alerts(
+    deps: Parts,
+    state: Annotated[list[State], Query(description="Only these; several are allowed")] = [],  # noqa: B006
+    site: SiteName = None,
+    device: DeviceName = None,
+    metric: MetricName = None,
+    kind: Annotated[list[Kind], Query()] = [],  # noqa: B006
+    severity: Annotated[list[Severity], Query()] = [],  # noqa: B006
+    since: TimeText = None,
+    work_order: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Limit = LIMIT,
+    cursor: Cursor = None,
+) -> ItemPage[AlertItem]:
+    """Alerts, newest first."""
+    wanted = AlertFilter(state, site, device, metric, kind, severity, time_ns(since), work_order)
+    page = deps.alerts.list(wanted, limit, cursor)
+    return ItemPage(items=[AlertItem.of(alert) for alert in page.items], next=page.next)
+
+
+@router.get("/{id}")
+def get_alert(deps: Parts, id: AlertId) -> AlertDetail:  # noqa: A002  the contract's name
+    """One alert, with what people did with it."""
+    return AlertDetail.with_history(deps.alerts.get(id), deps.alerts.history(id))
+
+
+@router.post("/{id}/acknowledge")
+def acknowledge(deps: Parts, who: Who, id: AlertId, body: NoteBody | None = None) -> AlertDetail:  # noqa: A002
+    """Take note of an alert. 409 where there is nothing to acknowledge."""
+    note = body.note if body else ""
+    return act(deps, "acknowledged", lambda: deps.alerts.acknowledge(id, who.name, deps.clock(), note))
+
+
+@router.post("/{id}/close")
+def close(deps: Parts, who: Who, id: AlertId, body: NoteBody | None = None) -> AlertDetail:  # noqa: A002
+    """End an alert for good. 409 if it is closed already."""
+    note = body.note if body else ""
+    return act(deps, "closed", lambda: deps.alerts.close(id, who.name, deps.clock(), note))
+
+
+@router.post("/{id}/feedback")
+def feedback(deps: Parts, who: Who, id: AlertId, body: FeedbackBody) -> AlertDetail:  # noqa: A002
+    """Say whether the alert was right, in any state; the last verdict counts."""
+    return act(deps, "feedback", lambda: deps.alerts.feedback(id, who.name, deps.clock(), body.verdict, body.note))
+
+
+def act(deps: Deps, change: str, action: Callable[[], Alert]) -> AlertDetail:
+    """Do it, tell the event stream, and give the alert as it is then."""
+    alert = action()
+    publish_alert(deps.hub, alert, change)
+    return AlertDetail.with_history(alert, deps.alerts.history(alert.id))

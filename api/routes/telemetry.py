@@ -1,0 +1,114 @@
+"""`POST /telemetry`: readings over HTTP, in the canonical JSON of MQTT, each object with its device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from api.deps import Deps, TelemetryResult
+from api.problems import MEDIA_TYPE, FieldProblem, Problem, problem
+
+MOST_TOLD = 1_000
+"""Rejections that an answer lists at most; all of them are counted in the metrics."""
+OBJECT = {
+    "type": "object",
+    "required": ["device", "values"],
+    "properties": {
+        "site": {"type": "string", "default": "default"},
+        "device": {"type": "string"},
+        "ts": {"type": "integer", "description": "Epoch ms; absent: time of arrival"},
+        "values": {"type": "object", "additionalProperties": {"type": ["number", "null"]}},
+        "units": {"type": "object", "additionalProperties": {"type": "string"}},
+        "seq": {"type": "integer", "minimum": 0},
+    },
+}
+EXAMPLE = {
+    "site": "plant",
+    "device": "pump-1",
+    "ts": 1_764_000_000_000,
+    "values": {"temperature": 21.5, "vibration": 1.23},
+    "units": {"vibration": "mm/s"},
+}
+
+
+class RejectedValue(BaseModel):
+    """One value that was not taken."""
+
+    index: int
+    """Place of its object in the request, from 0."""
+    metric: str | None
+    reason: str
+
+
+class Taken(BaseModel):
+    """What became of the readings; `accepted` of them are durable."""
+
+    accepted: int
+    rejected: list[RejectedValue]
+
+
+def router_for(max_body: int) -> APIRouter:
+    """The resource, taking bodies of at most `max_body` bytes."""
+    router = APIRouter(tags=["telemetry"])
+
+    @router.post(
+        "/telemetry",
+        status_code=202,
+        max_body_size=max_body,
+        response_model=Taken,
+        responses={
+            413: {"model": Problem, "description": "The body is too large"},
+            503: {"model": Problem, "description": "No room at the moment: try again after Retry-After seconds"},
+        },
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {"oneOf": [OBJECT, {"type": "array", "items": OBJECT}]},
+                        "example": EXAMPLE,
+                    }
+                },
+            }
+        },
+    )
+    async def post_telemetry(request: Request) -> Any:
+        """Take readings: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
+        deps: Deps = request.app.state.deps
+        objects = _objects(await request.body())
+        result = await run_in_threadpool(deps.submit, objects)
+        return _answer(result)
+
+    return router
+
+
+def _objects(body: bytes) -> Sequence[object]:
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(422, f"the body is not JSON: {error}") from error
+    if isinstance(sent, dict):
+        return [sent]
+    if not isinstance(sent, list) or not sent:
+        raise HTTPException(422, "the body is neither an object nor an array of objects")
+    return sent
+
+
+def _answer(result: TelemetryResult) -> Any:
+    told = [RejectedValue(index=r.index, metric=r.metric, reason=r.reason) for r in result.rejected[:MOST_TOLD]]
+    if result.accepted or not told:
+        return Taken(accepted=result.accepted, rejected=told)
+    errors = [
+        FieldProblem(where=f"body.{r.index}" + (f".values.{r.metric}" if r.metric else ""), message=r.reason)
+        for r in told
+    ]
+    found = problem(422, f"nothing in the request could be taken: {told[0].reason}", errors)
+    body = found.model_dump(exclude_none=True) | {"accepted": 0, "rejected": [r.model_dump() for r in told]}
+    return JSONResponse(body, 422, media_type=MEDIA_TYPE)

@@ -1,0 +1,87 @@
+"""`/work-orders`: who does what until when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+
+from api.deps import Deps, Parts, Who
+from api.items import ItemPage, OrderDetail, OrderItem
+from api.params import LIMIT, Cursor, DeviceName, Limit, SiteName, TimeText, time_ns
+from api.publish import publish_work_order
+from api.routes.alerts import NoteBody
+from workorders.closure import ClosureCode
+from workorders.order import Priority, Stage, WorkOrder
+from workorders.store import OrderFilter
+
+router = APIRouter(prefix="/work-orders", tags=["work orders"])
+Number = Annotated[str, Path(max_length=64)]
+
+
+class AssignBody(NoteBody):
+    """Who is responsible from now on; without a name the one who asks."""
+
+    assignee: str | None = Field(None, max_length=128, pattern=r"\S")
+
+
+class CloseBody(NoteBody):
+    """What was found and done."""
+
+    code: ClosureCode = ClosureCode.UNSPECIFIED
+
+
+@router.get("")
+def list_orders(
+    deps: Parts,
+    open: Annotated[bool | None, Query(description="Only open ones, or only closed ones")] = None,  # noqa: A002
+    site: SiteName = None,
+    device: DeviceName = None,
+    stage: Annotated[list[Stage], Query(description="Only these; several are allowed")] = [],  # noqa: B006
+    priority: Annotated[list[Priority], Query()] = [],  # noqa: B006
+    assignee: Annotated[str | None, Query(max_length=128)] = None,
+    since: TimeText = None,
+    limit: Limit = LIMIT,
+    cursor: Cursor = None,
+) -> ItemPage[OrderItem]:
+    """Work orders, newest first."""
+    wanted = OrderFilter(open, site, device, stage, priority, assignee, time_ns(since))
+    page = deps.orders.list(wanted, limit, cursor)
+    return ItemPage(items=[OrderItem.of(order) for order in page.items], next=page.next)
+
+
+@router.get("/{number}")
+def get_order(deps: Parts, number: Number) -> OrderDetail:
+    """One work order, with everything that happened to it."""
+    return OrderDetail.with_history(deps.orders.get(number), deps.orders.history(number))
+
+
+@router.post("/{number}/assign")
+def assign(deps: Parts, who: Who, number: Number, body: AssignBody | None = None) -> OrderDetail:
+    """Make somebody responsible. 409 if the order is closed."""
+    body = body or AssignBody()
+    assignee = body.assignee.strip() if body.assignee else who.name
+    return act(deps, "assigned", lambda: deps.orders.assign(number, assignee, who.name, deps.clock(), body.note))
+
+
+@router.post("/{number}/advance")
+def advance(deps: Parts, who: Who, number: Number, body: NoteBody | None = None) -> OrderDetail:
+    """Move on to the next stage. 409 if there is none or the order is closed."""
+    note = body.note if body else ""
+    return act(deps, "advanced", lambda: deps.orders.advance(number, who.name, deps.clock(), note))
+
+
+@router.post("/{number}/close")
+def close(deps: Parts, who: Who, number: Number, body: CloseBody | None = None) -> OrderDetail:
+    """End the order with a closure code. 409 if it is closed already."""
+    body = body or CloseBody()
+    return act(deps, "closed", lambda: deps.orders.close(number, body.code, who.name, deps.clock(), body.note))
+
+
+def act(deps: Deps, change: str, action: Callable[[], WorkOrder]) -> OrderDetail:
+    """Do it, tell the event stream, and give the order as it is then."""
+    order = action()
+    publish_work_order(deps.hub, order, change)
+    return OrderDetail.with_history(order, deps.orders.history(order.number))

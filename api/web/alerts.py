@@ -1,0 +1,158 @@
+"""The page of alerts: the list with its filters, and one alert with why it was raised and what can be done."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Path, Query, Request
+from starlette.responses import Response
+
+from alerts.alert import Alert, Kind, Severity, State
+from alerts.store import AlertFilter, Verdict
+from api.deps import Parts
+from api.routes.alerts import act as publish_after
+from api.web.evidence import lines
+from api.web.figures import OPEN_STATES
+from api.web.forms import Csrf, Note, act, filter_query
+from api.web.render import View, view_of
+from ingest.reading import NS_PER_SECOND
+
+router = APIRouter(include_in_schema=False, prefix="/alerts")
+SHOWS: dict[str, tuple[State, ...]] = {"open": OPEN_STATES, "all": (), **{state.value: (state,) for state in State}}
+"""What a person can choose to see, and the states that means."""
+MOST_ROWS = 100
+FILTERS = ("show", "severity", "kind", "device")
+HOUR_NS = 3_600 * NS_PER_SECOND
+LONGEST_AROUND_NS = 24 * HOUR_NS
+"""An alert that is open for longer is drawn from its beginning up to here."""
+AlertId = Annotated[str, Path(max_length=64)]
+Choice = Annotated[str, Query(max_length=32)]
+Device = Annotated[str, Query(max_length=128)]
+
+
+@router.get("")
+def page(
+    request: Request,
+    deps: Parts,
+    show: Choice = "open",
+    severity: Choice = "",
+    kind: Choice = "",
+    device: Device = "",
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """The list alone."""
+    return _page(view_of(request, deps), None, show, severity, kind, device, cursor)
+
+
+@router.get("/{id}")
+def one(
+    request: Request,
+    deps: Parts,
+    id: AlertId,  # noqa: A002
+    show: Choice = "open",
+    severity: Choice = "",
+    kind: Choice = "",
+    device: Device = "",
+) -> Response:
+    """The list with one alert."""
+    return _page(view_of(request, deps), deps.alerts.get(id), show, severity, kind, device)
+
+
+@router.post("/{id}/acknowledge")
+def acknowledge(request: Request, deps: Parts, id: AlertId, note: Note = "", csrf: Csrf = "") -> Response:  # noqa: A002
+    """The button `acknowledge`."""
+    view = view_of(request, deps)
+    return _act(view, id, csrf, "acknowledged", lambda: deps.alerts.acknowledge(id, view.who.name, view.now, note))
+
+
+@router.post("/{id}/close")
+def close(request: Request, deps: Parts, id: AlertId, note: Note = "", csrf: Csrf = "") -> Response:  # noqa: A002
+    """The button `close`."""
+    view = view_of(request, deps)
+    return _act(view, id, csrf, "closed", lambda: deps.alerts.close(id, view.who.name, view.now, note))
+
+
+@router.post("/{id}/feedback")
+def feedback(
+    request: Request,
+    deps: Parts,
+    id: AlertId,  # noqa: A002
+    verdict: Annotated[Verdict, Form()],
+    note: Note = "",
+    csrf: Csrf = "",
+) -> Response:
+    """The buttons that say whether the alert was right."""
+    view = view_of(request, deps)
+    return _act(view, id, csrf, "feedback", lambda: deps.alerts.feedback(id, view.who.name, view.now, verdict, note))
+
+
+def _act(view: View, alert_id: str, csrf: str, change: str, action: Any) -> Response:
+    def again(error: str | None, status: int) -> Response:
+        return _page(view, view.deps.alerts.get(alert_id), "open", "", "", "", error=error, status=status)
+
+    return act(view, csrf, lambda: publish_after(view.deps, change, action), again)
+
+
+def _page(
+    view: View,
+    chosen: Alert | None,
+    show: str,
+    severity: str,
+    kind: str,
+    device: str,
+    cursor: str | None = None,
+    error: str | None = None,
+    status: int = 200,
+) -> Response:
+    deps = view.deps
+    show = show if show in SHOWS else "open"
+    wanted = AlertFilter(
+        states=SHOWS[show],
+        device=device or None,
+        kinds=[Kind(kind)] if kind in set(Kind) else [],
+        severities=[Severity(severity)] if severity in set(Severity) else [],
+    )
+    found = deps.alerts.list(wanted, MOST_ROWS, cursor)
+    query = filter_query(view.request, FILTERS)
+    next_url = f"/alerts{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
+    return view.page(
+        "alerts.html",
+        status,
+        here="alerts",
+        stream_url="/api/v1/stream?topic=alert&topic=work_order",
+        alerts=found.items,
+        next_url=next_url,
+        filter_query=query,
+        shows=list(SHOWS),
+        show=show,
+        severities=list(Severity),
+        severity=severity,
+        kinds=list(Kind),
+        kind=kind,
+        device=device,
+        device_names=sorted({alert.device for alert in found.items}),
+        chosen=chosen,
+        error=error,
+        **(_detail(view, chosen) if chosen else {}),
+    )
+
+
+def _detail(view: View, alert: Alert) -> dict[str, Any]:
+    """What is shown of one alert beside itself."""
+    deps = view.deps
+    number = deps.registry.find(alert.site, alert.device, alert.metric) if alert.metric else None
+    start, end = around(alert, view.now)
+    return {
+        "history": deps.alerts.history(alert.id),
+        "evidence": lines(alert.evidence, view.t, deps.zone),
+        "chart_metric": deps.registry.metric(number) if number is not None else None,
+        "chart_start": start,
+        "chart_end": end,
+    }
+
+
+def around(alert: Alert, now: int) -> tuple[int, int]:
+    """From when to when the readings around an alert are drawn, with some time before it began and after it ended."""
+    ended = min(alert.cleared_at or now, alert.raised_at + LONGEST_AROUND_NS)
+    margin = max(HOUR_NS, (ended - alert.onset_at) // 2)
+    return alert.onset_at - margin, min(max(ended, alert.raised_at) + margin, max(now, alert.raised_at) + 1)

@@ -1,0 +1,85 @@
+"""The facts behind an alert or an order as lines that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from zoneinfo import ZoneInfo
+
+from alerts.alert import Fact
+from api.web.format import NOTHING, clock_time, quantity, span
+from api.web.i18n import Translator
+
+Line = tuple[str, str]
+
+
+def lines(facts: Mapping[str, Fact], t: Translator, zone: ZoneInfo) -> list[Line]:
+    """(label, text) of every fact that means something to a person, in a fixed order; others by their own name."""
+    unit = facts.get("unit")
+    found = [line(facts, str(unit) if unit else None, t, zone) for line in _LINES]
+    known = [one for one in found if one is not None]
+    others = [(name, _plain(fact)) for name, fact in facts.items() if name not in _TOLD and fact is not None]
+    return known + others
+
+
+_Teller = Callable[[Mapping[str, Fact], str | None, Translator, ZoneInfo], Line | None]
+
+
+def _number(name: str) -> _Teller:
+    def tell(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+        fact = facts.get(name)
+        return (t(f"evidence.{name}"), quantity(float(fact), unit)) if isinstance(fact, int | float) else None
+
+    return tell
+
+
+def _band(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    low, high = facts.get("low"), facts.get("high")
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return None
+    return t("evidence.band"), t("evidence.from_to", low=quantity(low), high=quantity(high, unit))
+
+
+def _limit(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    limit = facts.get("limit")
+    if not isinstance(limit, int | float):
+        return None
+    label = f" ({facts['label']})" if facts.get("label") else ""
+    return t("evidence.limit"), quantity(limit, unit) + label
+
+
+def _length(name: str) -> _Teller:
+    def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+        fact = facts.get(name)
+        return (t(f"evidence.{name}"), span(fact, t)) if isinstance(fact, int | float) and fact > 0 else None
+
+    return tell
+
+
+def _rarity(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    one_in = facts.get("one_in")
+    return (t("evidence.rarity"), t("evidence.one_in", n=f"{one_in:,.0f}")) if isinstance(one_in, int | float) else None
+
+
+def _moment(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+    at = facts.get("at")
+    return (t("evidence.at"), clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
+
+
+_LINES: tuple[_Teller, ...] = (
+    _number("value"),
+    _limit,
+    _number("expected"),
+    _band,
+    _rarity,
+    _length("held_s"),
+    _length("limit_s"),
+    _length("interval_s"),
+    _moment,
+)
+_TOLD = frozenset(
+    "value limit label side expected low high unit p_value one_in held_s limit_s interval_s at".split()  # noqa: SIM905
+)
+
+
+def _plain(fact: Fact) -> str:
+    return quantity(fact) if isinstance(fact, float) else NOTHING if fact is None else str(fact)

@@ -1,0 +1,102 @@
+"""Numbers, times and spans as people read them, in their language and the site's time zone."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from alerts.explain import METRIC_ZH, number
+from api.web.i18n import Language, Translator
+from ingest.reading import NS_PER_SECOND
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+NOTHING = "–"
+
+
+def quantity(value: float | None, unit: str | None = None) -> str:
+    """A number with its unit.
+
+    >>> quantity(21.04, "°C"), quantity(None)
+    ('21.04 °C', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{number(value)} {unit}" if unit else number(value)
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 in percent.
+
+    >>> percent(0.9567), percent(1.0), percent(None)
+    ('95.7 %', '100 %', '–')
+    """
+    return NOTHING if share is None else f"{number(round(100 * share, 1))} %"
+
+
+def local(ns: int, zone: ZoneInfo) -> datetime:
+    """A time in a zone, to the microsecond."""
+    return datetime.fromtimestamp(ns // NS_PER_SECOND, UTC).astimezone(zone)
+
+
+def clock_time(ns: int | None, zone: ZoneInfo, seconds: bool = False) -> str:
+    """Date and time in a zone.
+
+    >>> clock_time(1_767_225_600_000_000_000, ZoneInfo("Asia/Shanghai"))
+    '2026-01-01 08:00'
+    """
+    if ns is None:
+        return NOTHING
+    return local(ns, zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def span(seconds: float, t: Translator) -> str:
+    """A length of time in its two largest units.
+
+    >>> span(5_000, Translator(Language.EN)), span(5_000, Translator(Language.ZH))
+    ('1 h 23 min', '1 小时 23 分')
+    """
+    left = max(0, round(seconds))
+    if left < MINUTE:
+        return t("time.seconds", n=left)
+    units = (("time.days", DAY), ("time.hours", HOUR), ("time.minutes", MINUTE))
+    first = next(index for index, (_, length) in enumerate(units) if left >= length)
+    parts = []
+    for key, length in units[first : first + 2]:
+        count, left = divmod(left, length)
+        if count:
+            parts.append(t(key, n=count))
+    return " ".join(parts)
+
+
+def ago(ns: int | None, now: int, t: Translator) -> str:
+    """How long ago something was.
+
+    >>> ago(0, 90 * NS_PER_SECOND, Translator(Language.EN))
+    '1 min ago'
+    """
+    if ns is None:
+        return t("time.never")
+    seconds = (now - ns) / NS_PER_SECOND
+    if seconds < -MINUTE:
+        return t("time.ahead", span=span(-seconds, t))
+    return t("time.now") if seconds < 10 else t("time.ago", span=_coarse(seconds, t))
+
+
+def _coarse(seconds: float, t: Translator) -> str:
+    """The largest unit only: enough for what is past."""
+    for key, length in (("time.days", DAY), ("time.hours", HOUR), ("time.minutes", MINUTE)):
+        if seconds >= length:
+            return t(key, n=int(seconds // length))
+    return t("time.seconds", n=int(seconds))
+
+
+def metric_name(metric: str | None, t: Translator) -> str:
+    """A metric in the reader's language, as far as it has a usual name.
+
+    >>> metric_name("temperature", Translator(Language.ZH)), metric_name(None, Translator(Language.EN))
+    ('温度', 'Whole device')
+    """
+    if metric is None:
+        return t("alert.whole_device")
+    return METRIC_ZH.get(metric, metric) if t.language is Language.ZH else metric

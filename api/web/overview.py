@@ -1,0 +1,154 @@
+"""The first page: every site and device at a glance, what is wrong, and what is due."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from alerts.alert import Alert
+from alerts.store import AlertFilter
+from api.deps import Deps, Parts
+from api.devices import DeviceState, Heard, all_devices, device_states
+from api.web.figures import OPEN_STATES, SOLVED_PROMISE, URGENCY, Health, health, next_due, promised
+from api.web.render import device_url, view_of
+from ingest.paging import MAX_LIMIT
+from ingest.reading import NS_PER_SECOND
+from ingest.registry import DeviceKey
+from workorders.order import WorkOrder
+from workorders.store import OrderFilter
+
+router = APIRouter(include_in_schema=False)
+MOST_DEVICES = 200
+"""Devices that the page shows; the ones that need attention come first."""
+MOST_ROWS = 8
+MOST_VALUES = 4
+PROMISE_DAYS = 30
+"""The promises are counted over the orders of so many days."""
+_DAY_NS = 86_400 * NS_PER_SECOND
+_SHOWN_STATES = frozenset({DeviceState.NO_UNIT, DeviceState.CLOCK_OFF})
+"""Beside its health; the other states are part of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The newest reading of one metric."""
+
+    metric: str
+    value: float
+    unit: str | None
+    off: bool
+    """Whether an alert is open about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One device on the page."""
+
+    site: str
+    name: str
+    title: str
+    subtitle: str
+    health: Health
+    seen: int | None
+    values: Sequence[Value]
+    states: Sequence[DeviceState]
+    spark_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """One site on the page, its devices by need of attention."""
+
+    name: str
+    devices: Sequence[DeviceRow]
+    healths: Sequence[tuple[Health, int]]
+
+
+@router.get("/")
+def overview(request: Request, deps: Parts, q: str = "") -> Response:
+    """The page."""
+    view = view_of(request, deps)
+    alerts = deps.alerts.list(AlertFilter(states=OPEN_STATES), MAX_LIMIT).items
+    orders = deps.orders.list(OrderFilter(open=True), MAX_LIMIT).items
+    recent = deps.orders.list(OrderFilter(since=view.now - PROMISE_DAYS * _DAY_NS), MAX_LIMIT).items
+    everything = device_rows(deps, alerts)
+    rows = [row for row in everything if q.casefold() in f"{row.name} {row.title} {row.subtitle}".casefold()]
+    worst = sorted(alerts, key=lambda alert: (-alert.severity.rank, -alert.raised_at))
+    tiles = {
+        "devices": len(everything),
+        "ok": sum(row.health is Health.OK for row in everything),
+        "alerts": len(alerts),
+        "urgent": sum(alert.severity.rank >= 2 for alert in alerts),
+        "orders": len(orders),
+        "promised": promised({order.number: order for order in (*recent, *orders)}.values(), view.now),
+    }
+    return view.page(
+        "overview.html",
+        here="overview",
+        stream_url="/api/v1/stream?topic=alert&topic=work_order",
+        tiles=tiles,
+        solved_promise=SOLVED_PROMISE,
+        sites=by_site(rows[:MOST_DEVICES]),
+        shown=min(len(rows), MOST_DEVICES),
+        hidden=max(0, len(rows) - MOST_DEVICES),
+        many=len(everything) > 20,
+        query=q,
+        alerts=worst[:MOST_ROWS],
+        orders=sorted(orders, key=_due_at)[:MOST_ROWS],
+    )
+
+
+def device_rows(deps: Deps, open_alerts: Sequence[Alert]) -> list[DeviceRow]:
+    """Every device, the ones that need attention first."""
+    of_device: Mapping[DeviceKey, list[Alert]] = defaultdict(list)
+    for alert in open_alerts:
+        of_device[alert.site, alert.device].append(alert)
+    rows = [
+        _row(heard, of_device.get((heard.device.site, heard.device.name), []))
+        for heard in all_devices(deps.registry, deps.board)
+    ]
+    return sorted(rows, key=lambda row: -URGENCY.index(row.health))
+
+
+def _row(heard: Heard, alerts: Sequence[Alert]) -> DeviceRow:
+    device, newest = heard.device, heard.newest
+    concerned = {alert.metric for alert in alerts}
+    values = [
+        Value(metric.name, state.value, metric.unit, metric.name in concerned)
+        for metric, state in heard.series
+        if state.value is not None
+    ]
+    values.sort(key=lambda value: not value.off)
+    return DeviceRow(
+        device.site,
+        device.name,
+        device.title or device.name,
+        " · ".join(part for part in (device.asset_class, device.name if device.title else None) if part),
+        health(alerts, device.retired, newest is not None, heard.warm),
+        newest.time if newest else None,
+        values[:MOST_VALUES],
+        [state for state in device_states(heard) if state in _SHOWN_STATES],
+        f"{device_url(device.site, device.name)}/spark" if values else None,
+    )
+
+
+def by_site(rows: Sequence[DeviceRow]) -> list[SiteRow]:
+    """The rows by site; sites by name."""
+    found: Mapping[str, list[DeviceRow]] = defaultdict(list)
+    for row in rows:
+        found[row.site].append(row)
+    return [SiteRow(site, found[site], _healths(found[site])) for site in sorted(found)]
+
+
+def _healths(rows: Sequence[DeviceRow]) -> list[tuple[Health, int]]:
+    count = Counter(row.health for row in rows)
+    return [(one, count[one]) for one in reversed(URGENCY) if count[one]]
+
+
+def _due_at(order: WorkOrder) -> int:
+    due = next_due(order)
+    return due.at if due else 2**63

@@ -1,0 +1,38 @@
+// Shows whether the page is live, and tells about new alerts. Everything else on a page is markup that htmx reads.
+"use strict";
+
+(() => {
+  const TOAST_MS = 12000;
+  const MOST_TOASTS = 3;
+
+  const live = document.getElementById("live");
+  const show = (state) => {
+    if (live.dataset.state === state) return;
+    live.dataset.state = state;
+    live.querySelector(".name").textContent = live.dataset[state];
+  };
+  document.body.addEventListener("htmx:sse:after:connection", () => show("on"));
+  for (const name of ["htmx:sse:error", "htmx:sse:close"]) document.body.addEventListener(name, () => show("off"));
+
+  const toasts = document.getElementById("toasts");
+  const toast = (alert) => {
+    const language = toasts.dataset.lang;
+    const link = document.createElement("a");
+    link.className = `toast tone-${alert.severity}`;
+    link.href = `/alerts/${encodeURIComponent(alert.id)}`;
+    for (const [tag, text] of [
+      ["span", toasts.dataset.title],
+      ["strong", alert.title[language]],
+      ["span", alert.explanation[language]],
+    ]) {
+      link.appendChild(document.createElement(tag)).textContent = text;
+    }
+    toasts.append(link);
+    while (toasts.children.length > MOST_TOASTS) toasts.firstChild.remove();
+    setTimeout(() => link.remove(), TOAST_MS);
+  };
+  document.body.addEventListener("alert", (event) => {
+    const alert = JSON.parse(event.detail.data);
+    if (alert.change === "opened" || alert.change === "escalated") toast(alert);
+  });
+})();

@@ -1,0 +1,211 @@
+"""The page of work orders: the list with due times, and one order with its stages and what can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Path, Query, Request
+from starlette.responses import Response
+
+from alerts.alert import Alert
+from alerts.store import AlertFilter
+from api.deps import Parts
+from api.items import OrderDetail, OrderEventItem
+from api.routes.work_orders import act as publish_after
+from api.web.evidence import lines
+from api.web.figures import is_overdue, next_due
+from api.web.format import clock_time, span
+from api.web.forms import Csrf, Note, act, filter_query
+from api.web.render import SOON_NS, View, view_of
+from ingest.reading import NS_PER_SECOND
+from ingest.times import parse_time
+from workorders.closure import LABELS, ClosureCode
+from workorders.order import Priority, Stage, WorkOrder
+from workorders.store import OrderFilter
+
+router = APIRouter(include_in_schema=False, prefix="/work-orders")
+SHOWS: dict[str, bool | None] = {"open": True, "closed": False, "all": None}
+"""What a person can choose to see; whether that means open orders."""
+MOST_ROWS = 100
+FILTERS = ("show", "priority", "device")
+Number = Annotated[str, Path(max_length=64)]
+Choice = Annotated[str, Query(max_length=32)]
+Device = Annotated[str, Query(max_length=128)]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One promise as it stands: `text` in the tone of `tone`, and when it was or is due."""
+
+    text: str
+    tone: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of an order's history."""
+
+    event: str
+    detail: str
+    note: str
+    by: str | None
+    at: int
+
+
+@router.get("")
+def page(
+    request: Request,
+    deps: Parts,
+    show: Choice = "open",
+    priority: Choice = "",
+    device: Device = "",
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """The list alone."""
+    return _page(view_of(request, deps), None, show, priority, device, cursor)
+
+
+@router.get("/{number}")
+def one(
+    request: Request, deps: Parts, number: Number, show: Choice = "open", priority: Choice = "", device: Device = ""
+) -> Response:
+    """The list with one order."""
+    return _page(view_of(request, deps), deps.orders.get(number), show, priority, device)
+
+
+@router.post("/{number}/assign")
+def assign(
+    request: Request,
+    deps: Parts,
+    number: Number,
+    assignee: Annotated[str, Form(min_length=1, max_length=128, pattern=r"\S")],
+    note: Note = "",
+    csrf: Csrf = "",
+) -> Response:
+    """The button `assign`."""
+    view = view_of(request, deps)
+    name = assignee.strip()
+    return _act(view, number, csrf, "assigned", lambda: deps.orders.assign(number, name, view.who.name, view.now, note))
+
+
+@router.post("/{number}/advance")
+def advance(request: Request, deps: Parts, number: Number, note: Note = "", csrf: Csrf = "") -> Response:
+    """The button for the next stage."""
+    view = view_of(request, deps)
+    return _act(view, number, csrf, "advanced", lambda: deps.orders.advance(number, view.who.name, view.now, note))
+
+
+@router.post("/{number}/close")
+def close(
+    request: Request,
+    deps: Parts,
+    number: Number,
+    code: Annotated[ClosureCode, Form()],
+    note: Note = "",
+    csrf: Csrf = "",
+) -> Response:
+    """The button `close`."""
+    view = view_of(request, deps)
+    return _act(view, number, csrf, "closed", lambda: deps.orders.close(number, code, view.who.name, view.now, note))
+
+
+def _act(view: View, number: str, csrf: str, change: str, action: Any) -> Response:
+    def again(error: str | None, status: int) -> Response:
+        return _page(view, view.deps.orders.get(number), "open", "", "", error=error, status=status)
+
+    return act(view, csrf, lambda: publish_after(view.deps, change, action), again)
+
+
+def _page(
+    view: View,
+    chosen: WorkOrder | None,
+    show: str,
+    priority: str,
+    device: str,
+    cursor: str | None = None,
+    error: str | None = None,
+    status: int = 200,
+) -> Response:
+    show = show if show in SHOWS else "open"
+    wanted = OrderFilter(
+        open=SHOWS[show],
+        device=device or None,
+        priorities=[Priority(priority)] if priority in set(Priority) else [],
+    )
+    found = view.deps.orders.list(wanted, MOST_ROWS, cursor)
+    query = filter_query(view.request, FILTERS)
+    next_url = f"/work-orders{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
+    return view.page(
+        "work_orders.html",
+        status,
+        here="orders",
+        stream_url="/api/v1/stream?topic=alert&topic=work_order",
+        orders=sorted(found.items, key=_most_urgent) if SHOWS[show] else found.items,
+        next_url=next_url,
+        filter_query=query,
+        shows=list(SHOWS),
+        show=show,
+        priorities=list(Priority),
+        priority=priority,
+        device=device,
+        chosen=chosen,
+        error=error,
+        **(_detail(view, chosen) if chosen else {}),
+    )
+
+
+def _most_urgent(order: WorkOrder) -> tuple[int, str]:
+    due = next_due(order)
+    return (due.at if due else 2**63, order.priority)
+
+
+def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
+    """What is shown of one order beside itself."""
+    history = OrderDetail.with_history(order, view.deps.orders.history(order.number)).events
+    return {
+        "stages": list(Stage),
+        "stage_index": list(Stage).index(order.stage),
+        "next_stage": order.stage.next,
+        "response": promise(order.responded_at, order.response_due_at, view),
+        "solve": promise(order.solved_at, order.solve_due_at, view),
+        "evidence": lines(order.evidence.facts, view.t, view.deps.zone),
+        "alerts": _alerts(view, order),
+        "codes": list(LABELS.items()),
+        "history": [happened(event, view) for event in reversed(history)],
+        "overdue": is_overdue(order, view.now),
+    }
+
+
+def _alerts(view: View, order: WorkOrder) -> tuple[Alert, ...]:
+    return view.deps.alerts.list(AlertFilter(work_order=order.number), MOST_ROWS).items
+
+
+def promise(done_at: int | None, due_at: int, view: View) -> Promise:
+    """How a promise stands."""
+    t, zone = view.t, view.deps.zone
+    detail = t("due.by", time=clock_time(due_at, zone))
+    if done_at is not None:
+        kept = done_at <= due_at
+        text = t("due.kept" if kept else "due.broken", time=clock_time(done_at, zone))
+        return Promise(text, "" if kept else "late", detail)
+    left = span(abs(due_at - view.now) / NS_PER_SECOND, t)
+    if view.now > due_at:
+        return Promise(t("due.late", span=left), "late", detail)
+    return Promise(t("due.left", span=left), "soon" if due_at - view.now < SOON_NS else "", detail)
+
+
+def happened(event: OrderEventItem, view: View) -> Happened:
+    """A line of the history in the reader's language."""
+    code = LABELS[event.closure_code] if event.closure_code else None
+    details = {
+        "advanced": view.t(f"stage.{event.stage}") if event.stage else "",
+        "assigned": event.assignee,
+        "closed": view.t.of(code) if code else "",
+        "joined": event.alert,
+        "opened": event.priority,
+        "reprioritised": event.priority,
+    }
+    detail = details.get(event.event) or ""
+    return Happened(event.event, detail, event.note, event.by, parse_time(event.at))
