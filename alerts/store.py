@@ -166,9 +166,8 @@ class AlertStore:
 
     def _act(self, alert_id: str, change: Callable[[Alert], Alert], action: Action) -> Alert:
         with writing(self._engine) as session:
-            row = _row(session, alert_id, lock=True)
-            alert = change(_to_alert(row))
-            _fill(row, alert)
+            alert = change(_to_alert(_row(session, alert_id, lock=True)))
+            update_alerts(session, [alert])
             session.add(
                 ActionRow(
                     alert_id=alert_id,
@@ -198,13 +197,18 @@ def load_alerts(session: Session, ids: Iterable[str]) -> dict[str, Alert]:
     return found
 
 
-def save_alert(session: Session, alert: Alert) -> None:
-    """Insert or replace one alert."""
-    row = session.get(AlertRow, alert.id)
-    if row is None:
-        row = AlertRow(id=alert.id)
-        session.add(row)
-    _fill(row, alert)
+def insert_alerts(session: Session, alerts: Iterable[Alert]) -> None:
+    """Add alerts that are not there yet."""
+    rows = [_values(alert) for alert in alerts]
+    if rows:
+        session.execute(sa.insert(AlertRow), rows)
+
+
+def update_alerts(session: Session, alerts: Iterable[Alert]) -> None:
+    """Replace alerts that are there."""
+    rows = [_values(alert) for alert in alerts]
+    if rows:
+        session.execute(sa.update(AlertRow), rows)
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------
@@ -234,14 +238,13 @@ def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
     return conditions if wanted.since is None else [*conditions, AlertRow.raised_at >= wanted.since]
 
 
-def _fill(row: AlertRow, alert: Alert) -> None:
-    for name in _PLAIN:
-        setattr(row, name, getattr(alert, name))
-    row.explanation = {"en": alert.explanation.en, "zh": alert.explanation.zh}
-    row.evidence = dict(alert.evidence)
+def _values(alert: Alert) -> dict[str, Any]:
+    values = {name: getattr(alert, name) for name in _PLAIN}
+    explanation = {"en": alert.explanation.en, "zh": alert.explanation.zh}
+    return values | {"explanation": explanation, "evidence": dict(alert.evidence)}
 
 
-_PLAIN = tuple(name for name in Alert.__dataclass_fields__ if name not in {"id", "explanation", "evidence"})
+_PLAIN = tuple(name for name in Alert.__dataclass_fields__ if name not in {"explanation", "evidence"})
 
 
 def _to_alert(row: AlertRow) -> Alert:

@@ -171,7 +171,7 @@ class OrderStore:
             order = _get(session, number, lock=True)
             event = command(order)
             order = apply(order, event)
-            save_order(session, order, [event])
+            save_orders(session, [(order, [event])])
             return order
 
 
@@ -189,18 +189,22 @@ def load_open_orders(session: Session, devices: Iterable[DeviceKey]) -> list[Wor
     return _locked(session, [key.in_(some) & OrderRow.closed_at.is_(None) for some in _portions(sorted(set(devices)))])
 
 
-def save_order(session: Session, order: WorkOrder, events: Sequence[OrderEvent]) -> None:
-    """Insert or replace an order, and append the events that made it so. The order's alerts must be saved first."""
-    row = session.get(OrderRow, order.number)
-    if row is None:
-        row = OrderRow(number=order.number)
-        session.add(row)
-    state = _ORDER.dump_python(order, mode="json")
-    for name in _COLUMNS:
-        setattr(row, name, state[name])
-    session.flush()
-    seq = session.scalar(sa.select(sa.func.count()).where(EventRow.number == order.number)) or 0
-    session.add_all(_event_row(order.number, seq + n, event) for n, event in enumerate(events))
+def save_orders(session: Session, changed: Sequence[tuple[WorkOrder, Sequence[OrderEvent]]]) -> None:
+    """Keep orders as they are after the events that made them so. The alerts of those events are saved before."""
+    new = [order for order, events in changed if isinstance(events[0], OrderOpened)]
+    old = [order for order, events in changed if not isinstance(events[0], OrderOpened)]
+    if new:
+        session.execute(sa.insert(OrderRow), [_values(order) for order in new])
+    if old:
+        session.execute(sa.update(OrderRow), [_values(order) for order in old])
+    next_seq = _next_seq(session, [order.number for order in old])
+    rows = [
+        _event_values(order.number, next_seq.get(order.number, 0) + place, event)
+        for order, events in changed
+        for place, event in enumerate(events)
+    ]
+    if rows:
+        session.execute(sa.insert(EventRow), rows)
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------
@@ -243,17 +247,30 @@ def _to_orders(session: Session, rows: Sequence[OrderRow]) -> list[WorkOrder]:
     ]
 
 
-def _event_row(number: str, seq: int, event: OrderEvent) -> EventRow:
+def _next_seq(session: Session, numbers: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for some in _portions(numbers):
+        count = sa.select(EventRow.number, sa.func.count()).where(EventRow.number.in_(some)).group_by(EventRow.number)
+        found.update(session.execute(count).tuples())
+    return found
+
+
+def _values(order: WorkOrder) -> dict[str, Any]:
+    values: dict[str, Any] = _ORDER.dump_python(order, mode="json", exclude={"alerts"})
+    return values
+
+
+def _event_values(number: str, seq: int, event: OrderEvent) -> dict[str, Any]:
     kind = _KIND_OF[type(event)]
-    return EventRow(
-        number=number,
-        seq=seq,
-        kind=kind,
-        at=event.at,
-        by=event.by,
-        alert_id=event.alert if isinstance(event, OrderOpened | AlertJoined) else None,
-        data=_EVENTS[kind].dump_python(event, mode="json"),
-    )
+    return {
+        "number": number,
+        "seq": seq,
+        "kind": kind,
+        "at": event.at,
+        "by": event.by,
+        "alert_id": event.alert if isinstance(event, OrderOpened | AlertJoined) else None,
+        "data": _EVENTS[kind].dump_python(event, mode="json"),
+    }
 
 
 def _conditions(wanted: OrderFilter) -> list[sa.ColumnElement[bool]]:

@@ -5,7 +5,7 @@ A row is written in the transaction of the alert that it tells of, so that neith
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -115,26 +115,12 @@ def pending(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def put(session: Session, notice: Notice, receiver: str, now: int, skip: Skip | None) -> None:
-    """Add a notice for a receiver, to be sent at once unless it is skipped; the same one again changes nothing."""
-    if session.get(NoticeRow, (notice.key, receiver)) is not None:
-        return
-    row = NoticeRow(
-        key=notice.key,
-        receiver=receiver,
-        alert_id=notice.alert_id,
-        reason=notice.reason,
-        severity=notice.severity,
-        message={language: {"title": text.title, "body": text.body} for language, text in notice.message.items()},
-        facts=dict(notice.facts),
-        state=NoticeState.PENDING,
-        queued_at=now,
-        next_at=now,
-        tries=0,
-    )
-    if skip is not None:
-        _finish(row, NoticeState.SKIPPED, now, skip)
-    session.add(row)
+def put(session: Session, notices: Iterable[tuple[Notice, Skip | None]], receivers: Iterable[str], now: int) -> None:
+    """Add new notices for every receiver, to be sent at once or not at all. Their alerts are saved before."""
+    to = list(receivers)
+    rows = [_values(notice, receiver, now, skip) for notice, skip in notices for receiver in to]
+    if rows:
+        session.execute(sa.insert(NoticeRow), rows)
 
 
 def claim(session: Session, receivers: frozenset[str], now: int) -> Claimed | None:
@@ -204,6 +190,24 @@ def _skip_now(session: Session, row: NoticeRow, receivers: frozenset[str]) -> Sk
         return Skip.NO_RECEIVER
     alert = session.get_one(AlertRow, row.alert_id)
     return Skip.OVER if is_over(State(alert.state), alert.cleared_at) else None
+
+
+def _values(notice: Notice, receiver: str, now: int, skip: Skip | None) -> dict[str, Any]:
+    return {
+        "key": notice.key,
+        "receiver": receiver,
+        "alert_id": notice.alert_id,
+        "reason": notice.reason,
+        "severity": notice.severity,
+        "message": {str(lang): {"title": text.title, "body": text.body} for lang, text in notice.message.items()},
+        "facts": dict(notice.facts),
+        "state": NoticeState.PENDING if skip is None else NoticeState.SKIPPED,
+        "queued_at": now,
+        "next_at": now,
+        "done_at": None if skip is None else now,
+        "tries": 0,
+        "detail": skip,
+    }
 
 
 def _finish(row: NoticeRow, state: NoticeState, now: int, detail: str | None) -> None:
