@@ -32,7 +32,7 @@ def from_ms(stamp: object, field: str, arrival: Arrival, rows: Rows) -> int | No
     else:
         rows.refuse(f"{field} should be epoch milliseconds, not {kind(stamp)}")
         return None
-    return _taken(time, f"{field} {stamp}", "epoch milliseconds", arrival, rows)
+    return taken(time, f"{field} {stamp}", "epoch milliseconds", arrival, rows)
 
 
 def from_seconds(stamp: object, field: str, arrival: Arrival, rows: Rows) -> int | None:
@@ -41,7 +41,7 @@ def from_seconds(stamp: object, field: str, arrival: Arrival, rows: Rows) -> int
     if time is None:
         rows.refuse(f"{field} should be epoch seconds, not {kind(stamp)}")
         return None
-    return _taken(time, f"{field} {stamp}", "epoch seconds", arrival, rows)
+    return taken(time, f"{field} {stamp}", "epoch seconds", arrival, rows)
 
 
 def seconds_ns(seconds: object) -> int | None:
@@ -64,7 +64,7 @@ def from_ticks(stamp: int, ns: int, field: str, arrival: Arrival, rows: Rows) ->
     if not -(2**63) < time < 2**63:
         rows.refuse(f"{field} is out of range")
         return None
-    return _taken(time, f"{field} {stamp}", None, arrival, rows)
+    return taken(time, f"{field} {stamp}", None, arrival, rows)
 
 
 def from_text(text: object, field: str, zone: tzinfo, arrival: Arrival, rows: Rows) -> int | None:
@@ -77,7 +77,7 @@ def from_text(text: object, field: str, zone: tzinfo, arrival: Arrival, rows: Ro
         rows.refuse(f"{field} {text[:40]!r} is no ISO 8601 time")
         return None
     time = _local_ns(moment, zone, arrival.received_at) if moment.tzinfo is None else _ns(moment)
-    return _taken(time, f"{field} {text[:40]!r}", None, arrival, rows)
+    return taken(time, f"{field} {text[:40]!r}", None, arrival, rows)
 
 
 def _moment(text: str) -> datetime | None:
@@ -100,8 +100,11 @@ def _ns(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
-def _taken(time: int, stamp: str, meant: str | None, arrival: Arrival, rows: Rows) -> int | None:
-    """`time` if a device can have measured then; else None with the reason noted."""
+def taken(time: int, stamp: str, meant: str | None, arrival: Arrival, rows: Rows) -> int | None:
+    """`time` (ns UTC) if a device can have measured then; else None with the reason noted.
+
+    `stamp` tells how it was written, `meant` what it should have been.
+    """
     if EARLIEST <= time <= arrival.latest:
         return time
     where = "lies too far in the future" if time > arrival.latest else "is before 1990"
