@@ -250,8 +250,8 @@ def _to_orders(session: Session, rows: Sequence[OrderRow]) -> list[WorkOrder]:
 def _next_seq(session: Session, numbers: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for some in _portions(numbers):
-        count = sa.select(EventRow.number, sa.func.count()).where(EventRow.number.in_(some)).group_by(EventRow.number)
-        found.update(session.execute(count).tuples())
+        count = sa.select(EventRow.number, sa.func.max(EventRow.seq)).group_by(EventRow.number)
+        found.update({number: last + 1 for number, last in session.execute(count.where(EventRow.number.in_(some)))})
     return found
 
 
