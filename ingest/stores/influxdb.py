@@ -64,7 +64,9 @@ class InfluxStore:
 
     def ping(self) -> None:
         """Return if the server answers."""
-        self._http.request("GET", "/ping", {})
+        answer = self._http.request("GET", "/ping", {})
+        if not answer.ok:
+            raise RetryableError(f"{self._http.url}: /ping answers {answer.status}: is this an InfluxDB?")
 
     def close(self) -> None:
         """Close the connections."""
