@@ -72,7 +72,7 @@ class Sequences:
 
     def remember(self, batch: KeyedBatch) -> None:
         """Take in readings that were accepted earlier, as after a restart."""
-        if len(batch):
+        if bool((batch.seq >= 0).any()):
             names = [batch.names[key][:2] for key in batch.key.tolist()]
             marks = list(zip(names, batch.seq.tolist(), batch.received_at.tolist(), strict=True))
             self.repeated(batch, [0] + [row for row in range(1, len(marks)) if marks[row] != marks[row - 1]])

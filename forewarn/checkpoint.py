@@ -1,0 +1,42 @@
+"""A checkpoint: everything that has to be known again to go on behind a position of the spool."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import orjson
+
+from forewarn.engine import StateError
+
+VERSION = 1
+_HEAD = struct.Struct("<4sI")
+_MAGIC = b"FWC1"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What the engine, the memory of repeated messages and the payload formats know."""
+
+    engine: bytes
+    sequences: list[list[object]]
+    adapters: bytes
+
+    def encode(self) -> bytes:
+        """The checkpoint as bytes for `decode`."""
+        facts = {"version": VERSION, "sequences": self.sequences, "adapters": len(self.adapters)}
+        head = orjson.dumps(facts)
+        return _HEAD.pack(_MAGIC, len(head)) + head + self.adapters + self.engine
+
+    @classmethod
+    def decode(cls, blob: bytes) -> Checkpoint:
+        """Undo `encode`. Raises StateError if these are no such bytes or of another version."""
+        try:
+            magic, size = _HEAD.unpack_from(blob)
+            head = orjson.loads(blob[_HEAD.size : _HEAD.size + size])
+            if magic != _MAGIC or head["version"] != VERSION:
+                raise StateError("the checkpoint is of another version")
+            rest = blob[_HEAD.size + size :]
+            return cls(rest[head["adapters"] :], head["sequences"], rest[: head["adapters"]])
+        except (struct.error, orjson.JSONDecodeError, LookupError, TypeError) as error:
+            raise StateError(f"the checkpoint cannot be read: {error}") from error

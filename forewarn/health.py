@@ -1,0 +1,42 @@
+"""Which parts of the service are down, and why: written by its threads, read by `/readyz`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class Health:
+    """What is wrong, by part; each thread notes its own parts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._problems: dict[str, str] = {}
+
+    def note(self, part: str, problem: str | None) -> None:
+        """Note what is wrong with a part; None: nothing any more."""
+        with self._lock:
+            if problem is None:
+                self._problems.pop(part, None)
+            else:
+                self._problems[part] = problem
+
+    def not_ready(self) -> Mapping[str, str]:
+        """The parts that are down and why."""
+        with self._lock:
+            return dict(self._problems)
+
+
+@contextmanager
+def reported(part: str, health: Health) -> Iterator[None]:
+    """Run a thread's work: a fault of this program ends the thread, is logged and makes the service not ready."""
+    try:
+        yield
+    except Exception as error:
+        log.exception("a thread ended by a fault in this program", part=part)
+        health.note(part, f"ended by a fault: {type(error).__name__}: {error}"[:300])

@@ -1,0 +1,273 @@
+"""The second stage: judges what is durable, records alerts and orders, and hands on what is to be stored.
+
+    backlog │ spool ─▶ Engine ─▶ Desk (one transaction) ─▶ board, event stream ─▶ backlog of the store
+                         ▲                                  └ now and then: checkpoint
+                  wall ticks, while inputs are connected
+
+It is a function of the spool: after a crash the same entries lead to the same alerts and orders.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from alerts.alert import AlertEvent, Escalated, Opened
+from api.board import Board
+from api.hub import Hub
+from api.publish import publish_alert, publish_readings, publish_work_order
+from forewarn.backlog import Backlog, Item
+from forewarn.checkpoint import Checkpoint
+from forewarn.engine import Engine, Outcome
+from forewarn.health import Health, reported
+from forewarn.metrics import Metrics
+from forewarn.patience import Patience
+from forewarn.receiving import Entry
+from ingest.errors import IngestError
+from ingest.keyed import KeyedBatch, SeriesNames
+from ingest.keyedscores import KeyedScores
+from ingest.reading import NS_PER_SECOND, ReadingBatch
+from ingest.registry import Registry
+from ingest.sequence import Sequences
+from ingest.spool import Spool
+from workorders.desk import Changes, Desk
+
+MAX_ROWS = 65_536
+"""Readings judged at once: enough for arrays to pay, little enough to answer within a second."""
+WAIT_S = 0.1
+TICK_NS = 5 * NS_PER_SECOND
+"""Between wall ticks; the shortest silence is 5 minutes."""
+WARM_NS = NS_PER_SECOND
+CHECKPOINT_S = 30.0
+CHECKPOINT_SHARE = 20
+"""A checkpoint is made at most every 30 s, and takes at most a twentieth of the time."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ToStore:
+    """What is to be stored of an entry."""
+
+    batch: KeyedBatch
+    scores: KeyedScores
+
+
+class Judging:
+    """The thread that feeds the engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        registry: Registry,
+        desk: Desk,
+        spool: Spool,
+        source: Backlog[Entry],
+        target: Backlog[ToStore],
+        board: Board,
+        hub: Hub,
+        health: Health,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        now_if_connected: Callable[[], int | None],
+        on_notices: Callable[[], None],
+        adapters_memory: Callable[[], bytes],
+    ) -> None:
+        self._adapters_memory = adapters_memory
+        self._engine, self._registry, self._desk, self._spool = engine, registry, desk, spool
+        self._source, self._target, self._board, self._hub = source, target, board, hub
+        self._metrics, self._clock, self._now_if_connected, self._on_notices = (
+            metrics,
+            clock,
+            now_if_connected,
+            on_notices,
+        )
+        self._names = SeriesNames(registry)
+        self._sequences = Sequences()
+        self._stopping = threading.Event()
+        self._health = health
+        self._patience = Patience("database", health, self._stopping)
+        self._spool_patience = Patience("spool", health, self._stopping)
+        self.done = 0
+        """Position of the spool up to which everything is judged and recorded."""
+        self._settled = True
+        """Whether the engine's state is that of `done`, and what it said is recorded."""
+        self._arrived_at = 0
+        self._saved = 0
+        self._save_at = 0.0
+        self._tick_at = 0
+        self._warm_at = 0
+        self._thread = threading.Thread(target=self._run, name="judging", daemon=True)
+
+    def restore(self, position: int, engine: Engine, sequences: list[list[object]]) -> None:
+        """Go on behind `position` with what was known there."""
+        self._engine = engine
+        self._sequences.restore(sequences)
+        self.done = self._saved = position
+
+    def start(self) -> None:
+        """Begin to judge."""
+        self._save_at = time.monotonic() + CHECKPOINT_S
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End after the batch at hand, with a checkpoint."""
+        self._stopping.set()
+        self._source.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that is durable is judged."""
+        return self.done >= self._spool.last
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        with reported("judging", self._health):
+            while not self._stopping.is_set():
+                self._step()
+            if self._settled and self.done > self._saved:
+                self._checkpoint()
+
+    def _step(self) -> None:
+        try:
+            found = self._next()
+        except IngestError as error:
+            self._spool_patience.failed(error)
+            return
+        self._spool_patience.worked()
+        for after, position, entries in found:
+            if not self._judge(after, position, entries):
+                return
+        self._tick()
+        if time.monotonic() >= self._save_at and self.done > self._saved:
+            self._checkpoint()
+
+    def _next(self) -> list[tuple[int, int, list[Entry]]]:
+        """What comes next, as (after, position, entries), from memory where it is there, else from the spool."""
+        items = self._source.take(self.done, MAX_ROWS, WAIT_S)
+        if items:
+            return [(items[0].after, items[-1].position, [item.value for item in items])]
+        last = self._source.gap(self.done, self._spool.last)
+        if last <= self.done:
+            return []
+        found = [pair for pair in self._spool.read(self.done, MAX_ROWS) if pair[0] <= last]
+        entries = [Entry(batch, batch.readings(self._registry)) for _, batch in found]
+        return [(self.done, found[-1][0], entries)] if found else []
+
+    def _judge(self, after: int, position: int, entries: Sequence[Entry]) -> bool:
+        """Judge entries and record what follows; False if the service stops before all of it is done."""
+        batch = KeyedBatch.concat([entry.batch for entry in entries])
+        readings = ReadingBatch.concat([entry.readings for entry in entries])
+        self._settled = False
+        outcome = self._engine.process(readings)
+        self._sequences.remember(batch)
+        if not (self._record(outcome.events) and self._hand_on(after, position, batch, outcome)):
+            return False
+        self.done = position
+        self._settled = True
+        self._arrived_at = int(batch.received_at.max())
+        self._show(readings, outcome)
+        self._count(outcome)
+        return True
+
+    def _record(self, events: Sequence[AlertEvent]) -> bool:
+        """Record alerts and orders, however long it takes; False if the service stops first."""
+        while events:
+            try:
+                changes = self._desk.record(events, self._clock())
+            except IngestError as error:
+                if not self._patience.failed(error):
+                    return False
+            else:
+                self._patience.worked()
+                self._announce(events, changes)
+                return True
+        return True
+
+    def _hand_on(self, after: int, position: int, batch: KeyedBatch, outcome: Outcome) -> bool:
+        """Hand on to the store, however long it takes; False if the service stops first."""
+        kept = batch[~outcome.duplicate] if outcome.duplicate.any() else batch
+        scores = KeyedScores.of(outcome.scores, self._names)
+        if self._target.push(Item(after, position, len(batch), ToStore(kept, scores))):
+            return True
+        while True:
+            try:
+                self._spool.put_scores(position, scores)
+            except IngestError as error:
+                if not self._spool_patience.failed(error):
+                    return False
+            else:
+                return True
+
+    def _tick(self) -> None:
+        """Tell the engine the time: now, or while something is still to be judged, when the newest judged arrived."""
+        now = self._now_if_connected()
+        if now is None:
+            return
+        if not self.idle:
+            now = min(now, self._arrived_at)
+        if now >= self._tick_at:
+            self._settled = False
+            self._settled = self._record(self._engine.tick(now).events)
+            self._tick_at = now + TICK_NS
+
+    def _checkpoint(self) -> None:
+        """Save the engine's state as of `done`; scores that are not stored yet are kept with it."""
+        began = time.monotonic()
+        self._save_at = began + CHECKPOINT_S
+        try:
+            for item in self._target.waiting():
+                self._spool.put_scores(item.position, item.value.scores)
+            state = Checkpoint(self._engine.save(), self._sequences.save(), self._adapters_memory())
+            self._spool.save_checkpoint(self.done, state.encode())
+        except IngestError as error:
+            log.warning("no checkpoint", error=str(error))
+            return
+        self._saved = self.done
+        took_s = time.monotonic() - began
+        self._save_at = time.monotonic() + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
+        self._metrics.checkpoints.inc()
+        self._metrics.checkpoint_seconds.observe(took_s)
+
+    # -- telling ---------------------------------------------------------------------------------------------------
+    def _announce(self, events: Sequence[AlertEvent], changes: Changes) -> None:
+        opened = {event.alert.id for event in events if isinstance(event, Opened)}
+        worse = {event.alert_id for event in events if isinstance(event, Escalated)}
+        at = {(event.alert.id, event.alert.raised_at) for event in events if isinstance(event, Opened)}
+        at |= {(event.alert_id, event.at) for event in events if isinstance(event, Escalated)}
+        for alert in changes.alerts:
+            change = "opened" if alert.id in opened else "escalated" if alert.id in worse else "updated"
+            publish_alert(self._hub, alert, change)
+            if alert.id in opened:
+                self._metrics.alerts.inc()
+                log.info("alert opened", alert=alert.id, device=alert.device, severity=alert.severity, kind=alert.kind)
+        for order in changes.orders:
+            is_new = (order.alerts[0], order.opened_at) in at
+            publish_work_order(self._hub, order, "opened" if is_new else "updated")
+            if is_new:
+                self._metrics.orders.inc()
+                log.info("work order opened", number=order.number, device=order.device, priority=order.priority)
+        if changes.notices:
+            self._on_notices()
+
+    def _show(self, readings: ReadingBatch, outcome: Outcome) -> None:
+        self._board.note(readings, self._arrived_at)
+        publish_readings(self._hub, self._registry, outcome.scores)
+        now = self._clock()
+        if now >= self._warm_at:
+            self._board.note_warm(self._engine.warm)
+            self._warm_at = now + WARM_NS
+
+    def _count(self, outcome: Outcome) -> None:
+        metrics, counts = self._metrics, outcome.counts
+        metrics.judged.inc(counts.judged)
+        metrics.duplicate.inc(counts.duplicate)
+        metrics.late.inc(counts.late)
+        metrics.conflict.inc(counts.conflict)
+        metrics.judge_seconds.observe(max(0, self._clock() - self._arrived_at) / NS_PER_SECOND)

@@ -1,0 +1,185 @@
+"""The first stage: takes messages, makes what they say durable, and only then has them acknowledged.
+
+handover ─▶ Receiver ─▶ spool.append (one commit for all of them) ─▶ acknowledge ─▶ backlog of the judge
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from forewarn.backlog import Backlog, Item
+from forewarn.health import Health, reported
+from forewarn.metrics import Metrics
+from forewarn.patience import Patience
+from ingest.adapters.adapter import Publish
+from ingest.adapters.chain import Adapters
+from ingest.errors import IngestError
+from ingest.handover import Handover
+from ingest.keyed import KeyedBatch
+from ingest.message import Message, Source
+from ingest.reading import NS_PER_SECOND, ReadingBatch
+from ingest.receiver import Received, Receiver, TelemetryResult
+from ingest.rejects import Rejects
+from ingest.spool import Spool
+
+MAX_MESSAGES = 5_000
+"""Messages in one micro-batch: at a commit of some milliseconds, well above what MQTT brings in that time."""
+MAX_BYTES = 8 * 2**20
+IDLE_S = 0.5
+MEMORY_S = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A spool entry in memory: the same readings by name and by series number."""
+
+    batch: KeyedBatch
+    readings: ReadingBatch
+
+
+class Ticket:
+    """What a request over HTTP waits for."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.result: TelemetryResult | None = None
+
+
+class Receiving:
+    """The thread that empties the handover."""
+
+    def __init__(
+        self,
+        handover: Handover,
+        receiver: Receiver,
+        spool: Spool,
+        rejects: Rejects,
+        backlog: Backlog[Entry],
+        health: Health,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        publish: Callable[[Sequence[Publish]], None],
+        adapters: Adapters,
+    ) -> None:
+        self._adapters = adapters
+        self.memory = adapters.save()
+        """What the payload formats have learned, as of half a minute ago at most."""
+        self._memory_at = 0.0
+        self._handover, self._receiver, self._spool, self._rejects = handover, receiver, spool, rejects
+        self._backlog, self._metrics, self._clock, self._publish = backlog, metrics, clock, publish
+        self._giving_up, self._stopping = threading.Event(), threading.Event()
+        self._health = health
+        self._patience = Patience("spool", health, self._giving_up)
+        self._busy = False
+        self._thread = threading.Thread(target=self._run, name="receiving", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take messages."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Take what waits in the handover, as far as that goes in `timeout_s`, and end."""
+        self._stopping.set()
+        self._handover.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+            self._giving_up.set()
+            self._thread.join(1.0)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that arrived is durable."""
+        return not self._busy and not len(self._handover)
+
+    def _run(self) -> None:
+        with reported("receiving", self._health):
+            while not self._giving_up.is_set():
+                self._note_memory()
+                messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S)
+                if messages:
+                    self._busy = True
+                    self._take(messages)
+                    self._busy = False
+                elif self._stopping.is_set():
+                    return
+
+    def _note_memory(self) -> None:
+        now = time.monotonic()
+        if now >= self._memory_at:
+            self.memory, self._memory_at = self._adapters.save(), now + MEMORY_S
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        received = self._read(messages)
+        if received is None:
+            return
+        after = self._spool.last
+        position = self._keep(received)
+        if position is None:
+            return  # nothing was acknowledged: whoever sent it will send it again
+        self._acknowledge(messages, received)
+        if len(received.batch):
+            entry = Entry(received.batch, received.readings)
+            self._backlog.push(Item(after, position, len(received.batch), entry))
+        if received.wishes:
+            self._publish(received.wishes)
+        self._count(messages, received)
+
+    def _read(self, messages: Sequence[Message]) -> Received | None:
+        """What the messages say. Should reading fail, they are read one by one, so that one cannot stop the others."""
+        try:
+            return self._receiver.receive(messages)
+        except Exception as error:
+            if len(messages) == 1:
+                log.exception("a message cannot be read because of a fault in this program", topic=messages[0].topic)
+                return self._receiver.failed(messages[0], error)
+        for message in messages:
+            self._take([message])
+        return None
+
+    def _keep(self, received: Received) -> int | None:
+        """Make readings and rejects durable, however long it takes; None if the service stops first."""
+        while True:
+            try:
+                position = self._spool.append(received.batch, lambda: self._rejects.add(received.rejects))
+            except IngestError as error:
+                if not self._patience.failed(error):
+                    return None
+            else:
+                self._patience.worked()
+                return position
+
+    def _acknowledge(self, messages: Sequence[Message], received: Received) -> None:
+        tokens: dict[int, tuple[Source, list[object]]] = {}
+        for number, result in received.results.items():
+            ticket = messages[number].token
+            assert isinstance(ticket, Ticket)
+            ticket.result = result
+        for message in messages:
+            if message.source is not None:
+                tokens.setdefault(id(message.source), (message.source, []))[1].append(message.token)
+        for source, known in tokens.values():
+            source.acknowledge(known)
+
+    def _count(self, messages: Sequence[Message], received: Received) -> None:
+        metrics = self._metrics
+        metrics.messages.inc(len(messages))
+        metrics.received.inc(len(received.batch))
+        metrics.rejected.inc(received.rejected)
+        metrics.duplicate.inc(received.repeated)
+        metrics.clock_off.inc(received.clock_off)
+        metrics.ack_seconds.observe((self._clock() - messages[0].received_at) / NS_PER_SECOND)
+        metrics.handover.set(len(self._handover))
+        if received.rejects:
+            log.warning(
+                "could not be read",
+                messages=len(received.rejects),
+                topic=received.rejects[0].topic,
+                reason=received.rejects[0].reason[:200],
+            )

@@ -1,0 +1,37 @@
+"""Takes in what devices tell about themselves; what people said about them stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ingest.adapters.adapter import Registration
+from ingest.registry import Device, Registry
+
+
+def register(registry: Registry, registrations: Iterable[Registration]) -> None:
+    """Fill in what is not known yet about devices and metrics. Impossible names are passed over."""
+    for said in registrations:
+        try:
+            if said.metric is None:
+                _register_device(registry, said)
+            else:
+                _register_metric(registry, said, said.metric)
+        except ValueError:  # its readings are refused with the reason
+            continue
+
+
+def _register_device(registry: Registry, said: Registration) -> None:
+    number = registry.find_device(said.site, said.device)
+    known = Device(said.site, said.device, first_seen=True) if number is None else registry.device(number)
+    told = replace(known, title=known.title or said.title)
+    if number is None or told != known:
+        registry.put_device(told)
+
+
+def _register_metric(registry: Registry, said: Registration, metric: str) -> None:
+    known = registry.metric(registry.series(said.site, said.device, metric))
+    interval_s = known.interval_s if known.interval_s is not None else said.interval_s
+    told = replace(known, basis=known.basis or said.basis, interval_s=interval_s)
+    if told != known:
+        registry.put_metric(said.site, said.device, told)
