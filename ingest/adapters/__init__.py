@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ingest.adapters import canonical, senml, thingsboard
+from ingest.adapters import canonical, senml, tasmota, thingsboard
 from ingest.adapters.adapter import BuildAdapter
 from ingest.adapters.chain import Adapters
 from ingest.adapters.options import Options
@@ -10,6 +10,7 @@ from ingest.adapters.options import Options
 ADAPTERS: Mapping[str, BuildAdapter] = {
     "canonical": canonical.adapter,
     "thingsboard": thingsboard.adapter,
+    "tasmota": tasmota.adapter,
     "senml": senml.adapter,
 }
 
