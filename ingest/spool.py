@@ -31,9 +31,7 @@ CREATE TABLE IF NOT EXISTS score (
     position INTEGER PRIMARY KEY, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, scores BLOB NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS checkpoint (
-    one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, state BLOB NOT NULL
-) STRICT
+CREATE TABLE IF NOT EXISTS checkpoint (name TEXT PRIMARY KEY, position INTEGER NOT NULL, state BLOB NOT NULL) STRICT
 """
 
 DEFAULT_MAX_BYTES = 2 * 10**9
@@ -211,24 +209,22 @@ class Spool:
         with self._lock:
             return dict(self._marks)
 
-    def save_checkpoint(self, position: int, state: bytes) -> None:
-        """Keep the whole state of the engine as of `position`, and its mark, in one durable commit."""
+    def save_checkpoint(self, position: int, state: bytes, name: str = Consumer.ENGINE) -> None:
+        """Keep the whole state of `name` as of `position`, and its mark, in one durable commit."""
         with self._lock:
             with self._local.change() as db:
-                db.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", (position, state))
-                freed = self._pass(db, Consumer.ENGINE, position)
+                db.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", (str(name), position, state))
+                freed = self._pass(db, name, position)
                 self._fault(FaultPoint.CHECKPOINT)
-            self._marks[Consumer.ENGINE] = position
+            self._marks[name] = position
             self._waiting -= freed
-
         self._local.shrink(SPARE_BYTES)
 
-    def load_checkpoint(self) -> tuple[int, bytes] | None:
-        """The position and the state saved last, None before the first."""
+    def load_checkpoint(self, name: str = Consumer.ENGINE) -> tuple[int, bytes] | None:
+        """The position and the state that `name` saved last, None before the first."""
+        query = "SELECT position, state FROM checkpoint WHERE name = ?"
         with self._local.look() as db:
-            return next(
-                ((int(at), bytes(state)) for at, state in db.execute("SELECT position, state FROM checkpoint")), None
-            )
+            return next(((int(at), bytes(state)) for at, state in db.execute(query, (str(name),))), None)
 
     def _pass(self, db: apsw.Connection, consumer: str, position: int) -> _Counts:
         """Move a mark and delete what nobody needs any more; what that frees."""

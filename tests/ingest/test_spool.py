@@ -81,6 +81,16 @@ def test_an_entry_stays_until_engine_and_store_are_past_it(spool: Spool) -> None
     assert spool.load_checkpoint() == (5, b"later")
 
 
+def test_others_may_keep_a_state_too_and_hold_no_entry_back(spool: Spool) -> None:
+    spool.append(batch(1))
+    spool.save_checkpoint(0, b"theirs", "adapters")
+    assert spool.load_checkpoint() is None
+    spool.save_checkpoint(1, b"ours")
+    spool.mark(Consumer.STORE, 1)
+    assert (spool.load_checkpoint("adapters"), spool.load_checkpoint()) == ((0, b"theirs"), (1, b"ours"))
+    assert numbers(spool) == []
+
+
 def test_a_mark_never_moves_back(spool: Spool) -> None:
     spool.append(batch(1))
     spool.append(batch(2))
