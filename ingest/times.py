@@ -177,7 +177,7 @@ def _seconds(digits: _Bytes, ok: _Flags) -> TimeArray:
     ok &= (year >= 1700) & (year <= 2260) & (month >= 1) & (month <= 12) & (hour < 24) & (minute < 60) & (second < 60)
     months = np.where(ok, (year - 1970) * 12 + month - 1, 0).astype("M8[M]")
     first = months.astype("M8[D]").astype(np.int64)
-    ok &= (day >= 1) & (day <= (months + 1).astype("M8[D]").astype(np.int64) - first)
+    ok &= (day >= 1) & (day <= (months + np.timedelta64(1, "M")).astype("M8[D]").astype(np.int64) - first)
     return (first + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
 
 
