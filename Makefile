@@ -10,14 +10,16 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 WEB := $(VENV)/.web-installed
 # What builds packages is locked as well: installed first, then used for the packages that come as source, and for this one.
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --use-pep517
+PIP := -m pip install --disable-pip-version-check --quiet --no-build-isolation --use-pep517
+INSTALL := $(BIN)/python $(PIP)
 LOCKED := $(INSTALL) --require-hashes
 
-.PHONY: help demo serve test check lint format types imports servers lock clean
+.PHONY: help install demo serve test check lint format types imports servers lock clean
 
 help:
 	@echo "make demo     the whole service with a simulated site, in a browser"
 	@echo "make serve    the service for real use (./forewarn.toml)"
+	@echo "make install  installs the service into PREFIX, as for systemd"
 	@echo "make test     installs what the tests need, checks, and runs every test"
 	@echo "make check    lint, types and import rules only"
 	@echo "make format   puts the code into its standard form"
@@ -50,6 +52,14 @@ format: $(DEV)
 
 servers:
 	@scripts/install_servers.sh
+
+# For a machine that runs the service: an environment of its own in PREFIX, nothing left of this checkout.
+install: $(RUNTIME) $(WEB)
+	@test -n "$(PREFIX)" || { echo "name the folder: make install PREFIX=/opt/forewarn"; exit 2; }
+	$(PYTHON) -m venv $(PREFIX)
+	$(PREFIX)/bin/python $(PIP) --require-hashes -r requirements/build.txt
+	$(PREFIX)/bin/python $(PIP) --require-hashes -r requirements/runtime.txt
+	$(PREFIX)/bin/python $(PIP) --no-deps .
 
 lock: $(DEV) $(WEB)
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh

@@ -34,9 +34,7 @@ class Mosquitto(Server):
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
         lines = [f"listener {self.port} {self.host}", f"persistence_location {data}/", "log_dest stderr"]
-        if os.geteuid() == 0:  # else it gives up root for a user who may not enter the temporary folder
-            lines.append("user root")
-        lines += [f"allow_anonymous {'false' if self.users else 'true'}", *self._password_file()]
+        lines += [self._user(), f"allow_anonymous {'false' if self.users else 'true'}", *self._password_file()]
         lines += [line for line in SHIPPED.read_text("utf-8").splitlines() if line.split(" ")[0] not in _REPLACED]
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n", "utf-8")
@@ -57,6 +55,10 @@ class Mosquitto(Server):
         """The file in which it keeps queued and retained messages; empty before the first save."""
         path = self.folder / "data" / "mosquitto.db"
         return path.read_bytes() if path.exists() else b""
+
+    def _user(self) -> str:
+        """As root it would give up root for a user who may not enter the temporary folder."""
+        return "user root\n" if os.geteuid() == 0 else ""
 
     def _password_file(self) -> list[str]:
         if not self.users:
