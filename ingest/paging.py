@@ -36,9 +36,9 @@ def encode_cursor(time: int, key: str) -> str:
 def decode_cursor(cursor: str) -> tuple[int, str]:
     """Undo `encode_cursor`. Raises InputError on anything else."""
     try:
-        time, _, key = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
-        if abs(int(time)) >= 2**63:
-            raise ValueError("not a 64-bit time")
+        time, colon, key = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+        if not colon or abs(int(time)) >= 2**63:
+            raise ValueError("not a 64-bit time and a key")
         return int(time), key
     except ValueError as error:
         raise InputError(f"cursor {cursor[:80]!r} is none that this list gave") from error

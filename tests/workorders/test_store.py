@@ -1,0 +1,131 @@
+from collections.abc import Callable, Sequence
+
+import pytest
+import sqlalchemy as sa
+
+from alerts.alert import Severity, WrongStateError
+from alerts.notify.policy import NotifyConfig
+from ingest.errors import InputError, NotFoundError
+from ingest.registry import Registry
+from tests.alerts.samples import HOUR, START, make_alert, opened
+from workorders.closure import ClosureCode
+from workorders.desk import Desk
+from workorders.opening import order_number
+from workorders.order import Advanced, Assigned, Closed, Noted, OrderOpened, Priority, Stage, WorkOrder
+from workorders.store import OrderFilter, OrderStore
+
+NOW = START + HOUR
+DEVICES = [f"pump-{n}" for n in range(9)]
+
+
+@pytest.fixture
+def number(engine: sa.Engine) -> str:
+    """An order in the database."""
+    Desk(engine, Registry(), NotifyConfig()).record([opened()], START)
+    return order_number(make_alert().id)
+
+
+@pytest.fixture
+def orders(sqlite_engine: sa.Engine) -> OrderStore:
+    """Nine orders: the first assigned to li, the second on plan, the third closed, the last two critical."""
+    events = [
+        opened(
+            device=device,
+            site=f"site-{n % 2}",
+            severity=Severity.CRITICAL if n > 6 else Severity.HIGH,
+            raised_at=START + (n // 3) * HOUR,
+        )
+        for n, device in enumerate(DEVICES)
+    ]
+    Desk(sqlite_engine, Registry(), NotifyConfig()).record(events, START)
+    numbers = [order_number(event.alert.id) for event in events]
+    store = OrderStore(sqlite_engine)
+    store.assign(numbers[0], "li", "li", NOW)
+    store.advance(numbers[1], "li", NOW)
+    store.advance(numbers[1], "li", NOW)
+    store.close(numbers[2], ClosureCode.LEAK, "li", NOW)
+    return store
+
+
+def test_an_order_through_its_life(engine: sa.Engine, number: str) -> None:
+    store = OrderStore(engine)
+    store.assign(number, "王工", "li", NOW, "bearing?")
+    for _ in range(6):
+        store.advance(number, "wang", NOW + HOUR)
+    store.note(number, "wang", NOW + 2 * HOUR, "spare part ordered")
+    closed = store.close(number, ClosureCode.BEARING, "wang", NOW + 3 * HOUR, "replaced")
+
+    assert store.get(number) == closed
+    assert (closed.assignee, closed.stage, closed.closure_code) == ("王工", Stage.ACCEPTANCE, ClosureCode.BEARING)
+    assert (closed.responded_at, closed.solved_at, closed.closed_at) == (NOW, NOW + HOUR, NOW + 3 * HOUR)
+    kinds = [type(event) for event in store.history(number)]
+    assert kinds == [OrderOpened, Assigned, *[Advanced] * 6, Noted, Closed]
+
+
+def test_what_is_not_there(engine: sa.Engine) -> None:
+    store = OrderStore(engine)
+    actions: list[Callable[[], object]] = [
+        lambda: store.get("WO-0"),
+        lambda: store.assign("WO-0", "li", "li", NOW),
+        lambda: store.advance("WO-0", "li", NOW),
+        lambda: store.note("WO-0", "li", NOW, "…"),
+        lambda: store.close("WO-0", ClosureCode.LEAK, "li", NOW),
+    ]
+    for action in actions:
+        with pytest.raises(NotFoundError, match="no work order 'WO-0'"):
+            action()
+
+
+def test_a_wrong_state_is_refused_and_leaves_no_trace(engine: sa.Engine, number: str) -> None:
+    store = OrderStore(engine)
+    before = store.close(number, ClosureCode.LEAK, "li", NOW)
+    events = len(store.history(number))
+    actions: list[Callable[[], object]] = [
+        lambda: store.assign(number, "li", "li", NOW),
+        lambda: store.advance(number, "li", NOW),
+        lambda: store.close(number, ClosureCode.LEAK, "li", NOW),
+    ]
+    for action in actions:
+        with pytest.raises(WrongStateError, match="is closed"):
+            action()
+    assert store.get(number) == before
+    assert len(store.history(number)) == events
+
+
+@pytest.mark.parametrize(
+    ("wanted", "devices"),
+    [
+        pytest.param(OrderFilter(), range(9), id="all"),
+        pytest.param(OrderFilter(open=True), [0, 1, 3, 4, 5, 6, 7, 8], id="open ones"),
+        pytest.param(OrderFilter(open=False), [2], id="closed ones"),
+        pytest.param(OrderFilter(site="site-1"), [1, 3, 5, 7], id="a site"),
+        pytest.param(OrderFilter(site="site-1", device="pump-3"), [3], id="a device"),
+        pytest.param(OrderFilter(stages=[Stage.PLAN, Stage.ARCHIVE]), [1], id="stages"),
+        pytest.param(OrderFilter(priorities=[Priority.P1]), [7, 8], id="a priority"),
+        pytest.param(OrderFilter(assignee="li"), [0], id="a person"),
+        pytest.param(OrderFilter(since=START + 2 * HOUR), [6, 7, 8], id="since a time"),
+    ],
+)
+def test_filters(orders: OrderStore, wanted: OrderFilter, devices: Sequence[int]) -> None:
+    assert {order.device for order in orders.list(wanted).items} == {DEVICES[n] for n in devices}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 9, 10])
+def test_pages_hold_each_order_once_newest_first(orders: OrderStore, limit: int) -> None:
+    found: list[WorkOrder] = []
+    cursor = None
+    while True:
+        page = orders.list(OrderFilter(), limit, cursor)
+        found += page.items
+        cursor = page.next
+        if cursor is None:
+            break
+    assert [o.number for o in found] == [
+        o.number for o in sorted(found, key=lambda o: (o.opened_at, o.number), reverse=True)
+    ]
+    assert len({o.number for o in found}) == len(found) == 9
+
+
+def test_a_cursor_of_somebody_elses_making(orders: OrderStore) -> None:
+    with pytest.raises(InputError, match="cursor"):
+        orders.list(OrderFilter(), 10, "nonsense")
