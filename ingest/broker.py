@@ -32,6 +32,7 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.publish import PublishPacket
 from amqtt.session import Session
 
+from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.message import Message
 from ingest.packets import Gate, PacketReader
@@ -243,6 +244,8 @@ class EmbeddedBroker:
         self._options, self._handover, self._topics, self._now = options, handover, tuple(topics), now
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broker: _Broker
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
 
@@ -260,6 +263,20 @@ class EmbeddedBroker:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(STOP_WITHIN_S + 1)
 
+    def publish(self, wishes: Sequence[Publish]) -> None:
+        """Publish to the subscribers, from any thread."""
+
+        def broadcast() -> None:
+            for wish in wishes:
+                task = self._loop.create_task(
+                    self._broker.internal_message_broadcast(wish.topic, wish.payload, wish.qos)
+                )
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(broadcast)
+
     @property
     def problem(self) -> str | None:
         """What keeps messages from coming in; None if nothing does."""
@@ -273,7 +290,7 @@ class EmbeddedBroker:
 
     async def _serve(self) -> None:
         intake = _Intake(self._handover, TopicFilters(self._topics), self._now, self._loop)
-        broker = _Broker(self._options, intake, self._loop)
+        broker = self._broker = _Broker(self._options, intake, self._loop)
         try:
             await broker.start()
         except (AMQTTError, BrokerError, OSError) as error:

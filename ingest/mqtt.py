@@ -30,6 +30,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.message import Message
 from ingest.mqttclient import BufferedClient
@@ -43,6 +44,8 @@ CONNECT_WITHIN_S = 10.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 60.0
 """Between two attempts to connect: doubling, with jitter between half and all of it."""
 FLUSH_WITHIN_S = 2.0
+MAX_WISHES = 1_000
+"""Messages of ours that wait to be published; they are requests that a device will be sent again."""
 _TICK_S = 0.5
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -94,6 +97,7 @@ class MqttInput:
     ) -> None:
         self._options, self._handover, self._now, self._rng = options, handover, now, rng or Random()
         self._acks: deque[tuple[int, int]] = deque()
+        self._wishes: deque[Publish] = deque(maxlen=MAX_WISHES)
         self._wake_read, self._wake_write = socket.socketpair()
         self._stopping, self._paused = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -135,6 +139,11 @@ class MqttInput:
     def acknowledge(self, tokens: Sequence[object]) -> None:
         """Have these messages acknowledged, from any thread. Those of an earlier connection are not: see `_run`."""
         self._acks.extend(tokens)  # type: ignore[arg-type]  # our own tokens
+        self._wake()
+
+    def publish(self, wishes: Sequence[Publish]) -> None:
+        """Publish to the broker while connected, from any thread; the oldest that wait are dropped beyond a bound."""
+        self._wishes.extend(wishes)
         self._wake()
 
     def _wake(self) -> None:
@@ -225,6 +234,9 @@ class MqttInput:
                 raise _LostError("the connection was lost")
             self._wait(client, connection, selector)  # type: ignore[arg-type]  # paho's own type of sockets
             self._send_acks(client)
+            while self._wishes and self._problem is None:
+                wish = self._wishes.popleft()
+                client.publish(wish.topic, wish.payload, wish.qos)
             _check(client.loop_write() if client.want_write() else _SUCCESS)
             _check(client.loop_misc())
             if self._answer is None and time.monotonic() - began > CONNECT_WITHIN_S:

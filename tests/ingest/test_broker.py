@@ -9,6 +9,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from ingest.adapters.adapter import Publish
 from ingest.broker import BrokerOptions, BrokerStartError, EmbeddedBroker
 from ingest.handover import Handover
 from ingest.message import Message
@@ -131,6 +132,21 @@ def test_subscribers_get_what_is_durable(site: Site) -> None:
         assert received == []
         acknowledge(messages)
         wait_until(lambda: received == [b"1"], "the subscriber has it")
+
+
+def test_what_formats_wish_to_publish_reaches_subscribers(site: Site) -> None:
+    received: list[tuple[str, bytes]] = []
+    subscribed: list[int] = []
+
+    def prepare(device: mqtt.Client) -> None:
+        device.on_message = lambda _c, _u, message: received.append((message.topic, bytes(message.payload)))
+        device.on_subscribe = lambda *_: subscribed.append(1)
+
+    with client(site, prepare) as device:
+        device.subscribe("spBv1.0/#", qos=1)
+        wait_until(lambda: subscribed, "subscribed")
+        site.broker.publish([Publish("spBv1.0/a/NCMD/b", b"rebirth", 0)])
+        wait_until(lambda: received == [("spBv1.0/a/NCMD/b", b"rebirth")], "the subscriber has it")
 
 
 def test_the_will_of_a_client_that_vanished_is_taken(site: Site) -> None:

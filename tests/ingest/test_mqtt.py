@@ -10,6 +10,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.message import Message
 from ingest.mqtt import MqttInput, MqttOptions
@@ -204,6 +205,12 @@ def test_acknowledgements_from_another_thread_all_go_out(mosquitto: Mosquitto, u
             thread.join()
     with Listener(mosquitto, unique_name) as listener:
         assert listener.handover.take(1, 1, 0.3) == []
+
+
+def test_what_formats_wish_to_publish_goes_to_the_broker(mosquitto: Mosquitto, unique_name: str) -> None:
+    with Listener(mosquitto, unique_name) as listener:
+        listener.input.publish([Publish(f"forewarn/v1/{unique_name}/pump/command", b"rebirth", 0)])
+        assert listener.taken(1)[0].payload == b"rebirth"
 
 
 def test_a_broker_that_knows_only_3_1_1_is_understood(
