@@ -2,6 +2,8 @@
 
 A plain name (`mosquitto`, `influxdb`, `victoria`, `postgresql`) is one server for the whole run of a worker: take fresh
 topics and databases there. An `own_` name is a server for one test, which may kill and restart it.
+
+`page` is a page of Chromium, `browser` the Chromium of one test file (`browser.SCREENSHOTS` is where pictures go).
 """
 
 import os
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from playwright.sync_api import Browser, Page
 
+from tests.servers.browser import launched, watched_page
 from tests.servers.influxdb import Database, InfluxDB
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgresql import PostgreSQL
@@ -135,3 +139,15 @@ def postgres_url(postgresql: PostgreSQL) -> Iterator[str]:
     """The SQLAlchemy URL of a fresh, empty database."""
     with postgresql.database() as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with watched_page(browser) as found:
+        yield found
