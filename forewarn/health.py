@@ -12,24 +12,24 @@ log = structlog.get_logger(__name__)
 
 
 class Health:
-    """What is wrong, by part; each thread notes its own parts."""
+    """What is wrong, by part and by who noticed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._problems: dict[str, str] = {}
+        self._problems: dict[tuple[str, str], str] = {}
 
-    def note(self, part: str, problem: str | None) -> None:
-        """Note what is wrong with a part; None: nothing any more."""
+    def note(self, part: str, problem: str | None, by: str = "") -> None:
+        """Note what is wrong with a part, or with None that nothing is any more; each `by` speaks for itself."""
         with self._lock:
             if problem is None:
-                self._problems.pop(part, None)
+                self._problems.pop((part, by), None)
             else:
-                self._problems[part] = problem
+                self._problems[part, by] = problem
 
     def not_ready(self) -> Mapping[str, str]:
         """The parts that are down and why."""
         with self._lock:
-            return dict(self._problems)
+            return {part: problem for (part, _), problem in self._problems.items()}
 
 
 @contextmanager

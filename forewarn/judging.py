@@ -90,8 +90,8 @@ class Judging:
         self._sequences = Sequences()
         self._stopping = threading.Event()
         self._health = health
-        self._patience = Patience("database", health, self._stopping)
-        self._spool_patience = Patience("spool", health, self._stopping)
+        self._patience = Patience("database", health, self._stopping, "judging")
+        self._spool_patience = Patience("spool", health, self._stopping, "judging")
         self.done = 0
         """Position of the spool up to which everything is judged and recorded."""
         self._settled = True

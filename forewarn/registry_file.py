@@ -14,14 +14,14 @@ basis = "velocity_rms"
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from forewarn.toml_file import read_toml
 from ingest.errors import InputError
 from ingest.names import name_problem
-from ingest.registry import Criticality, Device, Metric, Registry, UnitState
+from ingest.registry import Criticality, Device, Registry, UnitState
 from ingest.units import conversion
 
 _TEXT, _NUMBER, _FLAG, _TABLE = "a text", "a number", "true or false", "a table"
@@ -38,16 +38,19 @@ _DEVICE_KEYS = {
     "metrics": _TABLE,
 }
 _METRIC_KEYS = {"unit": _TEXT, "interval_s": _NUMBER, "basis": _TEXT}
+_FIELDS = {"class": "asset_class"}
 DEFAULT_SITE = "default"
 LONGEST_INTERVAL_S = 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One device of the file and its metrics."""
+    """One device of the file: what is said about it and, by name, about its metrics, as fields of `registry`."""
 
-    device: Device
-    metrics: tuple[Metric, ...]
+    site: str
+    device: str
+    said: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
 
 
 def read_registry(path: Path) -> tuple[Entry, ...]:
@@ -66,7 +69,7 @@ def parse_registry(document: Mapping[str, Any], source: str) -> tuple[Entry, ...
     entries = tuple(_entry(item, f"{source}: device {number}") for number, item in enumerate(listed, 1))
     seen: set[tuple[str, str]] = set()
     for number, entry in enumerate(entries, 1):
-        key = (entry.device.site, entry.device.name)
+        key = (entry.site, entry.device)
         if key in seen:
             raise InputError(f"{source}: device {number}: device {key[1]!r} of site {key[0]!r} is listed twice")
         seen.add(key)
@@ -74,11 +77,14 @@ def parse_registry(document: Mapping[str, Any], source: str) -> tuple[Entry, ...
 
 
 def fill(registry: Registry, entries: tuple[Entry, ...]) -> None:
-    """Put what the file says into `registry`, over what was known before."""
+    """Put what the file says into `registry`, over what was known before; what it does not say stays."""
     for entry in entries:
-        registry.put_device(entry.device)
-        for metric in entry.metrics:
-            registry.put_metric(entry.device.site, entry.device.name, metric)
+        number = registry.find_device(entry.site, entry.device)
+        known = Device(entry.site, entry.device) if number is None else registry.device(number)
+        registry.put_device(replace(known, first_seen=False, **entry.said))
+        for name, said in entry.metrics.items():
+            metric = registry.metric(registry.series(entry.site, entry.device, name))
+            registry.put_metric(entry.site, entry.device, replace(metric, **said))
 
 
 def _entry(item: Any, where: str) -> Entry:
@@ -87,37 +93,35 @@ def _entry(item: Any, where: str) -> Entry:
         problem = name_problem(item.get(key, DEFAULT_SITE if key == "site" else None), what)
         if problem:
             raise InputError(f"{where}: {problem}")
-    criticality = item.get("criticality", Criticality.MEDIUM)
-    if criticality not in list(Criticality):
-        raise InputError(f"{where}: criticality = {criticality!r} must be one of {', '.join(Criticality)}")
-    device = Device(
-        site=item.get("site", DEFAULT_SITE),
-        name=item["device"],
-        asset_class=item.get("class"),
-        criticality=Criticality(criticality),
-        customer=item.get("customer"),
-        team=item.get("team"),
-        owner=item.get("owner"),
-        title=item.get("title"),
-        retired=item.get("retired", False),
-    )
+    said = {_FIELDS.get(key, key): value for key, value in item.items() if key not in {"site", "device", "metrics"}}
+    if "criticality" in said:
+        if said["criticality"] not in list(Criticality):
+            raise InputError(f"{where}: criticality = {said['criticality']!r} must be one of {', '.join(Criticality)}")
+        said["criticality"] = Criticality(said["criticality"])
     metrics = item.get("metrics", {})
-    return Entry(device, tuple(_metric(name, metrics[name], f"{where}: metric {name!r}") for name in metrics))
+    described = {name: _metric(name, metrics[name], f"{where}: metric {name!r}") for name in metrics}
+    return Entry(item.get("site", DEFAULT_SITE), item["device"], said, described)
 
 
-def _metric(name: str, item: Any, where: str) -> Metric:
+def _metric(name: str, item: Any, where: str) -> dict[str, Any]:
     problem = name_problem(name, "metric")
     if problem:
         raise InputError(f"{where}: {problem}")
     _check(item, _METRIC_KEYS, where)
-    unit, interval_s = item.get("unit"), item.get("interval_s")
-    if unit is not None and conversion(unit) is None:
-        raise InputError(f"{where}: unit = {unit!r} is no unit that is known; allowed are units such as '°C', 'mm/s'")
-    if interval_s is not None and not 0 < interval_s <= LONGEST_INTERVAL_S:
-        raise InputError(f"{where}: interval_s = {interval_s!r} must be above 0 and at most {LONGEST_INTERVAL_S}")
-    state = UnitState.MISSING if unit is None else UnitState.KNOWN
-    interval_s = None if interval_s is None else float(interval_s)
-    return Metric(name, unit, state, interval_s=interval_s, basis=item.get("basis"))
+    said = dict(item)
+    if "unit" in said:
+        if conversion(said["unit"]) is None:
+            raise InputError(
+                f"{where}: unit = {said['unit']!r} is no unit that is known; allowed are units such as '°C', 'mm/s'"
+            )
+        said["unit_state"] = UnitState.KNOWN
+    if "interval_s" in said:
+        if not 0 < said["interval_s"] <= LONGEST_INTERVAL_S:
+            raise InputError(
+                f"{where}: interval_s = {said['interval_s']!r} must be above 0 and at most {LONGEST_INTERVAL_S}"
+            )
+        said["interval_s"] = float(said["interval_s"])
+    return said
 
 
 def _check(item: Any, keys: Mapping[str, str], where: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from forewarn.registry_file import fill, read_registry
 from ingest.errors import InputError
-from ingest.registry import Criticality, Metric, Registry, UnitState
+from ingest.registry import Criticality, Device, Metric, Registry, UnitState
 
 GOOD = """
 [[device]]
@@ -60,6 +60,17 @@ def test_devices_and_metrics_are_read(tmp_path: Path) -> None:
 
 def test_no_device_is_no_mistake(tmp_path: Path) -> None:
     assert read(tmp_path, "").n_devices == 0
+
+
+def test_what_the_file_does_not_say_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "registry.toml"
+    path.write_text("[[device]]\ndevice = 'a'\nteam = 'x'\n[device.metrics.t]\ninterval_s = 5\n", "utf-8")
+    registry = Registry()
+    registry.put_device(Device("default", "a", title="Pump", retired=True))
+    registry.put_metric("default", "a", Metric("t", "°C", UnitState.KNOWN, sent_unit="F"))
+    fill(registry, read_registry(path))
+    assert registry.device(0) == Device("default", "a", title="Pump", retired=True, team="x")
+    assert registry.metric(0) == Metric("t", "°C", UnitState.KNOWN, sent_unit="F", interval_s=5.0)
 
 
 WRONG = {
