@@ -1,7 +1,7 @@
 """One SQLite file of ours: write-ahead log, one writer, readers beside it, and errors that are ours.
 
 Only this SQLite build (apsw's own) may touch such a file: two builds on one write-ahead log can corrupt it. Backups go
-through `backup`, never through copying the file.
+through `Snapshot`, never through copying the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHRINK_PAGES = 4_000
 """Pages given back in one step, some 16 MB: other changes wait no longer than that takes."""
 
 BACKUP_PAGES = 1_000
-"""Pages copied at a time by a backup; between two steps the writer may go on."""
+"""Pages copied at a time by a backup."""
 
 
 @contextmanager
@@ -153,23 +153,35 @@ class SqliteFile:
             return pages * int(db.pragma("page_size"))
 
 
-def backup(source: Path, target: Path) -> None:
-    """Copy a database file as of one moment, while others write to it, also from another process.
+class Snapshot:
+    """A database file as of one moment, while others go on writing to it, also from another process."""
 
-    `target` appears complete or not at all.
-    """
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    with translated(source):
-        copied_from = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
-        copied_from.set_busy_timeout(BUSY_MS)
-        copy = apsw.Connection(str(part))
-        try:
-            with copied_from, copy.backup("main", copied_from, "main") as steps:
-                while not steps.done:
-                    steps.step(BACKUP_PAGES)
-            copy.pragma("journal_mode", "delete")
-        finally:
-            copy.close()
-            copied_from.close()
-    part.rename(target)
+    def __init__(self, source: Path) -> None:
+        """Pin the moment: now. Raises InputError if there is no such file."""
+        self._source = source
+        with translated(source):
+            self._connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+            self._connection.set_busy_timeout(BUSY_MS)
+            self._connection.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
+
+    def copy(self, target: Path) -> None:
+        """Write the file as of that moment; `target` appears complete, checked and private, or not at all."""
+        part = target.with_name(target.name + ".part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        with translated(self._source):
+            made = apsw.Connection(str(part))
+            try:
+                with made.backup("main", self._connection, "main") as steps:
+                    while not steps.done:
+                        steps.step(BACKUP_PAGES)
+                made.pragma("journal_mode", "delete")
+                if made.pragma("quick_check") != "ok":
+                    raise RejectedError(f"{self._source}: is damaged: its copy does not hold together")
+            finally:
+                made.close()
+        part.rename(target)
+
+    def close(self) -> None:
+        """Let the moment go."""
+        self._connection.close()

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from ingest import spool as spool_module
+from ingest import sqlitefile as sqlitefile_module
 from ingest.errors import InputError, RejectedError, RetryableError, SpoolFullError
 from ingest.inbox import inbox_file
 from ingest.keyedscores import KeyedScores
 from ingest.spool import Consumer, FaultPoint, Spool
-from ingest.sqlitefile import SqliteFile, backup
+from ingest.sqlitefile import Snapshot, SqliteFile
 from tests.ingest.spool_child import ROWS, batch
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -275,14 +277,36 @@ def test_a_closed_file_says_so(local: SqliteFile, spool: Spool) -> None:
         spool.append(batch(1))
 
 
-def test_a_backup_is_taken_while_it_is_written(local: SqliteFile, spool: Spool, tmp_path: Path) -> None:
+def test_a_snapshot_holds_its_moment_however_much_is_written_meanwhile(
+    local: SqliteFile, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlitefile_module, "BACKUP_PAGES", 1)
     for n in range(1, 30):
         spool.append(batch(n))
-    backup(local.path, tmp_path / "copy.db")
-    spool.append(batch(30))
+    snapshot = Snapshot(local.path)
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            spool.append(batch(spool.last + 1))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    wait_until(lambda: spool.last > 40, "some more entries")
+    snapshot.copy(tmp_path / "copy.db")
+    done.set()
+    writer.join(10)
+    snapshot.close()
     copy = local_of(tmp_path / "copy.db")
     assert numbers(opened(copy)) == list(range(1, 30))
     copy.close()
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert numbers(spool) == list(range(1, spool.last + 1))
+
+
+def test_a_snapshot_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.db: cannot be opened"):
+        Snapshot(tmp_path / "none.db")
 
 
 def test_the_disk_gets_back_what_a_burst_took(local: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import NoSpaceError, RejectedError, RetryableError
-from ingest.sqlitefile import backup
+from ingest.sqlitefile import Snapshot
 from ingest.stores import sqlite as sqlite_module
 from ingest.stores.sqlite import SqliteStore
 from tests.ingest.store_battery import OTHER, StoreBattery, T, V, everything
@@ -144,8 +144,10 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
 def test_a_backup_holds_one_moment(tmp_path: Path) -> None:
     store = opened(tmp_path / "t.db")
     store.write(readings_of(hourly(50)))
-    backup(tmp_path / "t.db", tmp_path / "copy.db")
+    snapshot = Snapshot(tmp_path / "t.db")
     store.write(readings_of([(T, 0, 99.0)]))
+    snapshot.copy(tmp_path / "copy.db")
+    snapshot.close()
     copy = opened(tmp_path / "copy.db")
     assert everything(copy, T) == [(n * HOUR, float(n)) for n in range(50)]
     copy.close()
