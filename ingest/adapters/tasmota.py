@@ -26,10 +26,10 @@ from ingest.adapters.adapter import (
     no_reading,
     unreadable,
 )
-from ingest.adapters.naming import device_name, encode_metric, unit_of
+from ingest.adapters.naming import device_name, unit_of
 from ingest.adapters.options import Options
 from ingest.adapters.stamps import from_text
-from ingest.adapters.values import refuse_value
+from ingest.adapters.values import leaves, take_value
 from ingest.payload import PayloadError, kind, parse_json
 
 ABOUT_UNITS = {"TempUnit": ("Temperature", "DewPoint", "HeatIndex"), "PressureUnit": ("Pressure", "SeaPressure"),
@@ -55,7 +55,6 @@ UNITS = {
 """Units that Tasmota always reports in, by the last part of a metric or by the whole of it."""
 _BESIDE = frozenset({"Time", *ABOUT_UNITS})
 _DEEPEST = 4
-_MOST_CHANNELS = 64
 _STATUS = {b"Online": True, b"Offline": False}
 
 
@@ -101,10 +100,11 @@ def _sensor(options: Options, device: str, payload: bytes, arrival: Arrival, row
     time = NO_TIME if stamp is None else from_text(stamp, "'Time'", options.zone, arrival, rows)
     if time is None:
         return
-    taking = partial(_take, options.site, device, time, _told_units(said), rows)
-    for name, value in said.items():
-        if name not in _BESIDE:
-            taking(name, name, value, _DEEPEST)
+    told = _told_units(said)
+    for field, part in said.items():
+        if field not in _BESIDE:
+            for path, name, value in leaves(field, field, part, _DEEPEST):
+                take_value(value, options.site, device, path, _unit(path, name, told), time, rows)
 
 
 def _told_units(said: Mapping[str, object]) -> dict[str, str]:
@@ -116,33 +116,6 @@ def _told_units(said: Mapping[str, object]) -> dict[str, str]:
             unit = TEMPERATURE_UNITS.get(unit, unit) if field == "TempUnit" else unit
             told |= dict.fromkeys(names, unit)
     return told
-
-
-def _take(
-    site: str,
-    device: str,
-    time: int,
-    told: Mapping[str, str],
-    rows: Rows,
-    path: str,
-    name: str,
-    value: object,
-    deep: int,
-) -> None:
-    """The number at `path`, or all numbers below it; `name` is its last part that is no channel."""
-    if type(value) is float or type(value) is int:
-        key = rows.key_of(site, device, encode_metric(path), _unit(path, name, told))
-        if key is not None:
-            rows.add(key, time, value)
-    elif type(value) is dict or type(value) is list:
-        if not deep or (type(value) is list and len(value) > _MOST_CHANNELS):
-            rows.refuse("nested too deeply" if not deep else f"an array of {len(value)} values", encode_metric(path))
-            return
-        inner = value.items() if type(value) is dict else ((None, one) for one in value)
-        for number, (part, one) in enumerate(inner, 1):
-            _take(site, device, time, told, rows, f"{path}.{part or number}", part or name, one, deep - 1)
-    elif value is not None:
-        refuse_value(value, site, device, encode_metric(path), _unit(path, name, told), rows)
 
 
 def _unit(path: str, name: str, told: Mapping[str, str]) -> str | None:

@@ -147,8 +147,9 @@ def _described(said: object) -> tuple[str, dict[str, str]]:
     units: dict[str, str] = {}
     for feature in _features(exposes, 3):
         name, unit = feature.get("property"), unit_of(feature.get("unit"))
-        numeric = feature.get("type") == "numeric" and isinstance(name, str) and len(name) <= MAX_LENGTH
-        if numeric and unit and name not in _NO_METRICS and len(units) < MAX_PROPERTIES:
+        if feature.get("type") != "numeric" or not isinstance(name, str) or name in _NO_METRICS:
+            continue
+        if unit and len(name) <= MAX_LENGTH and len(units) < MAX_PROPERTIES:
             units[name] = unit
     return device, units
 
