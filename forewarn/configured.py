@@ -1,12 +1,16 @@
-"""What the settings make of the engine: a registry with the known devices, and how readings are judged."""
+"""What the settings make of the parts: registry, engine, store, notifications."""
 
 from __future__ import annotations
 
+from alerts.notify.policy import NotifyConfig
 from forewarn.engine import EngineConfig
 from forewarn.registry_file import fill, read_registry
-from forewarn.settings import Settings
+from forewarn.settings import EMBEDDED, Settings
 from forewarn.toml_file import read_toml
+from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
+from ingest.stores.store import TelemetryStore
+from ingest.stores.store import TelemetryStore
 
 
 def engine_config(settings: Settings) -> EngineConfig:
@@ -24,3 +28,47 @@ def registry(settings: Settings) -> Registry:
     if settings.registry.file is not None:
         fill(made, read_registry(settings.registry.file))
     return made
+
+
+def make_store(settings: Settings) -> TelemetryStore:
+    """The store of those settings, not opened yet."""
+    store = settings.store
+    if store.url == EMBEDDED:
+        from ingest.stores.sqlite import FILE_NAME, SqliteStore
+
+        return SqliteStore(settings.data.dir / FILE_NAME, retention=store.retention, max_bytes=store.max_size)
+    from ingest.stores.influxdb import InfluxStore
+
+    return InfluxStore(
+        store.url, store.bucket, org=store.org, token=store.token, retention=store.retention, ca_file=store.ca_file
+    )
+
+
+def notify_config(settings: Settings) -> NotifyConfig:
+    """Who is told about alerts, and how."""
+    return NotifyConfig(
+        urls=settings.notify.urls,
+        console_url=settings.http.public_url,
+        timezone=settings.site.timezone,
+        live_within_ns=round(settings.engine.live_within.total_seconds() * NS_PER_SECOND),
+    )
+
+
+def store(settings: Settings) -> TelemetryStore:
+    """The store that `store.url` means, not prepared yet."""
+    chosen = settings.store
+    if chosen.url == EMBEDDED:
+        from ingest.stores.sqlite import FILE_NAME, SqliteStore
+
+        path = settings.data.dir / FILE_NAME
+        return SqliteStore(path, retention=chosen.retention, max_bytes=chosen.max_size)
+    from ingest.stores.influxdb import InfluxStore
+
+    return InfluxStore(
+        chosen.url,
+        chosen.bucket,
+        org=chosen.org,
+        token=chosen.token,
+        retention=chosen.retention,
+        ca_file=chosen.ca_file,
+    )
