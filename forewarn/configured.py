@@ -10,7 +10,6 @@ from forewarn.toml_file import read_toml
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
 from ingest.stores.store import TelemetryStore
-from ingest.stores.store import TelemetryStore
 
 
 def engine_config(settings: Settings) -> EngineConfig:
@@ -51,24 +50,4 @@ def notify_config(settings: Settings) -> NotifyConfig:
         console_url=settings.http.public_url,
         timezone=settings.site.timezone,
         live_within_ns=round(settings.engine.live_within.total_seconds() * NS_PER_SECOND),
-    )
-
-
-def store(settings: Settings) -> TelemetryStore:
-    """The store that `store.url` means, not prepared yet."""
-    chosen = settings.store
-    if chosen.url == EMBEDDED:
-        from ingest.stores.sqlite import FILE_NAME, SqliteStore
-
-        path = settings.data.dir / FILE_NAME
-        return SqliteStore(path, retention=chosen.retention, max_bytes=chosen.max_size)
-    from ingest.stores.influxdb import InfluxStore
-
-    return InfluxStore(
-        chosen.url,
-        chosen.bucket,
-        org=chosen.org,
-        token=chosen.token,
-        retention=chosen.retention,
-        ca_file=chosen.ca_file,
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from forewarn.configured import store as configured_store
+from forewarn.configured import make_store
 from forewarn.settings import DataSettings, Settings, StoreSettings
 from ingest.stores.influxdb import InfluxStore
 from ingest.stores.sqlite import SqliteStore
@@ -13,7 +13,7 @@ def test_the_embedded_store_lies_in_the_data_folder(tmp_path: Path) -> None:
     settings = Settings(
         data=DataSettings(dir=tmp_path), store=StoreSettings(retention=timedelta(days=3), max_size=10**8)
     )
-    store = configured_store(settings)
+    store = make_store(settings)
     assert isinstance(store, SqliteStore)
     store.prepare()
     assert "telemetry.db" in {path.name for path in tmp_path.iterdir()}
@@ -21,5 +21,5 @@ def test_the_embedded_store_lies_in_the_data_folder(tmp_path: Path) -> None:
 
 
 def test_a_url_means_influxdb() -> None:
-    store = configured_store(Settings(store=StoreSettings(url="https://influx:8086", bucket="b", org="o", token="t")))
+    store = make_store(Settings(store=StoreSettings(url="https://influx:8086", bucket="b", org="o", token="t")))
     assert isinstance(store, InfluxStore)
