@@ -44,9 +44,9 @@ def settings_of(config: Path | None) -> Settings:
 @app.command()
 def version() -> None:
     """Print the version."""
-    from importlib.metadata import version as installed
+    from forewarn.versions import installed_version
 
-    typer.echo(installed("forewarn"))
+    typer.echo(installed_version())
 
 
 @app.command("check-config")

@@ -191,6 +191,9 @@ class HttpSettings(Section):
 
     host: Host = "127.0.0.1"
     port: Port = 8000
+    public_url: (
+        Annotated[str, AfterValidator(partial(_url, {"http": "http://host", "https": "https://host"}))] | None
+    ) = None
 
 
 class FileSettings(Section):

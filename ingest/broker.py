@@ -246,6 +246,7 @@ class EmbeddedBroker:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._broker: _Broker
+        self._intake: _Intake | None = None
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
 
@@ -256,6 +257,11 @@ class EmbeddedBroker:
             self._started.result(START_WITHIN_S)
         except (AMQTTError, BrokerError, OSError, TimeoutError) as error:
             raise BrokerStartError(f"{self._options.host}:{self._options.port}: {error}") from error
+
+    def pause(self) -> None:
+        """Take no further message; acknowledgements still go out."""
+        if self._intake is not None:
+            self._intake.close()
 
     def stop(self) -> None:
         """Close all connections; what was not acknowledged, its senders will send again."""
@@ -289,7 +295,7 @@ class EmbeddedBroker:
             self._loop.close()
 
     async def _serve(self) -> None:
-        intake = _Intake(self._handover, TopicFilters(self._topics), self._now, self._loop)
+        intake = self._intake = _Intake(self._handover, TopicFilters(self._topics), self._now, self._loop)
         broker = self._broker = _Broker(self._options, intake, self._loop)
         try:
             await broker.start()

@@ -1,0 +1,209 @@
+"""The running service, put together: outputs first, then the stages, then the inputs.
+
+    files, ports, store ─▶ HTTP ─▶ database, registry ─▶ pipeline, recovered ─▶ broker or MQTT client
+
+Where the database is away at the start, the service answers over HTTP, says what is down, and goes on as soon as the
+database is there; until then nothing is taken in, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerts.notify.sender import AppriseSender
+from alerts.notify.worker import Notifier
+from alerts.store import AlertStore
+from api.access.store import AccessStore
+from api.app import create_app
+from api.board import Board
+from api.deps import Deps
+from api.hub import Hub
+from forewarn.configured import engine_config, notify_config
+from forewarn.database_admin import is_current, upgrade
+from forewarn.health import Health
+from forewarn.inputs import make_input
+from forewarn.metrics import Metrics, SpoolMetrics
+from forewarn.pipeline import Parts, Pipeline
+from forewarn.registry_file import fill, read_registry
+from forewarn.resources import Resources, opened
+from forewarn.settings import Settings, is_loopback
+from forewarn.versions import installed_version
+from forewarn.watch import Watch
+from forewarn.web import WebServer
+from ingest.adapters import make_adapters
+from ingest.adapters.options import Options
+from ingest.database import is_sqlite
+from ingest.decode import Decoder
+from ingest.errors import IngestError, RetryableError
+from ingest.handover import Handover
+from ingest.receiver import TelemetryResult
+from ingest.registry import Registry
+from ingest.registry_store import RegistryStore
+from workorders.desk import Desk
+from workorders.store import OrderStore
+
+DATABASE_AGAIN_S = 2.0
+NOTIFIER_STOP_S = 0.3
+
+log = structlog.get_logger(__name__)
+
+
+class Service:
+    """One service over one data folder: `start` it once, `stop` it once."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], int] = time.time_ns) -> None:
+        self.settings, self._clock = settings, clock
+        self._held = ExitStack()
+        self._stopping = threading.Event()
+        self._starter = threading.Thread(target=self._wait_for_database, name="start", daemon=True)
+        self.registry, self.health, self.metrics = Registry(), Health(), Metrics()
+        self._handover, self._hub, self._board = Handover(), Hub(), Board()
+        self._input = make_input(settings, self._handover, clock)
+        self._begun = False
+
+    def start(self) -> None:
+        """Start all that can start now. Raises InputError where settings do not allow it."""
+        settings = self.settings
+        self._entries = read_registry(settings.registry.file) if settings.registry.file else ()
+        config = engine_config(settings)
+        held = self._held.enter_context(opened(settings))
+        self._notifier = Notifier(held.database, notify_config(settings), AppriseSender(), self._clock)
+        self.pipeline = Pipeline(self._parts(held), config)
+        self._records = RegistryStore(held.database)
+        self._watch = Watch(
+            self.registry,
+            self._records,
+            held.database,
+            held.store,
+            lambda: self.pipeline.forwarding.idle,
+            self.health,
+            self._look,
+        )
+        self.metrics.registry.register(SpoolMetrics(held.spool, self._clock))
+        self._database = held.database
+        self._web = WebServer(create_app(self._deps(held)), held.listening)
+        self._web.start()
+        try:
+            self._begin()
+        except IngestError as error:
+            self.health.note("database", str(error), "start")
+            log.warning("the database is not ready, will be tried again", error=str(error))
+            self._starter.start()
+
+    def _parts(self, held: Resources) -> Parts:
+        settings = self.settings
+        adapters = make_adapters(Options(zone=ZoneInfo(settings.site.timezone)))
+        return Parts(
+            registry=self.registry,
+            handover=self._handover,
+            decoder=Decoder(settings.ingest.future, settings.engine.live_within, settings.ingest.max_payload, adapters),
+            adapters=adapters,
+            spool=held.spool,
+            rejects=held.rejects,
+            store=held.store,
+            desk=Desk(held.database, self.registry, notify_config(settings)),
+            board=self._board,
+            hub=self._hub,
+            health=self.health,
+            metrics=self.metrics,
+            clock=self._clock,
+            connected=lambda: self._input.problem is None,
+            publish=self._input.publish,
+            on_notices=self._notifier.wake,
+        )
+
+    def _deps(self, held: Resources) -> Deps:
+        settings = self.settings
+        return Deps(
+            registry=self.registry,
+            records=self._records,
+            board=self._board,
+            telemetry=held.store,
+            rejects=held.rejects,
+            alerts=AlertStore(held.database),
+            orders=OrderStore(held.database),
+            access=AccessStore(held.database),
+            hub=self._hub,
+            submit=self.submit,
+            not_ready=self.not_ready,
+            metrics=self.metrics.registry,
+            clock=self._clock,
+            loopback=is_loopback(settings.http.host),
+            version=installed_version(),
+            zone=ZoneInfo(settings.site.timezone),
+            language=settings.ui.language,
+            max_body=settings.ingest.max_payload,
+        )
+
+    def _begin(self) -> None:
+        """Take in readings from now on. Raises RetryableError while the database is away or of an older release."""
+        if is_sqlite(self._database):
+            upgrade(self._database)
+        elif not is_current(self._database):
+            raise RetryableError("the database is not at the revision of this release: run `forewarn db upgrade`")
+        self._records.load(self.registry)
+        fill(self.registry, self._entries)
+        self.health.note("database", None, "start")
+        self.pipeline.recover()
+        self.pipeline.start()
+        self._notifier.start()
+        self._watch.start()
+        self._input.start()
+        self._begun = True
+        log.info("service started", version=installed_version(), data=str(self.settings.data.dir))
+
+    def _wait_for_database(self) -> None:
+        said = ""
+        while not self._stopping.wait(DATABASE_AGAIN_S):
+            try:
+                self._begin()
+            except IngestError as error:
+                self.health.note("database", str(error), "start")
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("the database is not ready, will be tried again", error=said)
+            else:
+                return
+
+    # -- while it runs ---------------------------------------------------------------------------------------------
+    def submit(self, objects: Sequence[object]) -> TelemetryResult:
+        """Take canonical objects; returns once they are durable. Raises RetryableError when there is no room."""
+        return self.pipeline.submit(objects)
+
+    def not_ready(self) -> Mapping[str, str]:
+        """The parts that are down and why; empty when all is well."""
+        down = dict(self.health.not_ready())
+        if not self._begun and not down:
+            down["service"] = "is starting"
+        if self._begun and self._input.problem is not None:
+            down["mqtt"] = self._input.problem
+        return down
+
+    def _look(self) -> None:
+        self.metrics.up.set(self._input.problem is None)
+        self.metrics.handover.set(len(self._handover))
+
+    # -- stop ------------------------------------------------------------------------------------------------------
+    def stop(self) -> None:
+        """Stop, the inputs first; what is in the spool is gone on with after the next start."""
+        log.info("service stops")
+        self._stopping.set()
+        self._hub.close()
+        self._web.stop()
+        if self._starter.is_alive():
+            self._starter.join(1.0)
+        if self._begun:
+            self._input.pause()
+            self.pipeline.stop()
+            self._input.stop()
+            self._notifier.stop(NOTIFIER_STOP_S)
+            self._watch.stop()
+        self._web.join()
+        self._held.close()
+        log.info("service stopped")

@@ -1,0 +1,76 @@
+"""A thread that looks after the parts every few seconds: the database, the store, the registry, the inputs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from forewarn.health import Health, reported
+from ingest.database import reading
+from ingest.errors import IngestError
+from ingest.registry import Registry
+from ingest.registry_store import RegistryStore
+from ingest.stores.store import TelemetryStore
+
+LOOK_EVERY_S = 2.0
+PING_EVERY = 3
+"""Servers are asked every third look."""
+
+
+class Watch:
+    """Notes in `health` what does not answer, and keeps what the registry learned."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        records: RegistryStore,
+        engine: sa.Engine,
+        store: TelemetryStore,
+        store_is_idle: Callable[[], bool],
+        health: Health,
+        look: Callable[[], None],
+    ) -> None:
+        self._registry, self._records, self._engine = registry, records, engine
+        self._store, self._store_is_idle, self._health, self._look = store, store_is_idle, health, look
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and keep the registry once more."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(1.0)
+        self._try("database", self._keep)
+
+    def _run(self) -> None:
+        with reported("watch", self._health):
+            looks = 0
+            while not self._stopping.wait(LOOK_EVERY_S):
+                self._look()
+                self._try("database", self._keep)
+                if looks % PING_EVERY == 0:
+                    self._try("database", self._ping)
+                    if self._store_is_idle():  # otherwise whoever writes knows better
+                        self._try("store", self._store.ping)
+                looks += 1
+
+    def _try(self, part: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except IngestError as error:
+            self._health.note(part, str(error), call.__name__)
+        else:
+            self._health.note(part, None, call.__name__)
+
+    def _keep(self) -> None:
+        self._records.save(self._registry)
+
+    def _ping(self) -> None:
+        with reading(self._engine) as session:
+            session.execute(sa.text("SELECT 1"))
