@@ -117,6 +117,7 @@ def _span(alert: Alert) -> dict[str, Any]:
         "to": None if alert.cleared_at is None else alert.cleared_at / NS_PER_SECOND,
         "raised_at": moment(alert.raised_at),
         "open": alert.state in OPEN_STATES,
+        "limit": alert.evidence.get("limit"),
     }
 
 

@@ -137,11 +137,12 @@ def _row(heard: Heard, alerts: Sequence[Alert]) -> DeviceRow:
 
 
 def by_site(rows: Sequence[DeviceRow]) -> list[SiteRow]:
-    """The rows by site; sites by name."""
+    """The rows by site; the sites that need attention first, then by name."""
     found: Mapping[str, list[DeviceRow]] = defaultdict(list)
     for row in rows:
         found[row.site].append(row)
-    return [SiteRow(site, found[site], _healths(found[site])) for site in sorted(found)]
+    order = sorted(found, key=lambda site: (-max(URGENCY.index(row.health) for row in found[site]), site))
+    return [SiteRow(site, found[site], _healths(found[site])) for site in order]
 
 
 def _healths(rows: Sequence[DeviceRow]) -> list[tuple[Health, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import Response
 
 from alerts.alert import Alert
+from alerts.headline import headline
 from alerts.store import AlertFilter
 from api.deps import Parts
 from api.items import OrderDetail, OrderEventItem
@@ -164,6 +166,9 @@ def _most_urgent(order: WorkOrder) -> tuple[int, str]:
 def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     """What is shown of one order beside itself."""
     history = OrderDetail.with_history(order, view.deps.orders.history(order.number)).events
+    alerts = _alerts(view, order)
+    titles = {alert.id: view.t.of(headline(alert)) for alert in alerts}
+    told = [happened(event, titles, view) for event in history]
     return {
         "stages": list(Stage),
         "stage_index": list(Stage).index(order.stage),
@@ -171,9 +176,9 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
         "response": promise(order.responded_at, order.response_due_at, view),
         "solve": promise(order.solved_at, order.solve_due_at, view),
         "evidence": lines(order.evidence.facts, view.t, view.deps.zone),
-        "alerts": _alerts(view, order),
+        "alerts": alerts,
         "codes": list(LABELS.items()),
-        "history": [happened(event, view) for event in reversed(history)],
+        "history": sorted(told, key=lambda line: line.at)[::-1],
         "overdue": is_overdue(order, view.now),
     }
 
@@ -196,14 +201,14 @@ def promise(done_at: int | None, due_at: int, view: View) -> Promise:
     return Promise(t("due.left", span=left), "soon" if due_at - view.now < SOON_NS else "", detail)
 
 
-def happened(event: OrderEventItem, view: View) -> Happened:
+def happened(event: OrderEventItem, titles: Mapping[str, str], view: View) -> Happened:
     """A line of the history in the reader's language."""
     code = LABELS[event.closure_code] if event.closure_code else None
     details = {
         "advanced": view.t(f"stage.{event.stage}") if event.stage else "",
         "assigned": event.assignee,
         "closed": view.t.of(code) if code else "",
-        "joined": event.alert,
+        "joined": titles.get(event.alert or ""),
         "opened": event.priority,
         "reprioritised": event.priority,
     }

@@ -77,8 +77,22 @@
       ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
       ctx.fillStyle = color(tone[alert.severity]);
       ctx.fillRect(left, bbox.top, Math.max(2, devicePixelRatio), bbox.height);
+      if (alert.limit !== null) line(plot, alert.limit, color(tone[alert.severity]));
     }
     ctx.restore();
+  };
+
+  const line = (plot, value, stroke) => {
+    const { ctx, bbox } = plot;
+    const y = plot.valToPos(value, "y", true);
+    ctx.beginPath();
+    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.strokeStyle = stroke;
+    ctx.lineWidth = 1.2 * devicePixelRatio;
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.setLineDash([]);
   };
 
   const readout = (figure) => (plot) => {
@@ -134,7 +148,7 @@
       { stroke: "transparent", width: 0, points: { show: false } },
       { stroke: faint("band", 60), width: 1, dash: [4, 4], points: { show: false } },
       { stroke: color("text"), width: 1.4, points: { show: state.sparse, size: 4 } },
-      { stroke: "transparent", width: 0, points: { show: true, size: 7, fill: color("critical"), stroke: color("surface") } },
+      { stroke: "transparent", width: 0, points: { show: true, size: 6, width: 0, fill: color("critical") } },
     ],
     hooks: { drawAxes: [shades(state)], setCursor: [readout(figure)] },
   });

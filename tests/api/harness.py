@@ -1,0 +1,155 @@
+"""A service without its inputs: the real engine, stores and desk in a folder, filled with a small site's readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry, Counter
+
+from alerts.notify.policy import NotifyConfig
+from alerts.store import AlertStore
+from api.access.store import AccessStore
+from api.board import Board
+from api.deps import Deps
+from api.hub import Hub
+from api.publish import publish_changes, publish_readings
+from forewarn.engine import Engine, EngineConfig
+from ingest.database import Base, make_engine
+from ingest.errors import RetryableError
+from ingest.inbox import FILE_NAME, inbox_file
+from ingest.keyed import KeyedBatch, SeriesNames
+from ingest.keyedscores import KeyedScores
+from ingest.reading import NS_PER_SECOND, ReadingBatch
+from ingest.registry import Registry
+from ingest.registry_store import RegistryStore
+from ingest.rejects import Rejects
+from ingest.stores.sqlite import SqliteStore
+from models.detectors.limits import LimitRule
+from workorders.desk import Desk
+from workorders.store import OrderStore
+
+MINUTE = 60 * NS_PER_SECOND
+NOW = 1_780_000_000 * NS_PER_SECOND
+"""2026-05-28T20:26:40Z."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A value that the stand-in for the input did not take."""
+
+    index: int
+    metric: str | None
+    reason: str
+
+
+@dataclass
+class Result:
+    """What became of telemetry."""
+
+    accepted: int
+    rejected: list[Rejected]
+
+
+@dataclass
+class Site:
+    """The parts behind an API, and how to drive them."""
+
+    registry: Registry
+    board: Board
+    engine: Engine
+    desk: Desk
+    telemetry: SqliteStore
+    rejects: Rejects
+    database: sa.Engine
+    hub: Hub = field(default_factory=Hub)
+    now: int = NOW
+    down: dict[str, str] = field(default_factory=dict)
+    full: bool = False
+    submitted: list[object] = field(default_factory=list)
+
+    def deps(self) -> Deps:
+        """What the API is made of."""
+        metrics = CollectorRegistry()
+        Counter("forewarn_readings_received", "Readings that arrived.", registry=metrics).inc(3)
+        return Deps(
+            registry=self.registry,
+            records=RegistryStore(self.database),
+            board=self.board,
+            telemetry=self.telemetry,
+            rejects=self.rejects,
+            alerts=AlertStore(self.database),
+            orders=OrderStore(self.database),
+            access=AccessStore(self.database),
+            hub=self.hub,
+            submit=self.submit,
+            not_ready=lambda: self.down,
+            metrics=metrics,
+            clock=lambda: self.now,
+            loopback=True,
+            version="0.0.0",
+            zone=ZoneInfo("Asia/Shanghai"),
+        )
+
+    def submit(self, objects: Sequence[object]) -> Result:
+        """Stands in for the input: takes values of objects with a device, one by one."""
+        if self.full:
+            raise RetryableError("the spool is full")
+        self.submitted.extend(objects)
+        result = Result(0, [])
+        for index, one in enumerate(objects):
+            values = one.get("values") if isinstance(one, dict) and "device" in one else None
+            if not isinstance(values, dict):
+                result.rejected.append(Rejected(index, None, "no device or no values"))
+                continue
+            for metric, value in values.items():
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    result.accepted += 1
+                else:
+                    result.rejected.append(Rejected(index, metric, "is no number"))
+        return result
+
+    def feed(self, batch: ReadingBatch) -> None:
+        """Take readings the way the service does: judge, record, store, tell."""
+        outcome = self.engine.process(batch)
+        names = SeriesNames(self.registry)
+        self.telemetry.write(KeyedBatch.of(batch, names, self.now))
+        self.telemetry.write_scores(KeyedScores.of(outcome.scores, names))
+        self.board.note(batch, self.now)
+        self.board.note_warm(self.engine.warm)
+        publish_changes(self.hub, self.desk.record(outcome.events, self.now))
+        publish_readings(self.hub, self.registry, outcome.scores)
+
+    def tick(self) -> None:
+        """Let the engine know that it is now."""
+        publish_changes(self.hub, self.desk.record(self.engine.tick(self.now).events, self.now))
+
+
+@contextmanager
+def site(folder: Path, now: int = NOW, limits: tuple[LimitRule, ...] = ()) -> Iterator[Site]:
+    """A site without devices."""
+    inbox, telemetry = inbox_file(folder / FILE_NAME), SqliteStore(folder / "telemetry.db")
+    database = make_engine(f"sqlite:///{folder / 'forewarn.db'}")
+    registry = Registry()
+    inbox.open()
+    telemetry.prepare()
+    Base.metadata.create_all(database)
+    try:
+        yield Site(
+            registry,
+            Board(),
+            Engine(registry, EngineConfig(limits=limits)),
+            Desk(database, registry, NotifyConfig()),
+            telemetry,
+            Rejects(inbox),
+            database,
+            now=now,
+        )
+    finally:
+        database.dispose()
+        telemetry.close()
+        inbox.close()
