@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +24,16 @@ def find_chromium() -> str:
     return path
 
 
+def has_sandbox() -> bool:
+    """Whether Chromium can use its sandbox: it refuses root, and needs user namespaces (many containers have none)."""
+    namespaces = subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False)
+    return os.geteuid() != 0 and namespaces.returncode == 0
+
+
 @contextmanager
 def launched() -> Iterator[Browser]:
     """A headless browser. While it is open, this thread cannot run an event loop of its own."""
-    flags = [*_QUIET, "--disable-sync"]
-    if os.geteuid() == 0:  # Chromium refuses root with its sandbox
-        flags.append("--no-sandbox")
+    flags = [*_QUIET, "--disable-sync", *([] if has_sandbox() else ["--no-sandbox"])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags)
         try:
