@@ -77,7 +77,7 @@ class Climate:
         season = -np.cos((2.0 * np.pi / YEAR_S) * (t - _COLDEST_DAY_S))
         sun = 1.0 + 0.25 * np.clip(wander(self._clouds, t, 20 * 3600.0), -2.0, 2.0)
         angle = (2.0 * np.pi / 86400.0) * (t + (self.utc_offset_h - 15.0) * 3600.0)
-        day = np.cos(angle) + 0.15 * np.cos(2.0 * angle - 0.8)
+        day = np.cos(angle) + 0.25 * np.cos(2.0 * angle + np.pi / 6.0)  # coldest at 5 h, warmest after 14 h
         return np.asarray(
             s.mean_c + s.season_k * season + s.day_k * sun * day + s.front_k * wander(self._fronts, t, 60 * 3600.0)
         )

@@ -63,7 +63,7 @@ class Verdict:
 def judge(sim: Simulation, alerts: Iterable[Raised], orders: Iterable[str] = (), until: int | None = None) -> Verdict:
     """Compare with the scenario of `sim`; `orders` are the devices that got a work order.
 
-    Alerts before the start of the scenario count against nothing but the ban on them: a history is healthy.
+    Only alerts from the start of the scenario on count; what rules did while they learned its history is their own.
     """
     raised, ordered = sorted(alerts, key=lambda one: one.raised_at), set(orders)
     spec = sim.scenario.spec
@@ -104,7 +104,7 @@ def _unmet(sim: Simulation, expected: ExpectSpec, raised: Sequence[Raised], orde
 
 
 def _broken(sim: Simulation, ban: ForbidSpec, raised: Sequence[Raised]) -> list[str]:
-    found = [one for one in raised if _fits(one, ban)]
+    found = [one for one in raised if _fits(one, ban) and one.raised_at >= sim.start]
     return [
         f"{one.device} {one.metric or '*'} {one.kind} at {_hours(one.raised_at - sim.start)}: {ban.why}"
         for one in found

@@ -33,7 +33,8 @@ class Sampled:
         last = int((t[-1] + self._step_s) // _DAY_S)
         days = [self._day(day) for day in range(first, last + 1)]
         values = days[0] if len(days) == 1 else np.concatenate(days)
-        x = (t - float(first * _DAY_S)) * (1.0 / self._step_s)
+        # Positions from 1970 on, before anything is subtracted: so their rounding does not depend on the first day.
+        x = t * (1.0 / self._step_s) - float(first * self._points)
         i = np.minimum(x.astype(np.intp), len(values) - 2)
         x -= i
         low = values[i]

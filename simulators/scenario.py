@@ -88,6 +88,8 @@ class DeviceSpec(_Table):
     jitter: Duration = 0
     metrics: tuple[MetricName, ...] | None = None
     battery: bool = False
+    noise: dict[MetricName, Annotated[float, Field(ge=0, le=100)]] = {}
+    """How many times noisier than a good sensor each metric is."""
     schedule: Working = Working.CONTINUOUS
     format: str = "canonical"
     criticality: Annotated[str, Field(pattern="^(low|medium|high)$")] = "medium"
@@ -116,7 +118,7 @@ class DeviceSpec(_Table):
         if problem:
             raise ValueError(problem)
         known = [channel.metric for channel in MACHINES[self.model].channels]
-        for metric in self.metrics or ():
+        for metric in (*(self.metrics or ()), *self.noise):
             if metric not in known:
                 raise ValueError(f"a {self.model} has no metric {metric!r}; it has {', '.join(known)}")
         self.machine()

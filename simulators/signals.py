@@ -14,8 +14,9 @@ from simulators.tape import FloatArray, Tape
 LAG_STEPS_PER_TAU = 10
 LAG_REACH = 7.0
 """A first-order lag is cut off after 7 time constants, where 0.1 % of a step is left."""
-_KERNEL = np.exp(-np.arange(int(LAG_STEPS_PER_TAU * LAG_REACH)) / LAG_STEPS_PER_TAU)
+_KERNEL = np.diff(-np.exp(-np.arange(int(LAG_STEPS_PER_TAU * LAG_REACH)) / LAG_STEPS_PER_TAU), prepend=-1.0)
 _KERNEL /= _KERNEL.sum()
+"""Answer of the system to a drive that is held from one point of the grid to the next; none at once."""
 
 
 def wander(tape: Tape, t: FloatArray, period_s: float) -> FloatArray:

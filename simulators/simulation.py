@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -260,6 +260,7 @@ def _channels(machine: Machine, spec: DeviceSpec) -> list[Channel]:
         chosen = [channel for channel in machine.channels if channel.default]
     else:
         chosen = [channel for channel in machine.channels if channel.metric in spec.metrics]
+    chosen = [replace(channel, noise=channel.noise * spec.noise.get(channel.metric, 1.0)) for channel in chosen]
     return [*chosen, BATTERY] if spec.battery else chosen
 
 

@@ -28,7 +28,7 @@ class GearMotor(Machine):
         {"bearing_wear", "lubrication_loss", "imbalance", "misalignment", "looseness", "overheating"}
     )
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.3, 0.1, -40.0, 150.0, 12.0),
+        Channel("temperature", "°C", 0.06, 0.1, -40.0, 150.0, 12.0),
         Channel("vibration", "mm/s", 0.11, 0.01, 0.0, 50.0, 3.5, "velocity_rms"),
         Channel("current", "A", 0.5, 0.1, 0.0, 300.0, 10.0),
         Channel("speed", "rpm", 1.5, 1.0, 0.0, 3600.0, 60.0, default=False),

@@ -40,7 +40,7 @@ class Pump(Machine):
         }
     )
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.25, 0.1, -40.0, 150.0, 12.0),
+        Channel("temperature", "°C", 0.05, 0.1, -40.0, 150.0, 12.0),
         Channel("vibration", "mm/s", 0.09, 0.01, 0.0, 50.0, 3.0, "velocity_rms"),
         Channel("current", "A", 0.35, 0.1, 0.0, 200.0, 9.0),
         Channel("pressure", "bar", 0.03, 0.01, 0.0, 16.0, 0.9, default=False),

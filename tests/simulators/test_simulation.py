@@ -54,7 +54,14 @@ def test_asking_backwards_changes_nothing(demo: Scenario) -> None:
 def test_processes_change_no_byte(demo: Scenario, tmp_path: Path) -> None:
     def digest(name: str, processes: int, batch: int | None) -> str:
         sim = Simulation(demo, 3)
-        write_csv(sim, tmp_path / name, begin=sim.start - 6 * HOUR, until=sim.start + 600 * NS, processes=processes, batch=batch)
+        write_csv(
+            sim,
+            tmp_path / name,
+            begin=sim.start - 6 * HOUR,
+            until=sim.start + 600 * NS,
+            processes=processes,
+            batch=batch,
+        )
         return hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
 
     one = digest("one.csv.gz", 1, None)
