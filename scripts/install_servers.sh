@@ -13,6 +13,7 @@ missing_packages() {
     command -v victoria-metrics >/dev/null || echo victoria-metrics
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null || echo postgresql
     command -v chromium >/dev/null || echo chromium
+    ldconfig -p | grep -q 'libatomic\.so\.1 ' || echo libatomic1  # for the Node.js inside Playwright
     [ -n "$(command -v fc-list)" ] && [ -n "$(fc-list :lang=zh)" ] || echo fonts-noto-cjk
 }
 
