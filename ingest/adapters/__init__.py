@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ingest.adapters import canonical, senml, shelly, tasmota, thingsboard, zigbee2mqtt
+from ingest.adapters import canonical, influxline, senml, shelly, tasmota, thingsboard, zigbee2mqtt
 from ingest.adapters.adapter import BuildAdapter
 from ingest.adapters.chain import Adapters
 from ingest.adapters.options import Options
@@ -13,6 +13,7 @@ ADAPTERS: Mapping[str, BuildAdapter] = {
     "tasmota": tasmota.adapter,
     "zigbee2mqtt": zigbee2mqtt.adapter,
     "shelly": shelly.adapter,
+    "line-protocol": influxline.adapter,
     "senml": senml.adapter,
 }
 

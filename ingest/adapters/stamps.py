@@ -58,13 +58,13 @@ def seconds_ns(seconds: object) -> int | None:
     return None
 
 
-def from_ticks(stamp: int, ns: int, field: str, arrival: Arrival, rows: Rows) -> int | None:
-    """Ns of a whole number in units of `ns` nanoseconds; None with the reason noted."""
+def from_ticks(stamp: int, ns: int, field: str, meant: str, arrival: Arrival, rows: Rows) -> int | None:
+    """Ns of a whole number in units of `ns` nanoseconds, which `meant` names; None with the reason noted."""
     time = stamp * ns
     if not -(2**63) < time < 2**63:
         rows.refuse(f"{field} is out of range")
         return None
-    return taken(time, f"{field} {stamp}", None, arrival, rows)
+    return taken(time, f"{field} {stamp}", meant, arrival, rows)
 
 
 def from_text(text: object, field: str, zone: tzinfo, arrival: Arrival, rows: Rows) -> int | None:

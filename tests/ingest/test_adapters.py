@@ -17,7 +17,7 @@ import pytest
 from ingest.adapters import make_adapters
 from ingest.adapters.adapter import Adapter, Arrival, BuildAdapter, Route, Rows, Surroundings, no_reading
 from ingest.adapters.chain import LONGEST_REMEMBERED, Adapters
-from ingest.adapters.options import Options
+from ingest.adapters.options import Options, Precision
 from ingest.decode import Decoded, Decoder
 from ingest.message import Message
 from ingest.reading import NS_PER_SECOND, Quality
@@ -40,9 +40,8 @@ def decoder(options: Options | None = None, adapters: Adapters | None = None) ->
 def options_of(case: Path) -> Options:
     path = case / "options.json"
     said: Any = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    zone = {"zone": ZoneInfo(said.pop("zone"))} if "zone" in said else {}
-    fields: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()} | zone
-    return replace(Options(), **fields)
+    types: dict[str, Any] = {"zone": ZoneInfo, "line_protocol_topics": tuple, "line_protocol_precision": Precision}
+    return replace(Options(), **{key: types.get(key, str)(value) for key, value in said.items()})
 
 
 def payload_of(said: dict[str, Any]) -> bytes:

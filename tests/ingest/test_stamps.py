@@ -63,7 +63,7 @@ def test_any_stamp_is_a_time_that_can_be_or_has_a_reason(stamp: object) -> None:
 @given(st.integers(), st.sampled_from([1, 1_000, 1_000_000, NS_PER_SECOND]))
 def test_any_number_of_ticks_is_a_time_that_can_be_or_has_a_reason(stamp: int, ns: int) -> None:
     arrival, rows = arriving("2025-01-10T12:00:00Z"), Rows(Keys())
-    time = from_ticks(stamp, ns, "time", arrival, rows)
+    time = from_ticks(stamp, ns, "time", "epoch ticks", arrival, rows)
     assert time == stamp * ns if time is not None else len(rows.problems) == 1
 
 
