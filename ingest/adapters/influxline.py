@@ -170,10 +170,10 @@ def _cut(text: str, separator: str, most: int = -1) -> list[str]:
     """Parts between separators that are neither escaped nor within quotes; at most `most` cuts."""
     parts, start, quoted = [], 0, False
     for found in _CUTS[separator].finditer(text):
-        token = found[0]
-        if token == '"':
+        mark = found[0]
+        if mark == '"':
             quoted = not quoted
-        elif token == separator and not quoted and len(parts) != most:
+        elif mark == separator and not quoted and len(parts) != most:
             parts.append(text[start : found.start()])
             start = found.end()
     parts.append(text[start:])
