@@ -13,7 +13,7 @@ missing_packages() {
     command -v victoria-metrics >/dev/null || echo victoria-metrics
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null || echo postgresql
     command -v chromium >/dev/null || echo chromium
-    ldconfig -p | grep -q 'libatomic\.so\.1 ' || echo libatomic1  # for the Node.js inside Playwright
+    grep -q 'libatomic\.so\.1 ' <<<"$(ldconfig -p)" || echo libatomic1  # for the Node.js inside Playwright
     [ -n "$(command -v fc-list)" ] && [ -n "$(fc-list :lang=zh)" ] || echo fonts-noto-cjk
 }
 
@@ -59,8 +59,8 @@ is_there() { [ -e "/lib/systemd/system/$1.service" ] || [ -e "/etc/init.d/$1" ];
 new=()
 for service in "${services[@]}"; do is_there "$service" || new+=("$service"); done
 
-as_root apt-get update -q || echo "apt-get update failed; going on with the package lists at hand" >&2
-as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+as_root apt-get update -qq || echo "apt-get update failed; going on with the package lists at hand" >&2
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o=Dpkg::Use-Pty=0 --no-install-recommends "${packages[@]}"
 
 for service in "${new[@]}"; do
     is_there "$service" || continue
