@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forewarn import cli_people, cli_simulate
 from forewarn.failing import failing
 
 if TYPE_CHECKING:
@@ -71,21 +72,38 @@ def backtest(
         Path | None, typer.Option(metavar="FILE", help="Errors and maintenance on record, as CSV.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="What was wrong and when, as CSV.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of whatever is random.")] = 0,
+    model: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model that was trained offline.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of whatever is random; nothing is in this release.")] = 0,
 ) -> None:
     """Run the live engine over recorded readings, on their own time."""
     from forewarn.backtest import run_backtest
     from forewarn.configured import engine_config, registry
     from forewarn.progress import counting
 
+    if model is not None:
+        raise typer.BadParameter(f"--model {model}: this release trains and loads no models")
+    del seed
     settings = settings_of(config)
+    known, judging = registry(settings), engine_config(settings)
     with counting("readings") as progress:
-        summary = run_backtest(files, out, registry(settings), engine_config(settings), truth, events, progress)
+        summary = run_backtest(files, out, known, judging, truth=truth, events=events, progress=progress)
     if summary["rejects"]:
         typer.echo(f"warning: {summary['rejects']} bad rows are in {out / 'rejects.csv'}", err=True)
     typer.echo(
         f"{summary['readings']} readings, {summary['alerts']} alerts, {summary['work_orders']} work orders: {out}"
     )
+
+
+@app.command()
+def serve(config: Config = None) -> None:
+    """Run the service."""
+    from forewarn import logs
+    from forewarn.service import Service
+    from forewarn.serving import serve as run
+
+    settings = settings_of(config)
+    logs.configure(settings.log.level)
+    run(Service(settings))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -94,6 +112,26 @@ def bench(context: typer.Context) -> None:
     from forewarn.benches import run_bench
 
     raise typer.Exit(run_bench(context.args))
+
+
+databases = typer.Typer(help="The SQL database of alerts, orders and users.", no_args_is_help=True)
+
+
+@databases.command("upgrade")
+def db_upgrade(config: Config = None) -> None:
+    """Bring the database to the revision of this release."""
+    from forewarn.database_admin import upgrade
+    from ingest.database import make_engine
+
+    revision = upgrade(make_engine(settings_of(config).database_url))
+    typer.echo(f"the database is at revision {revision}")
+
+
+app.command()(cli_simulate.simulate)
+app.command()(cli_simulate.replay)
+app.add_typer(cli_people.users, name="user")
+app.add_typer(cli_people.tokens, name="token")
+app.add_typer(databases, name="db")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

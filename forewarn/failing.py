@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
-from ingest.errors import InputError, RejectedError, RetryableError
+from ingest.errors import InputError, NotFoundError, RejectedError, RetryableError
+from simulators.errors import SimulatorError
 
 DONE, OTHER, WRONG_INPUT = 0, 1, 2
 
@@ -20,8 +22,11 @@ def failing() -> Iterator[None]:
         yield
     except typer.TyperException as error:
         _leave(error.format_message(), WRONG_INPUT)
-    except InputError as error:
+    except (InputError, NotFoundError) as error:
         _leave(str(error), WRONG_INPUT)
+    except SimulatorError as error:  # a broker that is away is nobody's mistake
+        away = isinstance(error.__cause__, ConnectionError | TimeoutError | socket.gaierror)
+        _leave(str(error), OTHER if away else WRONG_INPUT)
     except (RetryableError, RejectedError, OSError) as error:
         _leave(str(error), OTHER)
     except (KeyboardInterrupt, typer.Abort):

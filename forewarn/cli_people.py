@@ -1,0 +1,96 @@
+"""`forewarn user …` and `forewarn token …`: who may use the API and the console."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from api.access.store import AccessStore
+
+users = typer.Typer(help="Users of the console and the API.", no_args_is_help=True)
+tokens = typer.Typer(help="Tokens for programs.", no_args_is_help=True)
+
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
+ROLES = ("admin", "operator", "viewer")
+
+
+def _access(config: Path | None) -> AbstractContextManager[AccessStore]:
+    from forewarn.accounts import access_store
+    from forewarn.settings_file import load
+
+    return access_store(load(config, os.environ).database_url)
+
+
+def _role(text: str) -> str:
+    if text not in ROLES:
+        raise typer.BadParameter(f"{text!r} should be one of {', '.join(ROLES)}")
+    return text
+
+
+@users.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Annotated[str, typer.Option(callback=_role, metavar="admin|operator|viewer")],
+    password_file: Annotated[Path | None, typer.Option(metavar="F", help="Its first line is the password.")] = None,
+    config: Config = None,
+) -> None:
+    """Add a user; without --password-file the password is asked for."""
+    from api.access.principal import Role
+    from forewarn.accounts import read_password
+
+    password = read_password(password_file, lambda prompt: str(typer.prompt(prompt.rstrip(": "), hide_input=True)))
+    with _access(config) as access:
+        access.add_user(name, Role(role), password, time.time_ns())
+    typer.echo(f"user {name!r} may sign in as {role}")
+
+
+@users.command("list")
+def user_list(config: Config = None) -> None:
+    """List the users and their roles."""
+    with _access(config) as access:
+        for user in access.list_users():
+            typer.echo(f"{user.name}\t{user.role}")
+
+
+@users.command("remove")
+def user_remove(name: Annotated[str, typer.Argument(metavar="NAME")], config: Config = None) -> None:
+    """Remove a user, with all sessions and tokens."""
+    with _access(config) as access:
+        access.remove_user(name)
+    typer.echo(f"user {name!r} is removed")
+
+
+@tokens.command("add")
+def token_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A user, or the program that will use the token.")],
+    role: Annotated[str | None, typer.Option(metavar="admin|operator|viewer")] = None,
+    config: Config = None,
+) -> None:
+    """Make a token and print it; it is shown this once."""
+    from api.access.principal import Role
+
+    wanted = None if role is None else Role(_role(role))
+    with _access(config) as access:
+        typer.echo(access.add_token(name, wanted, time.time_ns()))
+
+
+@tokens.command("list")
+def token_list(config: Config = None) -> None:
+    """List the tokens, without their secrets."""
+    with _access(config) as access:
+        for token in access.list_tokens():
+            typer.echo(f"{token.id}\t{token.name}\t{token.role}")
+
+
+@tokens.command("remove")
+def token_remove(token: Annotated[str, typer.Argument(metavar="ID", help="As listed.")], config: Config = None) -> None:
+    """Remove a token."""
+    with _access(config) as access:
+        access.remove_token(token)
+    typer.echo(f"token {token} is removed")

@@ -1,0 +1,86 @@
+"""`forewarn simulate` and `forewarn replay`: readings for a broker or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BROKER = "mqtt://127.0.0.1:1883"
+
+Speed = Annotated[str, typer.Option(metavar="N|max", help="Times real time, or as fast as possible.")]
+Broker = Annotated[str, typer.Option("--mqtt", metavar="URL", help="The broker to publish to.")]
+
+
+def simulate(
+    scenario: Annotated[str | None, typer.Argument(metavar="SCENARIO", help="A file or a built-in name.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the built-in scenarios.")] = False,
+    mqtt: Broker = BROKER,
+    speed: Speed = "1",
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="Where faults begin to count.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same readings.")] = 0,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what was wrong and when.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write readings here instead.")] = None,
+) -> None:
+    """Play a scenario to a broker, or write its readings to a file."""
+    from forewarn.progress import sharing
+    from forewarn.serving import asked_to_stop
+    from simulators.publish import parse_speed, simulate_to_csv, simulate_to_mqtt
+    from simulators.scenario import list_scenarios, load_scenario
+
+    if list_:
+        for name, description in list_scenarios():
+            typer.echo(f"{name}\t{description}")
+        return
+    if scenario is None:
+        raise typer.BadParameter("missing argument SCENARIO; `forewarn simulate --list` names the built-in ones")
+    loaded, begin, pace = load_scenario(scenario), _time(start), parse_speed(speed)
+    with sharing("simulating") as progress:
+        if out is not None:
+            count = simulate_to_csv(loaded, out, seed=seed, start=begin, truth=truth, progress=progress)
+            typer.echo(f"{count} readings: {out}")
+            return
+        with asked_to_stop() as stop:
+            played = simulate_to_mqtt(
+                loaded, mqtt, seed=seed, start=begin, speed=pace, truth=truth, stop=stop, progress=progress
+            )
+    typer.echo(f"{played.readings} readings in {played.messages} messages: {_shown(mqtt)}")
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.csv…", help="Readings as CSV, also .csv.gz.")],
+    mqtt: Broker = BROKER,
+    speed: Speed = "1",
+    shift_to_now: Annotated[
+        bool, typer.Option("--shift-to-now", help="Move all stamps so that it begins now.")
+    ] = False,
+) -> None:
+    """Publish recorded readings with their recorded stamps."""
+    from forewarn.serving import asked_to_stop
+    from simulators.publish import parse_speed
+    from simulators.replay import replay as play
+
+    with asked_to_stop() as stop:
+        done = play(files, mqtt, speed=parse_speed(speed), shift_to_now=shift_to_now, stop=stop)
+    if done.bad_rows:
+        first = done.bad[0]
+        typer.echo(f"warning: {done.bad_rows} bad rows were left out, the first: {first}", err=True)
+    typer.echo(f"{done.rows} readings in {done.messages} messages: {_shown(mqtt)}")
+
+
+def _time(text: str | None) -> int | None:
+    from ingest.times import parse_time
+
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--start {text!r}: {error}; allowed is ISO 8601 with a zone, or epoch") from error
+
+
+def _shown(url: str) -> str:
+    """A broker's URL without its password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
