@@ -210,34 +210,61 @@ def _range(values: Sequence[float]) -> str:
     return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
+LAGS = 60
+_COLOURS = {"recorded": "#1f77b4", "simulated": "#d95f02"}
+
+
+def autocorrelation(value: FloatArray, lags: int = LAGS) -> FloatArray:
+    """Autocorrelation at 0 … `lags` intervals."""
+    centred = value - value.mean()
+    n = len(centred)
+    power = np.abs(np.fft.rfft(centred, 2 * n)) ** 2
+    found = np.fft.irfft(power)[: lags + 1]
+    return np.asarray(found / max(float(found[0]), 1e-300))
+
+
 def write_plots(folder: Path, plots: Path) -> list[Path]:
-    """A plot a kind: the first recorded and the first simulated series, scaled to level 0 and spread 1, as SVG."""
+    """A plot a kind and interval: median autocorrelation of recorded and of simulated series, as SVG."""
     plots.mkdir(parents=True, exist_ok=True)
-    first: dict[str, Series] = {}
+    groups: dict[tuple[str, int], list[Series]] = defaultdict(list)
     for series in recorded(folder):
-        first.setdefault(series.kind, series)
+        groups[series.kind, round(series.interval_s)].append(series)
     written = []
-    for kind, real in sorted(first.items()):
-        made = next(simulated(kind, real.interval_s, len(real.time) * real.interval_s), None)
-        if made is not None:
-            path = plots / f"realism-{kind}.svg"
-            path.write_text(_svg({"recorded": real, "simulated": made}), encoding="utf-8")
+    for (kind, interval), members in sorted(groups.items()):
+        length = float(np.median([len(series.time) for series in members])) * members[0].interval_s
+        made = list(simulated(kind, members[0].interval_s, length))
+        if made:
+            lines = {"recorded": _median(members), "simulated": _median(made)}
+            path = plots / f"{kind}-{interval}s.svg"
+            path.write_text(_svg(f"{kind}, one reading every {interval} s", lines), encoding="utf-8")
             written.append(path)
     return written
 
 
-def _svg(lines: Mapping[str, Series], width: int = 720, height: int = 150, points: int = 360) -> str:
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height * len(lines)}">']
-    for row, (name, series) in enumerate(lines.items()):
-        value = series.value[:points]
-        scaled = (value - np.median(value)) / (_spread(value) or 1.0)
-        y = height * row + height / 2 - np.clip(scaled, -5, 5) * (height / 11)
-        x = np.linspace(10, width - 10, len(y))
-        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-        label = f"{name}: {series.kind}, one reading every {series.interval_s:g} s"
-        parts.append(f'<text x="10" y="{height * row + 14}" font-family="sans-serif" font-size="12">{label}</text>')
-        parts.append(f'<polyline fill="none" stroke="#1f77b4" stroke-width="1" points="{path}"/>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
+def _median(series: Sequence[Series]) -> FloatArray:
+    return np.asarray(np.median([autocorrelation(one.value) for one in series], axis=0))
+
+
+def _svg(title: str, lines: Mapping[str, FloatArray], width: int = 480, height: int = 200) -> str:
+    left, top, bottom = 40, 30, 170
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
+        f'font-size="12"><rect width="{width}" height="{height}" fill="white"/>',
+        f'<text x="{left}" y="18">Autocorrelation of {title}, by lag in readings</text>',
+    ]
+    for level in (0.0, 0.5, 1.0):
+        y = bottom - level * (bottom - top)
+        parts.append(
+            f'<path d="M{left},{y:.1f}H{width - 10}" stroke="#ddd"/><text x="10" y="{y + 4:.1f}">{level}</text>'
+        )
+    for number, (name, value) in enumerate(lines.items()):
+        x = np.linspace(left, width - 10, len(value))
+        y = bottom - np.clip(value, -0.2, 1.0) * (bottom - top)
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+        parts.append(f'<polyline fill="none" stroke="{_COLOURS[name]}" stroke-width="1.5" points="{points}"/>')
+        parts.append(f'<text x="{width - 190 + 95 * number}" y="{height - 8}" fill="{_COLOURS[name]}">{name}</text>')
+    parts.append(f'<text x="{left}" y="{height - 8}">0 … {LAGS}</text></svg>')
+    return "\n".join(parts) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -68,5 +68,5 @@ def test_the_benchmark_compares_a_folder(tmp_path: object, capsys: pytest.Captur
     assert main([str(folder), "--plots", str(folder / "plots")]) == 0
     out = capsys.readouterr().out
     assert "| vibration, 2 s | recorded (4) |" in out
-    assert (folder / "plots" / "realism-vibration.svg").read_text().startswith("<svg")
+    assert (folder / "plots" / "vibration-2s.svg").read_text().startswith("<svg")
     assert main([str(folder / "plots")]) == 1

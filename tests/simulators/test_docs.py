@@ -1,0 +1,45 @@
+"""docs/simulators.md names everything there is."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from simulators.climate import ClimateSpec
+from simulators.faults import FAULTS
+from simulators.lies import LieKind
+from simulators.machines.table import MACHINES
+from simulators.payloads.table import FORMATS
+from simulators.people import PeopleSpec
+from simulators.scenario import (
+    DeviceSpec,
+    ExpectSpec,
+    FaultSpec,
+    ForbidSpec,
+    LieSpec,
+    ScenarioSpec,
+    SiteSpec,
+    Timeline,
+    list_scenarios,
+)
+from simulators.schedule import Working
+
+DOC = Path(__file__).parents[2] / "docs" / "simulators.md"
+TABLES: tuple[type[BaseModel], ...] = (
+    SiteSpec, ClimateSpec, Timeline, DeviceSpec, FaultSpec, LieSpec, PeopleSpec, ExpectSpec, ForbidSpec,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_every_key_is_documented(table: type[BaseModel]) -> None:
+    text = DOC.read_text(encoding="utf-8")
+    assert [key for key in table.model_fields if f"`{key}`" not in text] == []
+
+
+def test_every_table_scenario_machine_fault_lie_and_format_is_documented() -> None:
+    text = DOC.read_text(encoding="utf-8")
+    names = [name for name, _ in list_scenarios()]
+    words = [*names, *MACHINES, *FAULTS, *(kind.value for kind in LieKind), *FORMATS, *(w.value for w in Working)]
+    assert [word for word in words if f"`{word}`" not in text] == []
+    tables = [key for key in ScenarioSpec.model_fields if key != "description"]
+    assert [key for key in tables if f"[{key}]" not in text] == []
