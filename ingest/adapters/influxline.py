@@ -168,7 +168,8 @@ def _named(pair: str) -> tuple[str, str, str]:
 
 def _cut(text: str, separator: str, most: int = -1) -> list[str]:
     """Parts between separators that are neither escaped nor within quotes; at most `most` cuts."""
-    parts, start, quoted = [], 0, False
+    parts: list[str] = []
+    start, quoted = 0, False
     for found in _CUTS[separator].finditer(text):
         mark = found[0]
         if mark == '"':
