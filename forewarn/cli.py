@@ -114,6 +114,25 @@ def bench(context: typer.Context) -> None:
     raise typer.Exit(run_bench(context.args))
 
 
+@app.command()
+def demo(
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Of the console; the next free one if it is taken.")
+    ] = 8000,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the data here; a temporary folder else.")
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the console.")] = False,
+    no_faults: Annotated[bool, typer.Option("--no-faults", help="The same site with nothing wrong.")] = False,
+) -> None:
+    """Show the whole service with a simulated site where faults develop."""
+    from forewarn import logs
+    from forewarn.demo import run_demo
+
+    logs.configure("warning")
+    run_demo(port, data, not no_browser, typer.echo, faults=not no_faults)
+
+
 databases = typer.Typer(help="The SQL database of alerts, orders and users.", no_args_is_help=True)
 
 
