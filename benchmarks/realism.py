@@ -248,18 +248,18 @@ def _median(series: Sequence[Series]) -> FloatArray:
 def _svg(title: str, lines: Mapping[str, FloatArray], width: int = 480, height: int = 200) -> str:
     left, top, bottom = 40, 30, 170
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
-        f'font-size="12"><rect width="{width}" height="{height}" fill="white"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-size="12">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="{left}" y="18">Autocorrelation of {title}, by lag in readings</text>',
     ]
     for level in (0.0, 0.5, 1.0):
-        y = bottom - level * (bottom - top)
+        height_of = bottom - level * (bottom - top)
         parts.append(
-            f'<path d="M{left},{y:.1f}H{width - 10}" stroke="#ddd"/><text x="10" y="{y + 4:.1f}">{level}</text>'
+            f'<path d="M{left},{height_of:.1f}H{width - 10}" stroke="#ddd"/><text x="10" y="{height_of + 4:.1f}">{level}</text>'
         )
     for number, (name, value) in enumerate(lines.items()):
-        x = np.linspace(left, width - 10, len(value))
-        y = bottom - np.clip(value, -0.2, 1.0) * (bottom - top)
+        x = np.linspace(left, width - 10, len(value)).tolist()
+        y = (bottom - np.clip(value, -0.2, 1.0) * (bottom - top)).tolist()
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
         parts.append(f'<polyline fill="none" stroke="{_COLOURS[name]}" stroke-width="1.5" points="{points}"/>')
         parts.append(f'<text x="{width - 190 + 95 * number}" y="{height - 8}" fill="{_COLOURS[name]}">{name}</text>')
