@@ -7,6 +7,7 @@ import secrets
 import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from ingest.errors import InputError
 
@@ -29,13 +30,13 @@ def check_password(password: str) -> None:
 def hash_password(password: str) -> str:
     """The Argon2id hash of a password; takes tens of milliseconds on purpose."""
     with _HASHES_AT_ONCE:
-        return _hasher().hash(password)
+        return _hasher().hash(_bytes(password))
 
 
 def password_matches(password: str, password_hash: str | None) -> bool:
     """Whether it is the password; takes as long when there is no such user (`password_hash` None)."""
     with _HASHES_AT_ONCE:
-        fits = _hasher().verify(password[:LONGEST_PASSWORD], password_hash or _nobody())
+        fits = _hasher().verify(_bytes(password[:LONGEST_PASSWORD]), password_hash or _nobody())
     return fits and password_hash is not None
 
 
@@ -57,6 +58,11 @@ def secret_hash(secret: str) -> str:
 def csrf_of(session_id: str) -> str:
     """The CSRF token of a session: only who knows the session id can make it."""
     return hashlib.sha256(b"csrf\0" + session_id.encode("utf-8", "replace")).hexdigest()
+
+
+def _bytes(password: str) -> bytes:
+    """A password is the same however a keyboard composes its characters (NFKC, as NIST SP 800-63B asks)."""
+    return normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=1)
