@@ -94,6 +94,37 @@ def backtest(
     )
 
 
+@app.command("import")
+def import_(files: Files, config: Config = None) -> None:
+    """Load history into the store and warm the baselines; nobody is told of it."""
+    from forewarn.importing import REJECTS_NAME, run_import
+    from forewarn.progress import counting
+
+    settings = settings_of(config)
+    with counting("readings") as progress:
+        told = run_import(files, settings, progress)
+    if told.bad_rows:
+        typer.echo(f"warning: {told.bad_rows} bad rows are in {settings.data.dir / REJECTS_NAME}", err=True)
+    if told.refused:
+        typer.echo(f"warning: the store refused {told.refused} points: {told.refusal}", err=True)
+    typer.echo(f"{told.readings} readings imported, {told.judged} of them judged")
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")], config: Config = None
+) -> None:
+    """Copy everything the service keeps itself, also while it runs."""
+    import time
+
+    from forewarn.backup import run_backup
+
+    made = run_backup(folder, settings_of(config), time.time_ns())
+    for sentence in made.left_out:
+        typer.echo(f"not in it: {sentence}", err=True)
+    typer.echo(f"{', '.join(made.files)}: {folder}")
+
+
 @app.command()
 def serve(config: Config = None) -> None:
     """Run the service."""
