@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulators.duration import NS, Duration
@@ -52,3 +56,67 @@ class People:
 
     def _luck(self, order: str, which: int) -> float:
         return Tape(*self._key, "people", order, uniform=True).one(which)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """A work order as people see it; times in ns UTC."""
+
+    number: str
+    device: str
+    opened_at: int
+    returned: bool
+    """Whether everything it was opened for is normal again."""
+
+
+class ServiceDesk(Protocol):
+    """Where people find work orders and say what they did: an API, or whatever stands for it in a test."""
+
+    def open_orders(self) -> Sequence[OpenOrder]:
+        """Orders that are not closed."""
+        ...
+
+    def respond(self, number: str, engineer: str) -> None:
+        """Take an order, and acknowledge its alerts."""
+        ...
+
+    def close(self, number: str, engineer: str) -> None:
+        """End an order."""
+        ...
+
+
+class Workshop(Protocol):
+    """Where a repair has its effect: the simulation."""
+
+    def repair(self, device: str, at: int) -> Sequence[object]:
+        """End the faults of a device from that moment on."""
+        ...
+
+
+@dataclass(slots=True)
+class Crew:
+    """Engineers at work: they answer, repair, and close what is normal again.
+
+    Call `act` as time goes by; what is due by then is done then, so the answer is as prompt as the calls are frequent.
+    """
+
+    people: People
+    responded: dict[str, int] = field(default_factory=dict)
+    repaired: dict[str, int] = field(default_factory=dict)
+    closed: dict[str, int] = field(default_factory=dict)
+
+    def act(self, now: int, desk: ServiceDesk, workshop: Workshop) -> None:
+        """Do everything that is due at `now` (ns UTC)."""
+        for order in desk.open_orders():
+            engineer = self.people.engineer(order.number)
+            if order.number not in self.responded:
+                if self.people.acknowledges_at(order.number, order.opened_at) <= now:
+                    desk.respond(order.number, engineer)
+                    self.responded[order.number] = now
+            elif order.number not in self.repaired:
+                if self.people.repairs_at(order.number, self.responded[order.number]) <= now:
+                    workshop.repair(order.device, now)
+                    self.repaired[order.number] = now
+            elif order.returned:
+                desk.close(order.number, engineer)
+                self.closed[order.number] = now

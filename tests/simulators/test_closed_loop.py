@@ -1,0 +1,182 @@
+"""The closed loop: scenario → MQTT → service → alerts → orders → engineers repair → normal again → closure.
+
+A virtual month on a virtual clock, through a real broker and the whole service, judged against the scenario's truth.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from forewarn.service import Service
+from forewarn.settings import Settings
+from simulators.bulk import BulkSessions
+from simulators.duration import NS
+from simulators.judge import Raised, judge
+from simulators.messages import gateway_messages
+from simulators.people import Crew, OpenOrder, People
+from simulators.registry import registry_toml
+from simulators.scenario import Scenario, load_scenario
+from simulators.sessions import Broker, Identity
+from simulators.simulation import Simulation
+from simulators.truth import truth
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.waiting import wait_until
+
+HOUR = 3600 * NS
+BUDGET_PER_DEVICE_MONTH = 1.0
+"""The shipped `alarms.budget`."""
+
+
+@dataclass
+class VirtualClock:
+    """The service's clock; it stands until told otherwise."""
+
+    now: int
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class ApiDesk:
+    """What people do, through the HTTP API."""
+
+    def __init__(self, url: str) -> None:
+        self.client = httpx.Client(base_url=f"{url}/api/v1", timeout=20)
+
+    def items(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """Every item of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self.client.get(path, params={**query, **({"cursor": cursor} if cursor else {})})
+            page.raise_for_status()
+            body = page.json()
+            found += body["items"]
+            cursor = body["next"]
+            if cursor is None:
+                return found
+
+    def post(self, path: str, body: dict[str, Any]) -> None:
+        self.client.post(path, json=body).raise_for_status()
+
+    def open_orders(self) -> Sequence[OpenOrder]:
+        return [
+            OpenOrder(order["number"], order["device"], at(order["opened_at"]), self._returned(order["alerts"]))
+            for order in self.items("/work-orders", open=True)
+        ]
+
+    def _returned(self, alerts: list[str]) -> bool:
+        return all(self.client.get(f"/alerts/{one}").json()["cleared_at"] for one in alerts)
+
+    def respond(self, number: str, engineer: str) -> None:
+        self.post(f"/work-orders/{number}/assign", {"assignee": engineer})
+        for alert in self.items("/alerts", work_order=number, state="active"):
+            self.post(f"/alerts/{alert['id']}/acknowledge", {"note": f"seen by {engineer}"})
+
+    def close(self, number: str, engineer: str) -> None:
+        self.post(f"/work-orders/{number}/close", {"note": f"repaired by {engineer}"})
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp()) * NS
+
+
+@dataclass
+class Loop:
+    """One service on virtual time with its simulated site."""
+
+    sim: Simulation
+    service: Service
+    clock: VirtualClock
+    desk: ApiDesk
+    sessions: BulkSessions
+    sent: int = 0
+
+    def play(self, begin: int, until: int) -> None:
+        """Publish [begin, until) and wait until the service has judged it."""
+        self.clock.now = until
+        for block in self.sim.blocks(begin, until):
+            for message in gateway_messages(self.sim, block):
+                self.sessions.publish(0, message.topic, message.payload)
+                self.sent += message.readings
+        self.sessions.drain()
+        wait_until(lambda: self.judged() >= self.sent, f"{self.sent} readings judged", 60.0, 0.01)
+
+    def judged(self) -> float:
+        """Readings the service is through with."""
+        words = ("judged", "duplicate", "late", "conflict")
+        found = [self.service.metrics.registry.get_sample_value(f"forewarn_readings_{word}_total") for word in words]
+        return sum(value or 0.0 for value in found)
+
+
+def scenario_at(site: str) -> Scenario:
+    scenario = load_scenario("month")
+    spec = scenario.spec.model_copy(update={"site": scenario.spec.site.model_copy(update={"name": site})})
+    return Scenario(name="month", spec=spec)
+
+
+@pytest.fixture
+def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> Iterator[Loop]:
+    sim = Simulation(scenario_at(unique_name))
+    registry = tmp_path / "registry.toml"
+    registry.write_text(registry_toml(sim), encoding="utf-8")
+    settings = Settings.model_validate(
+        {
+            "data": {"dir": str(tmp_path / "data")},
+            "mqtt": {"url": mosquitto.url, "topics": [f"forewarn/v1/{unique_name}/#"], "client_id": unique_name},
+            "http": {"port": free_port()},
+            "registry": {"file": str(registry)},
+        }
+    )
+    clock = VirtualClock(sim.history_start)
+    service = Service(settings, clock)
+    service.start()
+    sessions = BulkSessions(Broker.of(mosquitto.url), [Identity(f"{unique_name}-gateway")])
+    desk = ApiDesk(f"http://127.0.0.1:{settings.http.port}")
+    try:
+        wait_until(lambda: not service.not_ready(), "the service is ready", 30.0)
+        sessions.connect()
+        yield Loop(sim, service, clock, desk, sessions)
+    finally:
+        sessions.close()
+        desk.client.close()
+        service.stop()
+
+
+def test_a_month_from_fault_to_closure(loop: Loop) -> None:
+    sim = loop.sim
+    crew = Crew(People(sim.scenario.spec.people, sim.seed))
+    loop.play(sim.history_start, sim.start)
+    for begin in range(sim.start, sim.end, HOUR):
+        loop.play(begin, begin + HOUR)
+        crew.act(loop.clock.now, loop.desk, sim)
+
+    alerts = loop.desk.items("/alerts")
+    orders = loop.desk.items("/work-orders")
+    raised = [Raised(one["device"], one["metric"], one["kind"], at(one["raised_at"])) for one in alerts]
+    verdict = judge(sim, raised, {order["device"] for order in orders})
+    assert verdict.missed == ()
+    assert verdict.forbidden == ()
+    assert verdict.recall == 1.0
+
+    false = Counter(one.device for one in raised if one.raised_at >= sim.start and not _in_truth(sim, one))
+    assert sum(false.values()) <= BUDGET_PER_DEVICE_MONTH * len(sim.devices), false
+
+    ours = [order for order in orders if at(order["opened_at"]) >= sim.start]
+    assert all(order["responded_at"] and order["responded_at"] <= order["response_due_at"] for order in ours)
+    closed = [order for order in ours if order["closed_at"]]
+    assert all(order["solved_at"] <= order["solve_due_at"] for order in closed)
+    assert {fault.device for fault in sim.faults} <= {order["device"] for order in closed}
+    assert all(fault.ends_at is not None for fault in sim.faults), "every fault was repaired by somebody"
+
+
+def _in_truth(sim: Simulation, alert: Raised) -> bool:
+    """Whether something was wrong with the device, or had been within the last three hours."""
+    return any(one.device == alert.device and one.start <= alert.raised_at <= one.end + 3 * HOUR for one in truth(sim))
