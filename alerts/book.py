@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -106,6 +106,13 @@ class AlarmBook:
         if row is not None:
             alert = self.open[subject]
             self._events.append((row, Confirmed(alert.id, alert.last_at, alert.count, alert.score)))
+
+    def forget(self, kept: Collection[str]) -> list[Subject]:
+        """Forget open alerts but those whose ids are in `kept`, without a word; what they were about."""
+        forgotten = [subject for subject, alert in self.open.items() if alert.id not in kept]
+        for subject in forgotten:
+            del self.open[subject]
+        return forgotten
 
     def save(self, key: Any) -> list[dict[str, Any]]:
         """The open alerts as plain values; `key(device, series)` gives the names that stand for the numbers."""

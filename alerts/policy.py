@@ -186,6 +186,10 @@ class LimitPolicy:
         self._book.confirm(row, subject, at, score)
         self._book.escalate(row, subject, at, severity, explain_limit(names[2], facts), facts)
 
+    def forget(self, series: int) -> None:
+        """Judge a series as if it had never broken a rule."""
+        self._states.pop(series, None)
+
     def save(self) -> list[tuple[int, list[tuple[int | None, int | None, bool]]]]:
         """(series number, (broken since, back since, active) per rule) of every series on its way in or out."""
         return [

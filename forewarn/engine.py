@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from zipfile import BadZipFile
@@ -22,7 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.alert import AlertEvent
+from alerts.alert import AlertEvent, Kind
 from alerts.book import WHOLE_DEVICE, AlarmBook
 from alerts.budget import Budget
 from alerts.limits import LimitTable
@@ -108,6 +108,20 @@ class Engine:
         """It is now `now` (ns UTC), at every site whose last reading was a live one."""
         self._on_silence.decide(self._silence.tick(now))
         return Outcome(Scores.empty(), self._book.drain(), np.zeros(0, np.bool_), Counts())
+
+    @property
+    def open_alerts(self) -> frozenset[str]:
+        """Ids of the alerts that are open."""
+        return frozenset(alert.id for alert in self._book.open.values())
+
+    def forget_alerts(self, kept: Collection[str] = ()) -> None:
+        """Forget open alerts but those in `kept`: after readings that were to teach and not to tell.
+
+        A condition that lasts opens an alert anew at its next reading.
+        """
+        for kind, _, series in self._book.forget(kept):
+            if kind is Kind.LIMIT:
+                self._on_limits.forget(series)
 
     @property
     def warm(self) -> BoolArray:

@@ -1,0 +1,204 @@
+"""`forewarn import`: history into the store, and through the engine so that baselines are warm; nobody is told.
+
+    files ─▶ batches ─▶ Engine ─▶ store: readings and scores          in the end: registry, checkpoint of the engine
+
+Alerts that history would have raised are forgotten. Of alerts that were open before, what history adds is recorded,
+their return say, and no more. The service must not run meanwhile: it would not learn what the import teaches.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from alerts.alert import AlertEvent, Confirmed, Returned
+from alerts.notify.policy import NotifyConfig
+from forewarn.checkpoint import Checkpoint
+from forewarn.configured import engine_config, make_store
+from forewarn.database_admin import open_database
+from forewarn.engine import Engine, EngineConfig, StateError
+from forewarn.folder import DataFolder
+from forewarn.registry_file import fill, read_registry
+from forewarn.settings import Settings
+from ingest.csvblocks import OnBadRow
+from ingest.csvfile import read_batches
+from ingest.errors import RetryableError
+from ingest.inbox import FILE_NAME, inbox_file
+from ingest.keyed import KeyedBatch, SeriesNames
+from ingest.keyedscores import KeyedScores
+from ingest.reading import NS_PER_SECOND
+from ingest.registry import Registry
+from ingest.registry_store import RegistryStore
+from ingest.spool import Spool
+from ingest.stores.store import Refused, TelemetryStore
+from workorders.desk import Desk
+
+NOTHING = Checkpoint(b"", [], b"")
+
+REJECTS_NAME = "import-rejects.csv"
+"""In `data.dir`: the rows of the last import that could not be used."""
+
+TRIES = 6
+FIRST_WAIT_S = 1.0
+"""A store that is away is tried again after 1, 2, 4, 8 and 16 s; then the import ends, and may be run again."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of the rows."""
+
+    readings: int = 0
+    judged: int = 0
+    late: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    refused: int = 0
+    """Points that the store refused for good."""
+    refusal: str = ""
+    """Its reason for one of them."""
+    bad_rows: int = 0
+    events: list[AlertEvent] = field(default_factory=list)
+    """What happened to alerts that were open before."""
+
+
+def import_files(
+    files: Sequence[Path],
+    registry: Registry,
+    engine: Engine,
+    store: TelemetryStore,
+    on_bad_row: OnBadRow,
+    *,
+    now: int,
+    future_ns: int,
+    progress: Callable[[int], None] | None = None,
+) -> Imported:
+    """Judge and store the readings of `files`; `now` is clock time in ns UTC. Raises InputError on a bad file."""
+    names, told, before = SeriesNames(registry), Imported(), engine.open_alerts
+    for batch in read_batches(files, registry, on_bad_row, latest=now + future_ns):
+        outcome = engine.process(batch)
+        kept = KeyedBatch.of(batch[~outcome.duplicate], names, now)
+        scores = KeyedScores.of(outcome.scores, names)
+        _note_refused(told, _patiently(lambda: store.write(kept)))  # noqa: B023  called at once
+        _note_refused(told, _patiently(lambda: store.write_scores(scores)))  # noqa: B023
+        told.events += [
+            event for event in outcome.events if isinstance(event, Confirmed | Returned) and event.alert_id in before
+        ]
+        told.readings += len(batch)
+        told.judged += outcome.counts.judged
+        told.late += outcome.counts.late
+        told.duplicate += outcome.counts.duplicate
+        told.conflict += outcome.counts.conflict
+        if progress is not None:
+            progress(told.readings)
+    engine.forget_alerts(before)
+    return told
+
+
+def _note_refused(told: Imported, refused: Sequence[Refused]) -> None:
+    told.refused += len(refused)
+    if refused:
+        told.refusal = refused[0].reason
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    for attempt in range(TRIES - 1):
+        try:
+            return call()
+        except RetryableError:
+            time.sleep(FIRST_WAIT_S * 2**attempt)
+    return call()
+
+
+def run_import(
+    files: Sequence[Path],
+    settings: Settings,
+    progress: Callable[[int], None] | None = None,
+    clock: Callable[[], int] = time.time_ns,
+) -> Imported:
+    """Import into what `settings` name. Raises InputError if the service runs or a file is of no use."""
+    entries = read_registry(settings.registry.file) if settings.registry.file is not None else ()
+    config = engine_config(settings)
+    with ExitStack() as held:
+        held.enter_context(DataFolder(settings.data.dir))
+        database = open_database(settings.database_url)
+        held.callback(database.dispose)
+        registry, records = Registry(), RegistryStore(database)
+        records.load(registry)
+        fill(registry, entries)
+        spool = held.enter_context(_opened_spool(settings))
+        engine, position, before = _restored(registry, config, spool)
+        store = make_store(settings)
+        held.callback(store.close)
+        _patiently(store.prepare)
+        bad = held.enter_context(BadRows(settings.data.dir / REJECTS_NAME, several=len(files) > 1))
+        future_ns = round(settings.ingest.future.total_seconds() * NS_PER_SECOND)
+        told = import_files(
+            files, registry, engine, store, bad.add, now=clock(), future_ns=future_ns, progress=progress
+        )
+        told.bad_rows = bad.count
+        records.save(registry)
+        Desk(database, registry, NotifyConfig()).record(told.events, clock())
+        spool.save_checkpoint(position, replace(before, engine=engine.save()).encode())
+    return told
+
+
+@contextmanager
+def _opened_spool(settings: Settings) -> Iterator[Spool]:
+    local = inbox_file(settings.data.dir / FILE_NAME)
+    local.open()
+    try:
+        spool = Spool(local, max_bytes=settings.ingest.spool_size)
+        spool.open()
+        yield spool
+    finally:
+        local.close()
+
+
+def _restored(registry: Registry, config: EngineConfig, spool: Spool) -> tuple[Engine, int, Checkpoint]:
+    """The engine as it was saved, the position of the spool that belongs to it, and the rest of the checkpoint."""
+    saved = spool.load_checkpoint()
+    if saved is None:
+        return Engine(registry, config), 0, NOTHING
+    position, blob = saved
+    engine = Engine(registry, config)
+    try:
+        checkpoint = Checkpoint.decode(blob)
+        engine.restore(checkpoint.engine)
+    except StateError:  # as the service does: it starts without its memory
+        return Engine(registry, config), position, NOTHING
+    return engine, position, checkpoint
+
+
+class BadRows:
+    """Writes rows that cannot be used to a file as they come: `line,reason,row`, `line` as FILE:LINE for several."""
+
+    def __init__(self, path: Path, *, several: bool) -> None:
+        self._path, self._several = path, several
+        self._stack = ExitStack()
+        self._writer: Any = None
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        """Take away the file of the last time."""
+        self._path.unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file, if there is one."""
+        self._stack.close()
+
+    def add(self, path: Path, line: int, reason: str, row: str) -> None:
+        """Keep one row."""
+        if self._writer is None:
+            file = self._stack.enter_context(self._path.open("w", encoding="utf-8", newline=""))
+            self._writer = csv.writer(file, lineterminator="\n")
+            self._writer.writerow(("line", "reason", "row"))
+        self._writer.writerow((f"{path.name}:{line}" if self._several else line, reason, row))
+        self.count += 1
