@@ -11,9 +11,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from ingest.database import is_sqlite, make_engine, translated
-from ingest.errors import InputError
+from ingest.errors import IngestError, InputError
 
 LOCK = 0x666F7265
 """Key of the advisory lock that keeps two upgrades of one PostgreSQL database apart ("fore")."""
@@ -21,11 +22,17 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def upgrade(engine: sa.Engine) -> str:
-    """Bring the database to the newest revision, all or nothing; its id. Raises RetryableError when it is away."""
+    """Bring the database to the newest revision, all or nothing; its id.
+
+    Raises InputError if it is at a revision that this release does not know, RetryableError when it is away.
+    """
     if is_sqlite(engine):
         _create_private(Path(str(engine.url.database)))
-    with _migrating(engine) as config:
-        command.upgrade(config, "head")
+    try:
+        with _migrating(engine) as config:
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise InputError(f"the database is from a newer release of Forewarn than this one: {error}") from error
     return newest()
 
 
@@ -48,10 +55,14 @@ def open_database(url: str) -> sa.Engine:
     Raises InputError if it is not or `url` is of no use, RetryableError when the database is away.
     """
     engine = make_engine(url)
-    if is_sqlite(engine):
-        upgrade(engine)
-    elif not is_current(engine):
-        raise InputError("the database is not at the revision of this release: run `forewarn db upgrade`")
+    try:
+        if is_sqlite(engine):
+            upgrade(engine)
+        elif not is_current(engine):
+            raise InputError("the database is not at the revision of this release: run `forewarn db upgrade`")
+    except IngestError:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -70,5 +81,8 @@ def _migrating(engine: sa.Engine) -> Iterator[Config]:
 
 def _create_private(path: Path) -> None:
     """A SQLite file holds password hashes: only its owner reads it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: the database cannot be made: {error.strerror}") from error

@@ -88,7 +88,7 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[Session]:
-    """A transaction that writes, committed at the end of the block; on SQLite it takes the write lock at once.
+    """A transaction that writes, committed at the end of the block; on SQLite its first statement takes the write lock.
 
     Raises RetryableError when the database is away or busy, or another writer was first.
     """
