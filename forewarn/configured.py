@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from alerts.notify.policy import NotifyConfig
 from forewarn.engine import EngineConfig
 from forewarn.registry_file import fill, read_registry
 from forewarn.settings import EMBEDDED, Settings
 from forewarn.toml_file import read_toml
+from ingest.adapters.options import Options
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
 from ingest.stores.store import TelemetryStore
@@ -47,7 +50,14 @@ def notify_config(settings: Settings) -> NotifyConfig:
     """Who is told about alerts, and how."""
     return NotifyConfig(
         urls=settings.notify.urls,
+        minimum=settings.notify.minimum,
+        languages=settings.notify.languages,
         console_url=settings.http.public_url,
         timezone=settings.site.timezone,
         live_within_ns=round(settings.engine.live_within.total_seconds() * NS_PER_SECOND),
     )
+
+
+def adapter_options(settings: Settings) -> Options:
+    """How payload formats are read."""
+    return Options(zone=ZoneInfo(settings.site.timezone), **settings.adapters.model_dump())

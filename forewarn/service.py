@@ -24,7 +24,7 @@ from api.app import create_app
 from api.board import Board
 from api.deps import Deps
 from api.hub import Hub
-from forewarn.configured import engine_config, notify_config
+from forewarn.configured import adapter_options, engine_config, notify_config
 from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health
 from forewarn.inputs import make_input
@@ -37,7 +37,6 @@ from forewarn.versions import installed_version
 from forewarn.watch import Watch
 from forewarn.web import WebServer
 from ingest.adapters import make_adapters
-from ingest.adapters.options import Options
 from ingest.database import is_sqlite
 from ingest.decode import Decoder
 from ingest.errors import IngestError, RetryableError
@@ -98,7 +97,7 @@ class Service:
 
     def _parts(self, held: Resources) -> Parts:
         settings = self.settings
-        adapters = make_adapters(Options(zone=ZoneInfo(settings.site.timezone)))
+        adapters = make_adapters(adapter_options(settings))
         return Parts(
             registry=self.registry,
             handover=self._handover,

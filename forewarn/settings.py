@@ -16,8 +16,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from alerts.alert import Severity
 from alerts.budget import Budget
+from alerts.notify.policy import Language
 from forewarn.quantities import parse_duration, parse_size
+from ingest.adapters.options import Precision
+from ingest.names import name_problem
 
 EMBEDDED = "embedded"
 """The value of `mqtt.url` and `store.url` that stands for the part inside the service."""
@@ -63,6 +67,13 @@ def _zone(name: str) -> str:
         ZoneInfo(name)
     except (ValueError, OSError, LookupError) as error:
         raise ValueError("should be a time zone such as 'UTC', 'Europe/Berlin' or 'Asia/Shanghai'") from error
+    return name
+
+
+def _name(name: str) -> str:
+    problem = name_problem(name, "it")
+    if problem:
+        raise ValueError(f"cannot be taken: {problem}")
     return name
 
 
@@ -235,9 +246,25 @@ class AlarmSettings(Section):
 
 
 class NotifySettings(Section):
-    """Who is told about alerts, as apprise URLs."""
+    """Who is told about alerts, as apprise URLs, from which severity on, and in which languages."""
 
     urls: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = Field(default=(), repr=False)
+    minimum: Severity = Severity.HIGH
+    languages: Annotated[tuple[Language, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        Language.EN,
+        Language.ZH,
+    )
+
+
+class AdapterSettings(Section):
+    """How payload formats other than the canonical one are read."""
+
+    site: Annotated[str, AfterValidator(_name)] = "default"
+    thingsboard_device: Annotated[str, AfterValidator(_name)] | None = None
+    homeassistant_prefix: Name = "homeassistant"
+    zigbee2mqtt_topic: Name = "zigbee2mqtt"
+    line_protocol_topics: Annotated[tuple[Filter, ...], BeforeValidator(_listed)] = ("telegraf/#", "influx/#")
+    line_protocol_precision: Precision = Precision.NS
 
 
 class LogSettings(Section):
@@ -262,6 +289,7 @@ class Settings(Section):
     ingest: IngestSettings = IngestSettings()
     alarms: AlarmSettings = AlarmSettings()
     notify: NotifySettings = NotifySettings()
+    adapters: AdapterSettings = AdapterSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -79,7 +79,7 @@ def test_every_key_is_known_by_its_section_and_name() -> None:
 
 
 WRONG = {
-    "an unknown section": ("[htp]\nport = 1", "unknown setting 'htp'; allowed are the sections alarms,"),
+    "an unknown section": ("[htp]\nport = 1", "unknown setting 'htp'; allowed are the sections adapters, alarms,"),
     "a section in capitals": ("[HTTP]\nport = 1", "unknown setting 'HTTP'"),
     "an unknown key": ("[http]\nprt = 1", "unknown setting 'http.prt'; allowed are http.host, http.port"),
     "a key outside a section": ("port = 1", "unknown setting 'port'"),
