@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -43,7 +44,8 @@ class AlertRow(Base):
     cleared_at: Mapped[int | None]
     last_at: Mapped[int]
     count: Mapped[int]
-    score: Mapped[float]
+    score: Mapped[float | None]
+    """None where it is not a number, which SQLite does not keep."""
     explanation: Mapped[dict[str, Any]]
     evidence: Mapped[dict[str, Any]]
     acknowledged_at: Mapped[int | None]
@@ -241,7 +243,8 @@ def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
 def _values(alert: Alert) -> dict[str, Any]:
     values = {name: getattr(alert, name) for name in _PLAIN}
     explanation = {"en": alert.explanation.en, "zh": alert.explanation.zh}
-    return values | {"explanation": explanation, "evidence": dict(alert.evidence)}
+    score = None if math.isnan(alert.score) else alert.score
+    return values | {"score": score, "explanation": explanation, "evidence": dict(alert.evidence)}
 
 
 _PLAIN = tuple(name for name in Alert.__dataclass_fields__ if name not in {"explanation", "evidence"})
@@ -257,7 +260,7 @@ def _to_alert(row: AlertRow) -> Alert:
         severity=Severity(row.severity),
         onset_at=row.onset_at,
         raised_at=row.raised_at,
-        score=row.score,
+        score=math.nan if row.score is None else row.score,
         explanation=Explanation(row.explanation["en"], row.explanation["zh"]),
     )
     return replace(

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,17 @@ def test_an_alert_comes_back_as_it_went_in(engine: sa.Engine) -> None:
 
 def test_numbers_that_json_does_not_know_and_texts_that_a_database_refuses(engine: sa.Engine) -> None:
     evidence = {**EVIDENCE, "nan": float("nan"), "infinite": float("inf"), "text": "a\0b"}
-    alert = make_alert(device="振动-泵")
-    object.__setattr__(alert, "evidence", evidence)
+    alert = replace(make_alert(device="振动-泵"), evidence=evidence)
     store = keep(engine, alert)
     assert store.get(alert.id).evidence == {**EVIDENCE, "nan": None, "infinite": None, "text": "a\0b"}
     store.acknowledge(alert.id, "li", NOW, "zero \0 and half a pair \ud800")
     assert store.history(alert.id)[0].note == "zero \ufffd and half a pair \ufffd"
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf"), 0.1])
+def test_whatever_the_score(engine: sa.Engine, score: float) -> None:
+    alert = replace(make_alert(), score=score)
+    assert repr(keep(engine, alert).get(alert.id).score) == repr(score)
 
 
 def test_what_is_not_there(engine: sa.Engine) -> None:
