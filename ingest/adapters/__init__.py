@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from ingest.adapters import canonical, influxline, senml, shelly, tasmota, thingsboard, zigbee2mqtt
+from ingest.adapters import canonical, influxline, senml, shelly, sparkplug, tasmota, thingsboard, zigbee2mqtt
 from ingest.adapters.adapter import BuildAdapter
 from ingest.adapters.chain import Adapters
 from ingest.adapters.options import Options
 
 ADAPTERS: Mapping[str, BuildAdapter] = {
     "canonical": canonical.adapter,
+    "sparkplug": sparkplug.adapter,
     "thingsboard": thingsboard.adapter,
     "tasmota": tasmota.adapter,
     "zigbee2mqtt": zigbee2mqtt.adapter,

@@ -18,6 +18,7 @@ from ingest.adapters import make_adapters
 from ingest.adapters.adapter import Adapter, Arrival, BuildAdapter, Route, Rows, Surroundings, no_reading
 from ingest.adapters.chain import LONGEST_REMEMBERED, Adapters
 from ingest.adapters.options import Options, Precision
+from ingest.adapters.sparkplugproto import message_class
 from ingest.decode import Decoded, Decoder
 from ingest.message import Message
 from ingest.reading import NS_PER_SECOND, Quality
@@ -44,7 +45,29 @@ def options_of(case: Path) -> Options:
     return replace(Options(), **{key: types.get(key, str)(value) for key, value in said.items()})
 
 
+def sparkplug(said: dict[str, Any]) -> bytes:
+    """A payload of Sparkplug B from its fields; texts stand for the bytes that they are on the wire."""
+
+    def fill(message: Any, fields: dict[str, Any]) -> Any:
+        for name, value in fields.items():
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                for one in value:
+                    fill(getattr(message, name).add(), one)
+            elif isinstance(value, list):
+                getattr(message, name).extend(one.encode() for one in value)
+            elif isinstance(value, dict):
+                getattr(message, name).SetInParent()
+                fill(getattr(message, name), value)
+            else:
+                setattr(message, name, value.encode() if isinstance(value, str) else value)
+        return message
+
+    return bytes(fill(message_class()(), said).SerializeToString())
+
+
 def payload_of(said: dict[str, Any]) -> bytes:
+    if "sparkplug" in said:
+        return sparkplug(said["sparkplug"])
     if "json" in said:
         return orjson.dumps(said["json"])
     return bytes.fromhex(said["hex"]) if "hex" in said else str(said["text"]).encode()
@@ -82,7 +105,7 @@ def told(decoded: Decoded) -> dict[str, Any]:
     registrations = [
         {name: getattr(r, name) for name in r.__slots__ if getattr(r, name) is not None} for r in decoded.registrations
     ]
-    wishes = [{"topic": w.topic, "hex": w.payload.hex()} for w in decoded.wishes]
+    wishes = [{"topic": w.topic, "qos": w.qos, "hex": w.payload.hex()} for w in decoded.wishes]
     result = {"readings": readings, "rejected": rejected, "statuses": statuses}
     result |= {"registrations": registrations, "wishes": wishes}
     return {name: value for name, value in result.items() if value or name == "readings"}
