@@ -10,18 +10,15 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from ruamel.yaml import YAML
 
 from forewarn.settings import keys
+from tests.servers.composed import COMPOSE, DOCKERFILE, LAST_STAGE, ROOT, ComposedMosquitto
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import server_folder
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
-COMPOSE: dict[str, Any] = YAML(typ="safe").load(COMPOSE_FILE)
 SERVICES: dict[str, Any] = COMPOSE["services"]
-DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
 UNIT = ROOT / "deploy" / "forewarn.service"
 
 
@@ -95,30 +92,10 @@ def test_compose_names_a_version_of_every_image() -> None:
 # --- the broker's users ---
 
 
-class ComposedMosquitto(Mosquitto):
-    """The broker as compose starts it: by our script, with our users and rights, only in another folder."""
-
-    def command(self, program: str) -> list[str]:
-        super().command(program)
-        for name in ("data", "config", "secrets"):
-            (self.folder / name).mkdir(exist_ok=True)
-        shipped = (ROOT / "deploy" / "mosquitto.conf").read_text("utf-8")
-        moved = self._moved(shipped).replace("listener 1883", f"listener {self.port} {self.host}")
-        (self.folder / "config" / "mosquitto.conf").write_text(moved + self._user(), "utf-8")
-        shutil.copy(ROOT / "deploy" / "mosquitto.acl", self.folder / "config")
-        start = self.folder / "config" / "start.sh"
-        start.write_text(self._moved((ROOT / "deploy" / "mosquitto-start.sh").read_text("utf-8")), "utf-8")
-        path = "PATH=/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/bin"
-        return ["env", path, "MQTT_PASSWORD=serve:1 ", "MQTT_DEVICE_PASSWORD=measure", "sh", str(start)]
-
-    def _moved(self, text: str) -> str:
-        return text.replace("/mosquitto/", f"{self.folder}/")
-
-
 @pytest.mark.integration
 def test_the_brokers_users_may_do_what_they_need_and_no_more() -> None:
     heard: list[str] = []
-    with server_folder() as folder, ComposedMosquitto(folder) as broker:
+    with server_folder() as folder, ComposedMosquitto(folder, "serve:1 ", "measure") as broker:
         service = client(broker, "forewarn", "serve:1 ")
         service.on_message = lambda _client, _data, message: heard.append(message.topic)
         eavesdropper = client(broker, "devices", "measure")
@@ -186,10 +163,9 @@ def test_the_image_leaves_nothing_out_that_the_wheel_needs() -> None:
 
 
 def test_the_image_runs_as_nobody_special_and_says_how_it_is() -> None:
-    last = DOCKERFILE.rpartition("FROM ")[2]
-    assert re.search(r"^USER [1-9]\d+$", last, re.MULTILINE)
-    assert re.search(r"^HEALTHCHECK .*/healthz", last, re.MULTILINE)
-    assert [name for name in re.findall(r"(FOREWARN_\w+)=", last) if not is_setting(name)] == []
+    assert re.search(r"^USER [1-9]\d+$", LAST_STAGE, re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK .*/healthz", LAST_STAGE, re.MULTILINE)
+    assert [name for name in re.findall(r"(FOREWARN_\w+)=", LAST_STAGE) if not is_setting(name)] == []
 
 
 def test_the_image_installs_by_hash_only() -> None:

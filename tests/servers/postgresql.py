@@ -33,6 +33,7 @@ class PostgreSQL(Server):
     program: ClassVar[str] = "postgres"
     package: ClassVar[str] = "postgresql"
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": does not wait for open connections
+    password: ClassVar[str] = _PASSWORD
 
     @property
     def data(self) -> Path:
