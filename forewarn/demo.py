@@ -36,6 +36,8 @@ SCENARIO = "demo"
 MARK = "demo.toml"
 """The registry file of the simulated site; a folder that holds it is an earlier demo's."""
 HISTORY_WITHIN_S = 600.0
+CLOSE_ENOUGH_NS = 3 * 1_000_000_000
+"""While the past was sent, time went on: what became of it is sent as well, until the site is this close to now."""
 
 log = structlog.get_logger(__name__)
 
@@ -113,8 +115,17 @@ class Demo:
     def start(self, stop: threading.Event, progress: Callable[[float], None] | None = None) -> None:
         """Start the service and let the site's past pass through it; returns once all of it is judged and stored."""
         self.service.start()
-        simulation = self.simulation
-        publish(simulation, self.mqtt_url, speed=MAX, until=simulation.start, clients=1, stop=stop, progress=progress)
+        self._pass(None, stop, progress)
+        while (sent := self.simulation.start) < time.time_ns() - CLOSE_ENOUGH_NS and not stop.is_set():
+            self.simulation = Simulation(self.simulation.scenario, self.simulation.seed, time.time_ns())
+            self._pass(sent, stop, None)
+
+    def _pass(self, since: int | None, stop: threading.Event, progress: Callable[[float], None] | None) -> None:
+        """Let the site's past from `since` on pass through the service, up to the start of the simulation."""
+        simulation, url = self.simulation, self.mqtt_url
+        publish(
+            simulation, url, speed=MAX, until=simulation.start, since=since, clients=1, stop=stop, progress=progress
+        )
         deadline = time.monotonic() + HISTORY_WITHIN_S
         while not self.service.pipeline.idle and not stop.is_set():
             if time.monotonic() > deadline:

@@ -94,12 +94,15 @@ def publish(
     speed: float = 1.0,
     until: int | None = None,
     history: bool = True,
+    since: int | None = None,
     clients: int | None = None,
     qos: int = 1,
     stop: threading.Event | None = None,
     progress: Progress | None = None,
 ) -> Played:
     """Publish a simulation; `clients` 1 is a gateway, otherwise each device has its session.
+
+    `since` (ns UTC) leaves out the part of the history before it, which somebody has published already.
 
     Raises SimulatorError if the broker is away, refuses, or stops acknowledging.
     """
@@ -118,7 +121,7 @@ def publish(
         run.sessions.connect(stop.is_set)
         run.say_online()
         if history and sim.history_start < sim.start:
-            run.play_history()
+            run.play_history(since)
         reached = run.play(sim.start, end, speed)
         run.sessions.drain()
         run.say_offline()
@@ -155,9 +158,10 @@ class _Run:
             self._say(number, encoder.goodbye(self.sim.end))
         self.sessions.drain()
 
-    def play_history(self) -> None:
+    def play_history(self, since: int | None) -> None:
         """The time before the start, as a gateway sends a backlog: as fast as it is taken."""
-        for block in self.sim.history():
+        begin = self.sim.history_start if since is None else since
+        for block in self.sim.blocks(begin, self.sim.start):
             for message in gateway_messages(self.sim, block):
                 if self.stop.is_set():
                     return
