@@ -242,7 +242,7 @@ class EmbeddedBroker:
         self, options: BrokerOptions, handover: Handover, topics: Sequence[str], now: Callable[[], int]
     ) -> None:
         self._options, self._handover, self._topics, self._now = options, handover, tuple(topics), now
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._broker: _Broker
@@ -252,6 +252,7 @@ class EmbeddedBroker:
 
     def start(self) -> None:
         """Listen. Raises BrokerStartError if that is not possible."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         try:
             self._started.result(START_WITHIN_S)

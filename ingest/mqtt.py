@@ -98,7 +98,8 @@ class MqttInput:
         self._options, self._handover, self._now, self._rng = options, handover, now, rng or Random()
         self._acks: deque[tuple[int, int]] = deque()
         self._wishes: deque[Publish] = deque(maxlen=MAX_WISHES)
-        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read: socket.socket
+        self._wake_write: socket.socket
         self._stopping, self._paused = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._life = 0
@@ -112,6 +113,7 @@ class MqttInput:
     # -- what others see -------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Connect, and keep connecting."""
+        self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
         self._thread.start()
