@@ -88,6 +88,11 @@ class Intake:
         self._cache[key] = _Known(self._registry.version, record, place)
         return place
 
+    def _place_of(self, key: Key) -> Place | str:
+        """`resolve` for a key that is usually known."""
+        known = self._cache.get(key)
+        return known.place if known is not None and known.version == self._registry.version else self.resolve(*key)
+
     def _still(self, known: _Known) -> bool:
         """Whether the registry changed elsewhere only."""
         return isinstance(known.place, Place) and self._registry.metric(known.place.series) is known.record
@@ -128,7 +133,7 @@ class Intake:
         order = _first_use(key, len(keys))
         if _mixes_units(keys, order):
             return self._place_by_row(keys, key, value)
-        places = {code: self.resolve(*keys[code]) for code in order}
+        places = {code: self._place_of(keys[code]) for code in order}
         table = [places.get(code, "") for code in range(len(keys))]
         taken = [place if isinstance(place, Place) else Place(0) for place in table]
         series = np.array([place.series for place in taken], np.int32)[key]

@@ -7,9 +7,11 @@ scores,site=plant,device=pump-1,metric=vibration score=3.2,p_value=0.001,expecte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from ingest.columns import SeriesName
@@ -19,6 +21,9 @@ from ingest.keyedscores import KeyedScores
 TELEMETRY, SCORES = "telemetry", "scores"
 
 SCORE_FIELDS = ("score", "p_value", "expected", "low", "high")
+
+MAX_REMEMBERED = 1 << 17
+"""Beginnings of lines that are remembered, of a fleet of that many series."""
 
 Rows = NDArray[np.intp]
 
@@ -66,43 +71,58 @@ def reading_lines(readings: KeyedBatch, rows: Rows) -> str:
     last = np.r_[first[1:], True][: len(rows)]
     starts = [heads[one] if begins else "," for one, begins in zip(owner.tolist(), first.tolist(), strict=True)]
     keys = [fields[one] for one in readings.key[rows].tolist()]
-    values = map(repr, readings.value[rows].tolist())
-    ends = [f" {at}\n" if done else "" for at, done in zip(time.tolist(), last.tolist(), strict=True)]
-    return "".join(chain.from_iterable(zip(starts, keys, values, ends, strict=True)))
+    ends = [f" {at}\n" if done else "" for at, done in zip(_texts(time), last.tolist(), strict=True)]
+    return "".join(chain.from_iterable(zip(starts, keys, _texts(readings.value[rows]), ends, strict=True)))
 
 
 def single_lines(readings: KeyedBatch, rows: Rows) -> str:
     """Those rows in their order, a line for each, so that a server can refuse one without its neighbours."""
     device, heads, fields = _devices(readings.names)
     prefixes = [heads[owner] + field for owner, field in zip(device.tolist(), fields, strict=True)]
-    keys, values, times = readings.key[rows].tolist(), readings.value[rows].tolist(), readings.time[rows].tolist()
-    return "".join(f"{prefixes[k]}{value!r} {at}\n" for k, value, at in zip(keys, values, times, strict=True))
+    keys, values, times = readings.key[rows].tolist(), _texts(readings.value[rows]), _texts(readings.time[rows])
+    return "".join(f"{prefixes[k]}{value} {at}\n" for k, value, at in zip(keys, values, times, strict=True))
+
+
+def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> list[str]:
+    """Numbers as the shortest texts that mean them exactly; `null` for what is no number."""
+    if not len(column):
+        return []
+    written = orjson.dumps(np.ascontiguousarray(column), option=orjson.OPT_SERIALIZE_NUMPY)
+    return written[1:-1].decode("ascii").split(",")
 
 
 def _devices(names: Sequence[SeriesName]) -> tuple[NDArray[np.int32], list[str], list[str]]:
     """The device of every series, the beginning of a line for every device, and `metric=` for every series."""
     numbers: dict[tuple[str, str], int] = {}
-    device = np.array([numbers.setdefault((site, name), len(numbers)) for site, name, _ in names], np.int32)
-    heads = [f"{TELEMETRY},site={escaped(site)},device={escaped(name)} " for site, name in numbers]
-    return device, heads, [f"{escaped(metric)}=" for _, _, metric in names]
+    device = np.array([numbers.setdefault(name[:2], len(numbers)) for name in names], np.int32)
+    heads = [_reading_head(site, name) for site, name in numbers]
+    return device, heads, [_field(metric) for _, _, metric in names]
+
+
+@lru_cache(MAX_REMEMBERED)
+def _reading_head(site: str, device: str) -> str:
+    return f"{TELEMETRY},site={escaped(site)},device={escaped(device)} "
+
+
+@lru_cache(MAX_REMEMBERED)
+def _field(metric: str) -> str:
+    return f"{escaped(metric)}="
+
+
+@lru_cache(MAX_REMEMBERED)
+def _score_head(site: str, device: str, metric: str) -> str:
+    return f"{SCORES},site={escaped(site)},device={escaped(device)},metric={escaped(metric)} "
 
 
 def score_lines(scores: KeyedScores, rows: Rows) -> str:
     """Those rows, a line for each; what is unknown of the expected band is left out."""
-    heads = [
-        f"{SCORES},site={escaped(site)},device={escaped(device)},metric={escaped(metric)} "
-        for site, device, metric in scores.names
-    ]
-    keys, times = scores.key[rows].tolist(), scores.time[rows].tolist()
-    columns = [column[rows] for column in scores.floats()]
-    whole = np.logical_and.reduce([np.isfinite(column) for column in columns]).tolist()
+    heads = [_score_head(*name) for name in scores.names]
+    keys, times = scores.key[rows].tolist(), _texts(scores.time[rows])
+    columns = [_texts(column[rows]) for column in scores.floats()]
     lines = []
-    for key, at, full, *values in zip(keys, times, whole, *(column.tolist() for column in columns), strict=True):
-        if full:
-            score, p_value, expected, low, high = values
-            said = f"score={score!r},p_value={p_value!r},expected={expected!r},low={low!r},high={high!r}"
-        else:
-            known = zip(SCORE_FIELDS, values, strict=True)
-            said = ",".join(f"{name}={value!r}" for name, value in known if np.isfinite(value))
+    for key, at, score, p_value, expected, low, high in zip(keys, times, *columns, strict=True):
+        said = f"score={score},p_value={p_value},expected={expected},low={low},high={high}"
+        if "null" in said:
+            said = ",".join(part for part in said.split(",") if not part.endswith("=null"))
         lines.append(f"{heads[key]}{said} {at}\n")
     return "".join(lines)

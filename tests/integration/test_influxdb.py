@@ -286,8 +286,8 @@ def test_a_server_that_hangs_is_not_waited_for(own_influxdb: InfluxDB, unique_na
         store.write(readings_of([(T, 0, 1.0)]))
     assert time.monotonic() - began < 3
     os.kill(own_influxdb.pid, signal.SIGCONT)
-    store.write(readings_of([(T, 0, 2.0)]))
-    assert everything(store, T) == [(0, 2.0)]
+    store.write(readings_of([(T, 0, 1.0)]))  # the same again: the first may have been taken after all
+    assert everything(store, T) == [(0, 1.0)]
     store.close()
 
 
