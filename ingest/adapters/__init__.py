@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from ingest.adapters import canonical, influxline, senml, shelly, sparkplug, tasmota, thingsboard, zigbee2mqtt
+from ingest.adapters import (
+    canonical,
+    homeassistant,
+    influxline,
+    senml,
+    shelly,
+    sparkplug,
+    tasmota,
+    thingsboard,
+    zigbee2mqtt,
+)
 from ingest.adapters.adapter import BuildAdapter
 from ingest.adapters.chain import Adapters
 from ingest.adapters.options import Options
@@ -13,6 +23,7 @@ ADAPTERS: Mapping[str, BuildAdapter] = {
     "thingsboard": thingsboard.adapter,
     "tasmota": tasmota.adapter,
     "zigbee2mqtt": zigbee2mqtt.adapter,
+    "homeassistant": homeassistant.adapter,
     "shelly": shelly.adapter,
     "line-protocol": influxline.adapter,
     "senml": senml.adapter,

@@ -1,0 +1,114 @@
+"""The value templates of Home Assistant that say where in a payload a number is.
+
+https://www.home-assistant.io/docs/configuration/templating/#using-value-templates-with-mqtt
+
+{{ value }}   {{ value_json.a.b }}   {{ value_json['a b'][0] | float | round(1) }}   {{ value_json.a | is_defined }}
+
+Other templates are programs; they are refused when a sensor is discovered. A default, as in `float(0)`, is not taken:
+it would be a reading that nobody has measured.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from ingest.payload import NotFinite
+
+LONGEST = 512
+MOST_STEPS = 16
+_WHOLE = re.compile(r"\{\{-?\s*(value_json|value)\b(.*?)\s*-?\}\}", re.DOTALL)
+_STEP = re.compile(r"""\.(\w+)|\[\s*(?:'([^'\\]*)'|"([^"\\]*)"|(-?\d{1,4}))\s*\]""")
+_FILTER = re.compile(
+    r"\s*\|\s*(?:(?P<cast>float|int)(?:\(\s*(?:default\s*=\s*)?[-+.\w]*\s*\))?"
+    r"|(?P<defined>is_defined)|round(?:\(\s*(?P<digits>\d{0,2})\s*\))?)"
+)
+_UNKNOWN = frozenset({"", "None", "none", "null", "unknown", "unavailable"})
+_SIGNS = frozenset("+-.0123456789")
+
+
+class Absent(Enum):
+    """The payload says nothing about this sensor."""
+
+    ABSENT = "absent"
+
+
+Step: TypeAlias = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Where the value is, and what is done to it: casts and roundings in order."""
+
+    json: bool = False
+    """The value is in the payload read as JSON, otherwise the payload is the value."""
+    path: tuple[Step, ...] = ()
+    filters: tuple[str | int, ...] = ()
+    """`int`, or digits to round to."""
+
+    def find(self, root: object) -> object:
+        """The value in `root`, the payload's text or its JSON; `Absent` if there is none."""
+        value = root
+        for step in self.path:
+            if isinstance(value, dict):
+                value = value.get(str(step), Absent.ABSENT)
+            elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
+                value = value[step]
+            else:
+                return Absent.ABSENT
+        return Absent.ABSENT if value is None or (isinstance(value, str) and _is_unknown(value)) else value
+
+    def number(self, value: object) -> float | None:
+        """The number that a found value is, also as a text; None if it is none."""
+        number = _number(value)
+        for step in self.filters if number is not None else ():
+            assert number is not None
+            number = float(math.trunc(number)) if isinstance(step, str) else round(number, step)
+        return number
+
+
+def parse_template(text: object) -> Template | None:
+    """The template, None if it is not one of those that are read."""
+    if not isinstance(text, str) or len(text) > LONGEST:
+        return None
+    found = _WHOLE.fullmatch(text.strip())
+    if found is None:
+        return None
+    rest, at = found[2], 0
+    path: list[Step] = []
+    while step := _STEP.match(rest, at):
+        path.append(int(step[4]) if step[4] else next(part for part in step.groups() if part is not None))
+        at = step.end()
+    filters: list[str | int] = []
+    while function := _FILTER.match(rest, at):
+        at = function.end()
+        if function["cast"] == "int":
+            filters.append("int")
+        elif not function["cast"] and not function["defined"]:
+            filters.append(int(function["digits"] or 0))
+    as_json = found[1] == "value_json"
+    if at != len(rest) or len(path) + len(filters) > MOST_STEPS or (path and not as_json):
+        return None
+    return Template(as_json, tuple(path), tuple(filters))
+
+
+def _is_unknown(text: str) -> bool:
+    return not isinstance(text, NotFinite) and text.strip() in _UNKNOWN
+
+
+def _number(value: object) -> float | None:
+    if type(value) is float or type(value) is int:
+        return value
+    if not isinstance(value, str) or isinstance(value, NotFinite):
+        return None
+    text = value.strip()
+    if not text or text[0] not in _SIGNS or "_" in text or len(text) > 40 or not text.isascii():
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
