@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -251,7 +251,7 @@ _PLAIN = tuple(name for name in Alert.__dataclass_fields__ if name not in {"expl
 
 
 def _to_alert(row: AlertRow) -> Alert:
-    alert = Alert(
+    return Alert(
         id=row.id,
         site=row.site,
         device=row.device,
@@ -262,9 +262,6 @@ def _to_alert(row: AlertRow) -> Alert:
         raised_at=row.raised_at,
         score=math.nan if row.score is None else row.score,
         explanation=Explanation(row.explanation["en"], row.explanation["zh"]),
-    )
-    return replace(
-        alert,
         state=State(row.state),
         cleared_at=row.cleared_at,
         last_at=row.last_at,
