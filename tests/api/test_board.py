@@ -1,0 +1,53 @@
+"""What was last heard of every series."""
+
+import numpy as np
+
+from api.board import UNKNOWN, Board, SeriesState
+from ingest.reading import Quality, ReadingBatch
+
+
+def test_nothing_was_heard_yet() -> None:
+    assert Board().of(3) == UNKNOWN == SeriesState(None, None, None, clock_off=False, warm=False)
+
+
+def test_the_newest_counts_whatever_the_order() -> None:
+    board = Board()
+    board.note(ReadingBatch.of([1, 0, 1, 1], [30, 5, 50, 40], [3.0, 0.5, 5.0, 4.0]), received_at=100)
+    assert board.of(1) == SeriesState(50, 5.0, 100)
+    assert board.of(0) == SeriesState(5, 0.5, 100)
+    board.note(ReadingBatch.of([1], [45], [9.0]), received_at=200)
+    assert board.of(1) == SeriesState(50, 5.0, 100), "a late one changes nothing"
+    board.note(ReadingBatch.of([1], [50], [9.0]), received_at=200)
+    assert board.of(1) == SeriesState(50, 9.0, 200), "of two at one time the last one counts"
+
+
+def test_the_later_of_two_rows_of_one_time_counts() -> None:
+    board = Board()
+    board.note(ReadingBatch.of([0, 0], [7, 7], [1.0, 2.0]), received_at=1)
+    assert board.of(0).value == 2.0
+
+
+def test_a_clock_that_is_off_and_then_right_again() -> None:
+    board = Board()
+    board.note(ReadingBatch.of([0], [1], [1.0], int(Quality.CLOCK_OFF | Quality.NO_UNIT)), received_at=1)
+    assert board.of(0).clock_off
+    board.note(ReadingBatch.of([0], [2], [1.0]), received_at=2)
+    assert not board.of(0).clock_off
+
+
+def test_warmth_is_known_before_the_first_reading() -> None:
+    board = Board()
+    board.note_warm(np.array([False, True]))
+    assert [board.of(n).warm for n in range(3)] == [False, True, False]
+    board.note(ReadingBatch.empty(), received_at=1)
+    assert board.of(1).time is None
+
+
+def test_forgotten_until_heard_again() -> None:
+    board = Board()
+    board.note(ReadingBatch.of([0, 1], [5, 5], [1.0, 1.0]), received_at=1)
+    board.forget([0, 7])
+    assert board.of(0).time is None
+    assert board.of(1).time == 5
+    board.note(ReadingBatch.of([0], [2], [1.0]), received_at=2)
+    assert board.of(0).time == 2

@@ -1,0 +1,144 @@
+"""`/devices`: the registry and what was last heard."""
+
+from dataclasses import replace
+
+import pytest
+from fastapi.testclient import TestClient
+
+from ingest.reading import Quality, ReadingBatch
+from ingest.registry_store import load_registry
+from tests.api.conftest import client_of
+from tests.api.harness import MINUTE, Site
+
+PUMP = "/api/v1/devices/plant/pump-1"
+
+
+def test_list_and_get(looking: TestClient) -> None:
+    page = looking.get("/api/v1/devices").json()
+    device = looking.get(PUMP).json()
+    assert page == {"items": [device], "next": None}
+    assert (device["title"], device["class"], device["criticality"]) == ("Feed pump", "pump", "high")
+    assert device["last_seen"] == "2026-05-28T20:25:40Z"
+    assert device["states"] == ["not enough data"]
+    temperature = device["metrics"][0]
+    assert (temperature["metric"], temperature["unit"], temperature["value"]) == ("temperature", "°C", 65.0)
+
+
+def test_states(plant_client: TestClient) -> None:
+    states = {d["device"]: d["states"] for d in plant_client.get("/api/v1/devices").json()["items"]}
+    assert states == {
+        "ahu-1": [],
+        "coldroom-1": [],
+        "coldroom-2": [],
+        "compressor-old": ["not enough data", "never heard", "retired"],
+        "logger 7": ["no unit", "not enough data", "clock off"],
+        "pump-1": [],
+        "pump-2": [],
+        "水泵-3": [],
+    }
+    only = plant_client.get("/api/v1/devices?state=clock off").json()["items"]
+    assert [d["device"] for d in only] == ["logger 7"]
+
+
+def test_pages(plant_client: TestClient) -> None:
+    found, cursor = [], ""
+    while cursor is not None:
+        page = plant_client.get(f"/api/v1/devices?limit=3{cursor and '&cursor=' + cursor}").json()
+        found += [(d["site"], d["device"]) for d in page["items"]]
+        cursor = page["next"]
+    assert found == sorted(found)
+    assert len(found) == 8
+    assert plant_client.get("/api/v1/devices?site=north&limit=10").json()["next"] is None
+    assert plant_client.get("/api/v1/devices?cursor=nonsense").status_code == 422
+
+
+def test_names_that_need_escaping(plant_client: TestClient) -> None:
+    assert plant_client.get("/api/v1/devices/north/logger%207").json()["device"] == "logger 7"
+    assert plant_client.get("/api/v1/devices/north/%E6%B0%B4%E6%B3%B5-3").json()["title"] == "三号水泵"
+
+
+def test_change_survives_a_restart(client: TestClient, made: Site) -> None:
+    body = {
+        "title": "Main feed pump",
+        "class": "centrifugal pump",
+        "criticality": "low",
+        "customer": "Northwind",
+        "team": "rotating",
+        "owner": "li.wei",
+        "metrics": {"temperature": {"interval_s": 30}, "pressure": {"unit": "bar"}},
+    }
+    answer = client.patch(PUMP, json=body)
+    assert answer.status_code == 200
+    device = answer.json()
+    assert {name: device[name] for name in body if name != "metrics"} == {
+        k: v for k, v in body.items() if k != "metrics"
+    }
+    metrics = {m["metric"]: m for m in device["metrics"]}
+    assert metrics["temperature"]["interval_s"] == 30
+    assert (metrics["pressure"]["unit"], metrics["pressure"]["unit_state"]) == ("bar", "known")
+    kept = load_registry(made.database)
+    number = kept.find_device("plant", "pump-1")
+    assert number is not None
+    assert kept.device(number).title == "Main feed pump"
+
+
+def test_what_is_left_out_stays_and_null_forgets(client: TestClient) -> None:
+    device = client.patch(PUMP, json={"team": "HVAC"}).json()
+    assert (device["title"], device["team"]) == ("Feed pump", "HVAC")
+    assert client.patch(PUMP, json={"title": None}).json()["title"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"criticality": "very"}, "body.criticality"),
+        ({"site": "other"}, "body.site"),
+        ({"asset_class": "pump"}, "body.asset_class"),
+        ({"metrics": {"temperature": {"interval_s": -1}}}, "body.metrics.temperature.interval_s"),
+        ({"metrics": {"temperature": {"unit": "bar"}}}, None),
+        ({"metrics": {"level": {"unit": "furlongs per moon"}}}, None),
+        ({"metrics": {"a/b": {"unit": "bar"}}}, None),
+    ],
+)
+def test_bad_changes(client: TestClient, made: Site, body: dict[str, object], where: str | None) -> None:
+    before = client.get(PUMP).json()
+    answer = client.patch(PUMP, json=body)
+    assert answer.status_code == 422
+    if where:
+        assert answer.json()["errors"][0]["where"] == where
+    assert client.get(PUMP).json() == before
+
+
+def test_add_before_it_reports(client: TestClient) -> None:
+    url = "/api/v1/devices/plant/fan-1"
+    answer = client.put(url, json={"class": "fan"})
+    assert answer.status_code == 201
+    assert answer.json()["states"] == ["not enough data", "never heard"]
+    assert client.put(url, json={"class": "fan", "team": "HVAC"}).status_code == 200
+    assert client.put("/api/v1/devices/plant/a+b", json={}).status_code == 422
+
+
+def test_retire_and_back(client: TestClient, made: Site) -> None:
+    assert "retired" in client.post(f"{PUMP}/retire", json={"note": ""}).json()["states"]
+    assert made.registry.device(0).retired
+    assert client.post(f"{PUMP}/unretire").json()["retired"] is False
+
+
+def test_delete(client: TestClient, made: Site) -> None:
+    assert client.delete(PUMP).status_code == 204
+    assert client.get(PUMP).status_code == 404
+    assert client.get("/api/v1/devices").json()["items"] == []
+    (alert,) = client.get("/api/v1/alerts").json()["items"]
+    assert (alert["state"], alert["closed_by"]) == ("closed", "local")
+    assert client.get("/api/v1/readings?device=pump-1").json()["items"], "its readings stay"
+    with client_of(replace(made.deps(), registry=load_registry(made.database), board=type(made.board)())) as later:
+        assert later.get("/api/v1/devices").json()["items"] == [], "also after a restart"
+    made.feed(ReadingBatch.of([0], [made.now + MINUTE], [40.0], int(Quality.RECORDED)))
+    assert client.get(PUMP).json()["retired"] is True, "it reports again"
+
+
+def test_unknown_device(looking: TestClient) -> None:
+    for method, end in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/retire"), ("POST", "/unretire")):
+        answer = looking.request(method, f"/api/v1/devices/plant/nothing{end}", json={})
+        assert answer.status_code == 404, method
+        assert answer.json()["detail"] == "there is no device 'nothing' at site 'plant'"

@@ -1,0 +1,187 @@
+"""The console's pages as they leave the server."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from fastapi.testclient import TestClient
+
+from alerts.store import AlertFilter
+from ingest.reading import ReadingBatch
+from ingest.registry import Device
+from tests.api.harness import MINUTE, Site
+from workorders.store import OrderFilter
+
+VOID = {"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle"}
+PATHS = ("/", "/devices/plant/pump-1", "/devices/north/logger%207", "/alerts", "/work-orders?show=all", "/login")
+
+
+class Balanced(HTMLParser):
+    """Fails on tags that are left open, and collects ids and the names of form fields without a label."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.bare: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        if tag in {"input", "select", "textarea"} and found.get("type") != "hidden" and "label" not in self.open:
+            self.bare.append(str(found))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+
+def parse(text: str) -> Balanced:
+    parser = Balanced()
+    parser.feed(text)
+    assert parser.open == []
+    return parser
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_in_both_languages(plant_client: TestClient, path: str, language: str) -> None:
+    answer = plant_client.get(
+        path, params={"lang": language} if "?" not in path else None, headers={"Accept-Language": language}
+    )
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in answer.text
+    found = parse(answer.text)
+    assert len(found.ids) == len(set(found.ids))
+    assert found.bare == [], "fields without a label"
+
+
+def test_details_of_alerts_and_orders(plant_client: TestClient, plant: Site) -> None:
+    deps = plant.deps()
+    for alert in deps.alerts.list(AlertFilter()).items:
+        text = plant_client.get(f"/alerts/{alert.id}").text
+        parse(text)
+        assert alert.explanation.en in text
+    for order in deps.orders.list(OrderFilter()).items:
+        text = plant_client.get(f"/work-orders/{order.number}?show=all").text
+        parse(text)
+        assert order.cause.en in text
+        assert text.count("<li class=") >= 9
+
+
+def test_the_language_is_remembered(looking: TestClient) -> None:
+    assert "总览" in looking.get("/?lang=zh").text
+    assert "总览" in looking.get("/", headers={"Accept-Language": "en"}).text
+    assert "Overview" in looking.get("/?lang=en").text
+    looking.cookies.clear()
+    assert "总览" in looking.get("/", headers={"Accept-Language": "zh-CN"}).text
+
+
+def test_times_are_of_the_site(looking: TestClient) -> None:
+    text = looking.get("/alerts").text
+    assert 'datetime="2026-05-28T20:25:40Z" title="2026-05-29 04:25:40 Asia/Shanghai"' in text
+
+
+def test_what_devices_are_called_cannot_become_markup(client: TestClient, made: Site) -> None:
+    name = "<b>x"
+    made.registry.put_device(Device("plant", name, title='"><script>alert(1)</script>', customer="<i>"))
+    number = made.registry.series("plant", name, "temperature")
+    for minute, value in enumerate((40.0, 66.0)):
+        made.feed(ReadingBatch.of([number], [made.now - (2 - minute) * MINUTE], [value]))
+    page = client.get("/devices/plant/%3Cb%3Ex")
+    assert page.status_code == 200
+    for text in (page.text, client.get("/").text, client.get("/alerts").text, client.get("/work-orders").text):
+        assert "<script>alert" not in text
+        assert "<b>x" not in text
+        parse(text)
+
+
+def test_acknowledge_from_the_page(client: TestClient) -> None:
+    (alert,) = client.get("/api/v1/alerts").json()["items"]
+    url = f"/alerts/{alert['id']}"
+    answer = client.post(f"{url}/acknowledge?show=all", data={"note": "on my way"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{url}?show=all")
+    page = client.get(answer.headers["location"]).text
+    assert "on my way" in page
+    assert "Acknowledged" in page
+    late = client.post(f"{url}/acknowledge", data={"note": ""})
+    assert late.status_code == 409
+    assert 'role="alert"' in late.text
+    parse(late.text)
+
+
+def test_feedback_and_closing_from_the_page(client: TestClient) -> None:
+    (alert,) = client.get("/api/v1/alerts").json()["items"]
+    url = f"/alerts/{alert['id']}"
+    assert client.post(f"{url}/feedback", data={"verdict": "not_anomaly", "note": "door"}).status_code == 200
+    assert client.post(f"{url}/close", data={}).status_code == 200
+    page = client.get(url).text
+    assert "No, a false alarm" in page
+    assert "/acknowledge" not in page
+    assert client.post(f"{url}/feedback", data={"verdict": "perhaps"}).status_code == 422
+
+
+def test_an_order_from_the_page(client: TestClient) -> None:
+    (order,) = client.get("/api/v1/work-orders").json()["items"]
+    url = f"/work-orders/{order['number']}"
+    assert client.post(f"{url}/assign", data={"assignee": "li.wei"}).status_code == 200
+    page = client.post(f"{url}/advance", data={"note": "x"}).text
+    assert 'aria-current="step" title="Assignment"' in page
+    assert client.post(f"{url}/close", data={"note": "x"}).status_code == 422, "the code has to be chosen"
+    assert client.post(f"{url}/close", data={"code": "leak", "note": "sealed"}).status_code == 200
+    page = client.get(f"{url}?show=all").text
+    assert "sealed" in page
+    assert "Leak" in page
+    assert client.post(f"{url}/advance", data={}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("query", "devices"),
+    [
+        ("show=open", {"pump-1", "coldroom-1", "coldroom-2"}),
+        ("show=all", {"pump-1", "coldroom-1", "coldroom-2", "ahu-1"}),
+        ("show=active&kind=silence", {"coldroom-2"}),
+        ("show=all&severity=critical", {"pump-1"}),
+        ("show=all&device=ahu-1", {"ahu-1"}),
+        ("show=nonsense&severity=nonsense&kind=", {"pump-1", "coldroom-1", "coldroom-2"}),
+    ],
+)
+def test_alert_filters(plant_client: TestClient, query: str, devices: set[str]) -> None:
+    text = plant_client.get(f"/alerts?{query}").text
+    rows = re.findall(r'<a class="row.*?</a>', text, flags=re.DOTALL)
+    assert {
+        name for name in ("pump-1", "coldroom-1", "coldroom-2", "ahu-1") if any(f"{name}:" in r for r in rows)
+    } == devices
+
+
+def test_chart_data(plant_client: TestClient) -> None:
+    url = "/devices/plant/coldroom-1/chart?metric=temperature&range=6h"
+    data = plant_client.get(url).json()
+    assert len({len(data[name]) for name in ("time", "value", "low", "expected", "high")}) == 1
+    assert len(data["time"]) == 360
+    assert {a["severity"] for a in data["alerts"]} == {"high"}
+    assert sorted(a["limit"] is None for a in data["alerts"]) == [False, True]
+    assert data["marks"], "the open door stands out"
+    assert all(data["start"] <= at <= data["end"] for at, _ in data["marks"])
+    assert plant_client.get("/devices/plant/coldroom-1/chart?metric=nothing").json()["time"] == []
+    assert plant_client.get("/devices/plant/coldroom-1/chart").status_code == 422
+
+
+def test_sparkline(plant_client: TestClient) -> None:
+    assert '<path d="M' in plant_client.get("/devices/plant/pump-1/spark").text
+    assert "<path" not in plant_client.get("/devices/north/compressor-old/spark").text
+
+
+def test_many_devices(client: TestClient, made: Site) -> None:
+    for number in range(230):
+        made.registry.put_device(Device("big", f"device-{number:03}"))
+    page = client.get("/").text
+    assert page.count('class="device ') == 200
+    assert "200 of 231 devices are shown" in page
+    assert "pump-1: temperature above its limit" in page, "what needs attention comes first"
+    found = client.get("/?q=DEVICE-22").text
+    assert found.count('class="device ') == 10
+    assert 'value="DEVICE-22"' in found
