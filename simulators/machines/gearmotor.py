@@ -41,6 +41,8 @@ class GearMotor(Machine):
     tau_s: float = Field(3000.0, gt=10, le=1e5)
     swing: float = Field(0.02, ge=0, le=0.2)
     """Share by which demand wanders within the hour."""
+    ambient: float = Field(0.35, ge=0, le=1)
+    """How much of the outdoor temperature's change reaches the room; little in a heated hall."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """Oil temperature, vibration velocity, motor current, motor speed."""
@@ -67,7 +69,7 @@ class GearMotor(Machine):
     def _temperature(self, t: FloatArray, around: Surroundings) -> FloatArray:
         def drive(grid: FloatArray) -> FloatArray:
             load = self._load(grid, around)
-            room = 19.0 + 0.35 * (around.climate.temperature(grid) - 14.0)
+            room = 19.0 + self.ambient * (around.climate.temperature(grid) - 14.0)
             return room + self.rise_k * (0.3 * (load > 0) + 0.7 * load * load)
 
         return lagged(drive, t, self.tau_s) + around.slow_effect(Effect.HEAT, t, self.tau_s) * around.running(t)

@@ -56,6 +56,8 @@ class Pump(Machine):
     tau_s: float = Field(2100.0, gt=10, le=1e5)
     swing: float = Field(0.012, ge=0, le=0.2)
     """Share by which demand wanders within the hour."""
+    ambient: float = Field(0.3, ge=0, le=1)
+    """How much of the outdoor temperature's change reaches the room; little in a heated hall."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """Bearing temperature, vibration velocity, motor current, discharge pressure and flow."""
@@ -94,7 +96,7 @@ class Pump(Machine):
     def _temperature(self, t: FloatArray, around: Surroundings) -> FloatArray:
         def drive(grid: FloatArray) -> FloatArray:
             speed = self._speed(grid, around)
-            room = 18.0 + 0.3 * (around.climate.temperature(grid) - 14.0)
+            room = 18.0 + self.ambient * (around.climate.temperature(grid) - 14.0)
             return room + self.rise_k * self._power(speed, self._flow(speed, 0.0))
 
         heat = around.slow_effect(Effect.HEAT, t, self.tau_s)
