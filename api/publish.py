@@ -13,21 +13,11 @@ from api.items import AlertItem, OrderItem
 from ingest.registry import Registry
 from ingest.times import format_time
 from models.score import Scores
-from workorders.desk import Changes
-from workorders.opening import Change
 from workorders.order import WorkOrder
 
 MOST_READINGS = 300
 """Readings of one batch that a client is shown: the newest of each series, and of so many series at most. The stream
 feeds live charts; whoever needs every reading asks `/readings`."""
-
-
-def publish_changes(hub: Hub, changes: Changes) -> None:
-    """Tell what the desk recorded."""
-    for alert in changes.alerts:
-        publish_alert(hub, alert, changes.news.get(alert.id, Change.UPDATED))
-    for order in changes.orders:
-        publish_work_order(hub, order, Change.UPDATED)
 
 
 def publish_alert(hub: Hub, alert: Alert, change: str) -> None:
@@ -41,7 +31,7 @@ def publish_alert(hub: Hub, alert: Alert, change: str) -> None:
 
 
 def publish_work_order(hub: Hub, order: WorkOrder, change: str) -> None:
-    """Tell that a work order changed, and how: `updated` by what the engine saw, or what a person did."""
+    """Tell that a work order changed, and how: `opened`, `updated` by readings, or what a person did."""
 
     def render(wish: Wish) -> list[dict[str, Any]]:
         told = wish.covers(order.site, order.device)

@@ -8,8 +8,8 @@ sends events may send again all since the last ones that they know to be recorde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
@@ -40,8 +40,6 @@ class Changes:
     orders: tuple[WorkOrder, ...] = ()
     notices: int = 0
     """How many notices were put into the outbox to be sent."""
-    news: Mapping[str, Change] = field(default_factory=dict)
-    """The weightiest thing that happened to each of the alerts, by id."""
 
 
 class Desk:
@@ -64,14 +62,13 @@ class Desk:
             steps = [(event, book.take(event)) for event in events]
             self._save(session, book, [step for _, step in steps])
             notices = self._tell(session, book, steps, now)
-        news = _news(step for _, step in steps)
+        changed = {step.alert.id for _, step in steps if step.alert is not None and step.change is not Change.NOTHING}
         orders = {number for _, step in steps for number, _ in step.order_events}
         _warn_of_unknown(steps)
         return Changes(
-            tuple(alert for alert in book.alerts.values() if alert.id in news),
+            tuple(alert for alert in book.alerts.values() if alert.id in changed),
             tuple(order for order in book.orders.values() if order.number in orders),
             notices,
-            news,
         )
 
     def _load(self, session: Session, events: Iterable[AlertEvent]) -> Book:
@@ -131,15 +128,6 @@ class Desk:
         key = notice_key(alert, reason)
         message = alert_message(alert, reason, line, self._notify)
         return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify))
-
-
-def _news(steps: Iterable[Step]) -> dict[str, Change]:
-    weight = list(Change).index  # opened, escalated, updated, nothing
-    found: dict[str, Change] = {}
-    for step in steps:
-        if step.alert is not None and step.change is not Change.NOTHING:
-            found[step.alert.id] = min(step.change, found.get(step.alert.id, step.change), key=weight)
-    return found
 
 
 def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig) -> dict[str, str]:

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter
 
+from alerts.alert import AlertEvent, Opened
 from alerts.notify.policy import NotifyConfig
 from alerts.store import AlertStore
 from api.access.store import AccessStore
 from api.board import Board
 from api.deps import Deps
 from api.hub import Hub
-from api.publish import publish_changes, publish_readings
+from api.publish import publish_alert, publish_readings, publish_work_order
 from forewarn.engine import Engine, EngineConfig
 from ingest.database import Base, make_engine
 from ingest.errors import RetryableError
@@ -121,12 +122,16 @@ class Site:
         self.telemetry.write_scores(KeyedScores.of(outcome.scores, names))
         self.board.note(batch, self.now)
         self.board.note_warm(self.engine.warm)
-        publish_changes(self.hub, self.desk.record(outcome.events, self.now))
+        self._record(outcome.events)
         publish_readings(self.hub, self.registry, outcome.scores)
 
-    def tick(self) -> None:
-        """Let the engine know that it is now."""
-        publish_changes(self.hub, self.desk.record(self.engine.tick(self.now).events, self.now))
+    def _record(self, events: Sequence[AlertEvent]) -> None:
+        opened = {event.alert.id for event in events if isinstance(event, Opened)}
+        changes = self.desk.record(events, self.now)
+        for alert in changes.alerts:
+            publish_alert(self.hub, alert, "opened" if alert.id in opened else "updated")
+        for order in changes.orders:
+            publish_work_order(self.hub, order, "updated")
 
 
 @contextmanager
