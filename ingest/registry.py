@@ -84,6 +84,8 @@ class Registry:
         self._devices: list[Device] = []
         self._series: list[tuple[int, Metric]] = []
         self._device_series: list[list[int]] = []
+        self._owner: list[int] = []
+        self._home: list[int] = []
         self._series_device = np.zeros(0, np.int32)
         self._device_site = np.zeros(0, np.int32)
         self.version = 0
@@ -119,7 +121,7 @@ class Registry:
             number = len(self._series)
             self._series.append((device_number, Metric(metric)))
             self._device_series[device_number].append(number)
-            self._series_device = np.append(self._series_device, np.int32(device_number))
+            self._owner.append(device_number)
             self._series_number[site, device, metric] = number
             self.version += 1
             return number
@@ -138,7 +140,7 @@ class Registry:
         number = len(self._devices)
         self._devices.append(Device(site, device, first_seen=True))
         self._device_series.append([])
-        self._device_site = np.append(self._device_site, np.int32(site_number))
+        self._home.append(site_number)
         self._device_number[site, device] = number
         return number
 
@@ -161,11 +163,15 @@ class Registry:
     @property
     def series_device(self) -> IntArray:
         """Device number of every series, shape (n_series,)."""
+        if len(self._series_device) < len(self._owner):
+            self._series_device = np.array(self._owner, np.int32)  # at once for all that came since
         return self._series_device
 
     @property
     def device_site(self) -> IntArray:
         """Site number of every device, shape (n_devices,)."""
+        if len(self._device_site) < len(self._home):
+            self._device_site = np.array(self._home, np.int32)
         return self._device_site
 
     def site_name(self, site: int) -> str:
