@@ -47,7 +47,11 @@ def make_store(settings: Settings) -> TelemetryStore:
 
 
 def notify_config(settings: Settings) -> NotifyConfig:
-    """Who is told about alerts, and how."""
+    """Who is told about alerts, and how. Raises InputError naming a receiver's URL that cannot be sent to."""
+    if settings.notify.urls:
+        from alerts.notify.sender import check_urls
+
+        check_urls(settings.notify.urls)
     return NotifyConfig(
         urls=settings.notify.urls,
         minimum=settings.notify.minimum,

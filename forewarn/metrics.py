@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from alerts.notify.worker import Notifier
 from ingest.errors import IngestError
 from ingest.reading import NS_PER_SECOND
 from ingest.spool import Spool
@@ -66,3 +67,27 @@ class SpoolMetrics(Collector):
         yield GaugeMetricFamily("forewarn_spool_readings", "Readings in the spool", depth.rows)
         yield GaugeMetricFamily("forewarn_spool_bytes", "Size of the spool in bytes", depth.size_bytes)
         yield GaugeMetricFamily("forewarn_spool_oldest_seconds", "Age of the oldest entry of the spool", age_s)
+
+
+class NoticeMetrics(Collector):
+    """How sending notifications goes, asked when the metrics are read."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauges, none while the database is away."""
+        try:
+            status = self._notifier.status()
+        except IngestError:
+            return
+        states = GaugeMetricFamily("forewarn_notices", "Notifications by what became of them", labels=["state"])
+        for state, number in status.counts.items():
+            states.add_metric([state], number)
+        yield states
+        yield GaugeMetricFamily(
+            "forewarn_notices_retrying", "Notifications that failed and are retried", status.retrying
+        )
+        yield GaugeMetricFamily(
+            "forewarn_notices_failed", "Notifications given up in the last 24 h", status.failed_lately
+        )

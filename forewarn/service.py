@@ -28,7 +28,7 @@ from forewarn.configured import adapter_options, engine_config, notify_config
 from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health
 from forewarn.inputs import make_input
-from forewarn.metrics import Metrics, SpoolMetrics
+from forewarn.metrics import Metrics, NoticeMetrics, SpoolMetrics
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.registry_file import fill, read_registry
 from forewarn.resources import Resources, opened
@@ -71,8 +71,9 @@ class Service:
         settings = self.settings
         self._entries = read_registry(settings.registry.file) if settings.registry.file else ()
         config = engine_config(settings)
+        self._notify = notify_config(settings)
         held = self._held.enter_context(opened(settings))
-        self._notifier = Notifier(held.database, notify_config(settings), AppriseSender(), self._clock)
+        self._notifier = Notifier(held.database, self._notify, AppriseSender(), self._clock)
         self.pipeline = Pipeline(self._parts(held), config)
         self._records = RegistryStore(held.database)
         self._watch = Watch(
@@ -85,6 +86,7 @@ class Service:
             self._look,
         )
         self.metrics.registry.register(SpoolMetrics(held.spool, self._clock))
+        self.metrics.registry.register(NoticeMetrics(self._notifier))
         self._database = held.database
         self._web = WebServer(create_app(self._deps(held)), held.listening)
         self._web.start()
@@ -106,7 +108,7 @@ class Service:
             spool=held.spool,
             rejects=held.rejects,
             store=held.store,
-            desk=Desk(held.database, self.registry, notify_config(settings)),
+            desk=Desk(held.database, self.registry, self._notify),
             board=self._board,
             hub=self._hub,
             health=self.health,

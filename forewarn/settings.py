@@ -295,7 +295,12 @@ class Settings(Section):
     @property
     def database_url(self) -> str:
         """The SQLAlchemy URL in use: `database.url`, or SQLite in `data.dir`."""
-        return self.database.url or f"sqlite:///{self.data.dir.absolute() / 'forewarn.db'}"
+        from sqlalchemy import URL
+
+        return (
+            self.database.url
+            or URL.create("sqlite", database=str(self.data.dir.absolute() / "forewarn.db")).render_as_string()
+        )
 
 
 def keys() -> dict[str, Any]:
