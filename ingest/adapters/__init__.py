@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ingest.adapters import (
     canonical,
+    generic,
     homeassistant,
     influxline,
     senml,
@@ -18,6 +19,7 @@ from ingest.adapters.chain import Adapters
 from ingest.adapters.options import Options
 
 ADAPTERS: Mapping[str, BuildAdapter] = {
+    "mapping": generic.adapter,
     "canonical": canonical.adapter,
     "sparkplug": sparkplug.adapter,
     "thingsboard": thingsboard.adapter,

@@ -13,30 +13,19 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from enum import Enum
-from typing import TypeAlias
 
+from ingest.adapters.jsonpath import Absent, Step, read_steps, walk
+from ingest.adapters.values import text_number
 from ingest.payload import NotFinite
 
 LONGEST = 512
 MOST_STEPS = 16
 _WHOLE = re.compile(r"\{\{-?\s*(value_json|value)\b(.*?)\s*-?\}\}", re.DOTALL)
-_STEP = re.compile(r"""\.(\w+)|\[\s*(?:'([^'\\]*)'|"([^"\\]*)"|(-?\d{1,4}))\s*\]""")
 _FILTER = re.compile(
     r"\s*\|\s*(?:(?P<cast>float|int)(?:\(\s*(?:default\s*=\s*)?[-+.\w]*\s*\))?"
     r"|(?P<defined>is_defined)|round(?:\(\s*(?P<digits>\d{0,2})\s*\))?)"
 )
 _UNKNOWN = frozenset({"", "None", "none", "null", "unknown", "unavailable"})
-_SIGNS = frozenset("+-.0123456789")
-
-
-class Absent(Enum):
-    """The payload says nothing about this sensor."""
-
-    ABSENT = "absent"
-
-
-Step: TypeAlias = str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +40,7 @@ class Template:
 
     def find(self, root: object) -> object:
         """The value in `root`, the payload's text or its JSON; `Absent` if there is none."""
-        value = root
-        for step in self.path:
-            if isinstance(value, dict):
-                value = value.get(str(step), Absent.ABSENT)
-            elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
-                value = value[step]
-            else:
-                return Absent.ABSENT
+        value = walk(root, self.path)
         return Absent.ABSENT if value is None or (isinstance(value, str) and _is_unknown(value)) else value
 
     def number(self, value: object) -> float | None:
@@ -77,11 +59,8 @@ def parse_template(text: object) -> Template | None:
     found = _WHOLE.fullmatch(text.strip())
     if found is None:
         return None
-    rest, at = found[2], 0
-    path: list[Step] = []
-    while step := _STEP.match(rest, at):
-        path.append(int(step[4]) if step[4] else next(part for part in step.groups() if part is not None))
-        at = step.end()
+    rest = found[2]
+    path, at = read_steps(rest, 0)
     filters: list[str | int] = []
     while function := _FILTER.match(rest, at):
         at = function.end()
@@ -92,7 +71,7 @@ def parse_template(text: object) -> Template | None:
     as_json = found[1] == "value_json"
     if at != len(rest) or len(path) + len(filters) > MOST_STEPS or (path and not as_json):
         return None
-    return Template(as_json, tuple(path), tuple(filters))
+    return Template(as_json, path, tuple(filters))
 
 
 def _is_unknown(text: str) -> bool:
@@ -102,13 +81,4 @@ def _is_unknown(text: str) -> bool:
 def _number(value: object) -> float | None:
     if type(value) is float or type(value) is int:
         return value
-    if not isinstance(value, str) or isinstance(value, NotFinite):
-        return None
-    text = value.strip()
-    if not text or text[0] not in _SIGNS or "_" in text or len(text) > 40 or not text.isascii():
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    return text_number(value) if isinstance(value, str) and not isinstance(value, NotFinite) else None

@@ -29,7 +29,8 @@ from ingest.adapters.adapter import (
     no_reading,
 )
 from ingest.adapters.hadiscovery import LONGEST_TOPIC, Availability, NoNumberError, Sensor, sensors
-from ingest.adapters.hatemplate import Absent, Template
+from ingest.adapters.hatemplate import Template
+from ingest.adapters.jsonpath import Absent
 from ingest.payload import NotFinite, PayloadError, kind, parse_json
 
 MAX_SENSORS = 1 << 15

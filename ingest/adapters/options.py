@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from enum import StrEnum
 
+from ingest.adapters.mapping import Mapping
+
 DEFAULT_SITE = "default"
 
 
@@ -31,6 +33,8 @@ class Options:
     """The site of devices whose format names none."""
     zone: tzinfo = UTC
     """The zone of local times without one."""
+    mappings: tuple[Mapping, ...] = ()
+    """The user's own formats; they come first."""
     thingsboard_device: str | None = None
     """The device that `v1/devices/me/telemetry` stands for where nothing else tells."""
     homeassistant_prefix: str = "homeassistant"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from ingest.adapters.adapter import Rows
@@ -10,6 +11,8 @@ from ingest.payload import NotFinite, kind
 
 MOST_CHANNELS = 64
 """Values of an array that are taken as channels; a longer one is no set of channels."""
+_LONGEST_NUMBER = 40
+_SIGNS = frozenset("+-.0123456789")
 _NO_UNITS: Mapping[str, str] = {}
 
 
@@ -73,3 +76,19 @@ def leaves(path: str, name: str, value: object, deep: int) -> Iterator[tuple[str
     else:
         for number, one in enumerate(value, 1):
             yield from leaves(f"{path}.{number}", name, one, deep - 1)
+
+
+def text_number(text: str) -> float | None:
+    """The finite number that a text writes, None if it writes none: no names, no digits of other scripts, no `_`.
+
+    >>> text_number(" -1.5e2 "), text_number("nan"), text_number("1_000")
+    (-150.0, None, None)
+    """
+    text = text.strip()
+    if not text or text[0] not in _SIGNS or "_" in text or len(text) > _LONGEST_NUMBER or not text.isascii():
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

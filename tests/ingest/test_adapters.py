@@ -1,10 +1,12 @@
 """The adapters together: who reads a topic, what they remember, and every example of every format.
 
 A folder `examples/<adapter>/<case>` holds what comes in: `topic` and `input.json`, `.txt` or `.hex`, or several
-messages in `messages.json`; `options.json` if the defaults do not hold; and beside it `expected.json` or `error`.
+messages in `messages.json`; `options.json` if the defaults do not hold, `mapping.toml` if it is the user's own format;
+and beside it `expected.json` or `error`.
 """
 
 import json
+import tomllib
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 from ingest.adapters import make_adapters
 from ingest.adapters.adapter import Adapter, Arrival, BuildAdapter, Route, Rows, Surroundings, no_reading
 from ingest.adapters.chain import LONGEST_REMEMBERED, Adapters
+from ingest.adapters.mapping import parse_mappings
 from ingest.adapters.options import Options, Precision
 from ingest.adapters.sparkplugproto import message_class
 from ingest.decode import Decoded, Decoder
@@ -42,7 +45,11 @@ def options_of(case: Path) -> Options:
     path = case / "options.json"
     said: Any = json.loads(path.read_text("utf-8")) if path.exists() else {}
     types: dict[str, Any] = {"zone": ZoneInfo, "line_protocol_topics": tuple, "line_protocol_precision": Precision}
-    return replace(Options(), **{key: types.get(key, str)(value) for key, value in said.items()})
+    said = {key: types.get(key, str)(value) for key, value in said.items()}
+    mapping = case / "mapping.toml"
+    if mapping.exists():
+        said["mappings"] = parse_mappings(tomllib.loads(mapping.read_text("utf-8")), str(mapping))
+    return replace(Options(), **said)
 
 
 def sparkplug(said: dict[str, Any]) -> bytes:
