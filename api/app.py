@@ -15,6 +15,7 @@ from api import openapi, problems
 from api.deps import Deps
 from api.entrance import Door, Entrance
 from api.headers import SecurityHeaders
+from api.recall import Recall
 from api.routes import alerts, devices, health, readings, rejects, session, stream, telemetry, users, work_orders
 from api.web import console
 
@@ -30,6 +31,7 @@ def create_app(deps: Deps) -> FastAPI:
     app = FastAPI(title="Forewarn", version=deps.version, description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.deps = deps
     app.state.door = door = Door(deps.access, deps.clock, deps.loopback)
+    app.state.recall = Recall(deps.registry, deps.board, deps.telemetry, deps.clock)
     app.include_router(health.router)
     api = APIRouter(prefix="/api/v1")
     for part in (devices, readings, rejects, alerts, work_orders, session, users, stream):

@@ -15,6 +15,7 @@ from api.access.principal import Principal
 from api.access.store import AccessStore
 from api.board import Board
 from api.hub import Hub
+from api.recall import Recall
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
@@ -91,6 +92,14 @@ async def _principal(request: Request) -> Principal:
     return found
 
 
+def _recall(request: Request) -> None:
+    """Before a page or resource shows what was last heard."""
+    found: Recall = request.app.state.recall
+    found.go_on()
+
+
 Parts = Annotated[Deps, Depends(_deps)]
 Who = Annotated[Principal, Depends(_principal)]
 """In whose name a request acts, as `Entrance` found out."""
+RECALLED = Depends(_recall)
+"""For routes that show what was last heard of devices."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.store import AlertFilter
-from api.deps import Deps, Parts, Who
+from api.deps import RECALLED, Deps, Parts, Who
 from api.devices import DeviceItem, DeviceState, all_devices, device_item, forgotten, look_up, with_unit
 from api.items import ItemPage
 from api.params import LIMIT, Cursor, Limit, SiteName
@@ -22,7 +22,7 @@ from ingest.names import name_problem
 from ingest.paging import MAX_LIMIT
 from ingest.registry import Criticality, Device, Metric
 
-router = APIRouter(prefix="/devices", tags=["devices"])
+router = APIRouter(prefix="/devices", tags=["devices"], dependencies=[RECALLED])
 Site = Annotated[str, Path(max_length=128)]
 Name = Annotated[str, Path(max_length=128)]
 Short = Annotated[str | None, Field(max_length=200)]

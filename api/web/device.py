@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.alert import Alert
 from alerts.store import AlertFilter
-from api.deps import Deps, Parts
+from api.deps import RECALLED, Deps, Parts
 from api.devices import device_item, look_up, metric_states
 from api.hub import Topic
 from api.items import moment
@@ -34,7 +34,7 @@ Name = Annotated[str, Path(max_length=128)]
 Range = Annotated[str, Query(alias="range", max_length=8)]
 
 
-@router.get("/{site}/{device}")
+@router.get("/{site}/{device}", dependencies=[RECALLED])
 def page(request: Request, deps: Parts, site: Site, device: Name, range_: Range = DEFAULT_RANGE) -> Response:
     """The page."""
     view = view_of(request, deps)

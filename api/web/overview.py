@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from alerts.alert import Alert
 from alerts.store import AlertFilter
-from api.deps import Deps, Parts
+from api.deps import RECALLED, Deps, Parts
 from api.devices import DeviceState, Heard, all_devices, device_states
 from api.web.figures import OPEN_STATES, SOLVED_PROMISE, URGENCY, Health, health, next_due, promised
 from api.web.render import device_url, view_of
@@ -68,7 +68,7 @@ class SiteRow:
     healths: Sequence[tuple[Health, int]]
 
 
-@router.get("/")
+@router.get("/", dependencies=[RECALLED])
 def overview(request: Request, deps: Parts, q: str = "") -> Response:
     """The page."""
     view = view_of(request, deps)

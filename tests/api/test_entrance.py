@@ -168,6 +168,8 @@ def test_the_cookie(guest: TestClient, with_users: Site) -> None:
     assert "Secure" not in cookie
     with client_of(with_users.deps(), "https://forewarn.example", "10.0.0.7") as safe:
         assert "Secure" in safe.post("/api/v1/session", json=body).headers["set-cookie"]
+    proxied = guest.post("/api/v1/session", json=body, headers={"X-Forwarded-Proto": "https"})
+    assert "Secure" in proxied.headers["set-cookie"]
 
 
 def test_a_signed_out_session_is_over_for_good(enter: Enter, guest: TestClient) -> None:
