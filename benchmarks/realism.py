@@ -253,10 +253,9 @@ def _svg(title: str, lines: Mapping[str, FloatArray], width: int = 480, height: 
         f'<text x="{left}" y="18">Autocorrelation of {title}, by lag in readings</text>',
     ]
     for level in (0.0, 0.5, 1.0):
-        height_of = bottom - level * (bottom - top)
-        parts.append(
-            f'<path d="M{left},{height_of:.1f}H{width - 10}" stroke="#ddd"/><text x="10" y="{height_of + 4:.1f}">{level}</text>'
-        )
+        y_of = bottom - level * (bottom - top)
+        parts.append(f'<path d="M{left},{y_of:.1f}H{width - 10}" stroke="#ddd"/>')
+        parts.append(f'<text x="10" y="{y_of + 4:.1f}">{level}</text>')
     for number, (name, value) in enumerate(lines.items()):
         x = np.linspace(left, width - 10, len(value)).tolist()
         y = (bottom - np.clip(value, -0.2, 1.0) * (bottom - top)).tolist()
