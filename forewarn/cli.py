@@ -52,11 +52,12 @@ def version() -> None:
 
 @app.command("check-config")
 def check_config(config: Config = None) -> None:
-    """Check settings, registry, limits and receivers of notifications, and say what is wrong."""
-    from forewarn.configured import engine_config, notify_config, registry
+    """Check settings, registry, limits, mappings and receivers of notifications, and say what is wrong."""
+    from forewarn.configured import adapter_options, engine_config, notify_config, registry
 
     settings = settings_of(config)
     notify_config(settings)
+    adapter_options(settings)
     known = registry(settings)
     rules = engine_config(settings).limits
     typer.echo(f"settings are in order: {known.n_devices} devices, {len(rules)} limits")

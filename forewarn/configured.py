@@ -63,5 +63,9 @@ def notify_config(settings: Settings) -> NotifyConfig:
 
 
 def adapter_options(settings: Settings) -> Options:
-    """How payload formats are read."""
-    return Options(zone=ZoneInfo(settings.site.timezone), **settings.adapters.model_dump())
+    """How payload formats are read. Raises InputError naming what is wrong in `mapping.file`."""
+    from ingest.adapters.mapping import parse_mappings
+
+    path = settings.mapping.file
+    mappings = parse_mappings(read_toml(path), str(path)) if path is not None else ()
+    return Options(zone=ZoneInfo(settings.site.timezone), mappings=mappings, **settings.adapters.model_dump())

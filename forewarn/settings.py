@@ -283,6 +283,7 @@ class Settings(Section):
     http: HttpSettings = HttpSettings()
     registry: FileSettings = FileSettings()
     limits: FileSettings = FileSettings()
+    mapping: FileSettings = FileSettings()
     site: SiteSettings = SiteSettings()
     ui: UiSettings = UiSettings()
     engine: EngineSettings = EngineSettings()

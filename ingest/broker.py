@@ -86,7 +86,9 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has no typ
             and self.session is not None
             and publish_packet.packet_id in self.session.inflight_in
         )
-        taken = None if again else self.intake.take(publish_packet.topic_name, publish_packet.data, publish_packet.qos)
+        client = None if self.session is None else self.session.client_id
+        packet = publish_packet
+        taken = None if again else self.intake.take(packet.topic_name, packet.data, packet.qos, client)
         self.gate.enter()
         return self._acknowledge(publish_packet, taken)
 
@@ -116,14 +118,16 @@ class _Intake:
         self.room.set()
         handover.on_room(lambda: self._call(self.room.set))
 
-    def take(self, topic: str | None, payload: bytes | None, qos: int | None) -> asyncio.Future[None] | None:
+    def take(
+        self, topic: str | None, payload: bytes | None, qos: int | None, client: str | None
+    ) -> asyncio.Future[None] | None:
         """Lay down a message if it is of a topic that is listened to; the future is done once it is durable."""
         if topic is None or payload is None or not self._filters.match(topic):
             return None
         if self._closed:  # never done, so never acknowledged: its sender keeps it
             return self._loop.create_future()
         durable: asyncio.Future[None] | None = self._loop.create_future() if qos else None
-        self._handover.put(Message(topic, payload, self._now(), self if durable else None, durable))
+        self._handover.put(Message(topic, payload, self._now(), self if durable else None, durable, client=client))
         if self._handover.full:
             self.room.clear()
             if not self._handover.full:  # emptied in between, and its call came before
@@ -231,7 +235,8 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         """Take the will of a client that went without a word, like any other message."""
         said_goodbye = isinstance(disconnect_waiter.result(), DisconnectPacket)
         if client_session.will_flag and not said_goodbye:
-            self._intake.take(client_session.will_topic, bytes(client_session.will_message or b""), 0)
+            will = bytes(client_session.will_message or b"")
+            self._intake.take(client_session.will_topic, will, 0, client_session.client_id)
         await super()._handle_disconnect(client_session, handler, disconnect_waiter)
 
 

@@ -8,6 +8,10 @@ from dataclasses import replace
 from ingest.adapters.adapter import Registration
 from ingest.registry import Device, Registry
 
+SILENT_AFTER = 10
+"""Expected intervals after which a metric counts as silent (docs/alerts.md): a device that says when its value expires
+tells ten of them."""
+
 
 def register(registry: Registry, registrations: Iterable[Registration]) -> None:
     """Fill in what is not known yet about devices and metrics. Impossible names are passed over."""
@@ -31,7 +35,12 @@ def _register_device(registry: Registry, said: Registration) -> None:
 
 def _register_metric(registry: Registry, said: Registration, metric: str) -> None:
     known = registry.metric(registry.series(said.site, said.device, metric))
-    interval_s = known.interval_s if known.interval_s is not None else said.interval_s
-    told = replace(known, basis=known.basis or said.basis, interval_s=interval_s)
+    told = replace(known, basis=known.basis or said.basis, interval_s=_interval_s(known.interval_s, said))
     if told != known:
         registry.put_metric(said.site, said.device, told)
+
+
+def _interval_s(known: float | None, said: Registration) -> float | None:
+    if known is not None or said.interval_s is not None:
+        return said.interval_s if known is None else known
+    return None if said.expire_after_s is None else said.expire_after_s / SILENT_AFTER

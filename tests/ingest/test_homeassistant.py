@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.adapters import homeassistant, make_adapters
-from ingest.adapters.hatemplate import Absent, Template, parse_template
+from ingest.adapters.hatemplate import Template, parse_template
+from ingest.adapters.jsonpath import Absent
 from ingest.message import Message
 from tests.ingest.test_adapters import NOW, decoder
 
