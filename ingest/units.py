@@ -6,6 +6,7 @@ quantities that are always kept in one unit, so that a fleet can be compared.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -72,11 +73,19 @@ def _pint() -> UnitRegistry[Any]:
     return UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=None)
 
 
+_NAME = r"[A-Za-zµμΩΩ°Å%‰_][A-Za-z0-9µμΩΩ°Å%‰_]*"
+_FACTOR = rf"(?:1|{_NAME})(?:\s*(?:\^|\*\*)\s*[+-]?\d|⁻?[¹²³⁴⁵⁶⁷⁸⁹])?"
+_WELL_FORMED = re.compile(rf"{_FACTOR}(?:(?:\s*[*/·⋅×]\s*|\s+){_FACTOR})*")
+"""Names with small powers, multiplied and divided. The library computes what it is given: `9**9**9`, sent by a device,
+would occupy it for ever."""
+
+
 def _unit(text: str) -> Any:
-    if not text.strip():
+    spelled = SPELLINGS.get(text.strip(), text.strip())
+    if not _WELL_FORMED.fullmatch(spelled.replace("(", "").replace(")", "")):
         return None
     try:
-        return _pint().Unit(SPELLINGS.get(text.strip(), text.strip()))
+        return _pint().Unit(spelled)
     except Exception:  # noqa: BLE001  pint raises tokenizer, attribute, key and its own errors on nonsense
         return None
 

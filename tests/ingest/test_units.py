@@ -48,6 +48,29 @@ def test_what_is_no_unit(sent: str) -> None:
     assert conversion(sent) is None
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "9**9**9",
+        "m^9^9^9",
+        "m**99999999999",
+        "9⁹⁹⁹⁹⁹⁹⁹⁹",
+        "((9))**((9))**((9))",
+        "1e999999999*m",
+        "(" * 64,
+        "a " * 40 + "!",
+    ],
+)
+def test_a_sum_is_no_unit_however_long_it_would_take(sent: str) -> None:
+    assert conversion(sent) is None
+
+
+@pytest.mark.parametrize("sent", ["W/(m²·K)", "kg·m/s^2", "1/min", "kW*h", "m s^-1", "µg/m³", "inH2O", "N·m"])
+def test_products_and_powers_are_units(sent: str) -> None:
+    assert conversion(sent) is not None
+
+
 @pytest.mark.parametrize(("sent", "wanted"), [("m/s", "°C"), ("%", "mm/s"), ("V", "A")])
 def test_another_quantity_cannot_be_converted(sent: str, wanted: str) -> None:
     assert conversion(sent, wanted) is None
