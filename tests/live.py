@@ -173,7 +173,8 @@ class Command(Api):
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """Ask it to end; its exit status."""
+        """Ask it to end, for good; its exit status."""
+        self.http.close()
         return self._end(signal.SIGTERM)
 
     def _end(self, number: signal.Signals) -> int:

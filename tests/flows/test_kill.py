@@ -1,0 +1,70 @@
+"""Killed at any moment, the service loses nothing, doubles nothing, and raises what it would have raised.
+
+The short form; the long one is a soak.
+"""
+
+import threading
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from forewarn.backtest import run_backtest
+from forewarn.configured import engine_config, registry
+from forewarn.settings import FileSettings, Settings
+from ingest.times import format_time
+from simulators.publish import MAX
+from simulators.recorded import Row, read_rows
+from simulators.replay import replay
+from tests.flows.trouble import ALERT, from_file, live_alerts, write_limits, write_site
+from tests.live import Command
+from tests.servers.mosquitto import Mosquitto
+from tests.waiting import wait_until
+
+KILLS = 4
+Reading = tuple[str, str, str, str]
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_service_goes_on_as_if_nothing_had_been(
+    tmp_path: Path, mosquitto: Mosquitto, unique_name: str
+) -> None:
+    file, out = tmp_path / "site.csv", tmp_path / "out"
+    write_site(file)
+    limits = FileSettings(file=write_limits(tmp_path))
+    summary = run_backtest([file], out, registry(Settings()), engine_config(Settings(limits=limits)))
+    service = Command(
+        tmp_path,
+        FOREWARN_MQTT__URL=mosquitto.url,
+        FOREWARN_MQTT__CLIENT_ID=unique_name,
+        FOREWARN_LIMITS__FILE=str(limits.file),
+    )
+    service.start()
+    sender = threading.Thread(target=replay, args=([file], mosquitto.url), kwargs={"speed": MAX})
+    sender.start()
+    rng = Random(7)
+    for _ in range(KILLS):
+        sender.join(rng.uniform(0.2, 2.0))
+        service.kill()
+        service.start()
+    sender.join(120)
+    sent = {
+        (row.site, row.device, row.metric, format_time(row.time)): row.value
+        for row in read_rows(file)
+        if isinstance(row, Row)
+    }
+    try:
+        wait_until(lambda: stored(service, sent) == sent, "every reading stored, and once", 60, 0.5)
+        assert live_alerts(service) == from_file(out, "alerts.csv", "alert_id", *ALERT)
+        orders = {item["number"]: " ".join(item["alerts"]) for item in service.items("work-orders")}
+        wanted = from_file(out, "work_orders.csv", "number", "alert_ids")
+        assert orders == {number: ids for number, (ids,) in wanted.items()}
+    finally:
+        service.stop()
+    assert summary["judged"] == len(sent)
+
+
+def stored(service: Command, sent: dict[Reading, float]) -> dict[Reading, float]:
+    """What the store holds of the series that were sent."""
+    series = sorted({(site, device, metric) for site, device, metric, _ in sent})
+    return {(*names, time): value for names in series for time, value in service.values(*names)}
