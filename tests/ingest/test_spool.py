@@ -372,3 +372,19 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path) -> None
     last = 0
     for _ in range(4):
         last = check_after(Killed(path, kill_after=moments.randrange(5, 80)), path, last)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_killed_at_fifty_moments_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    moments = random.Random(2)
+    last, at_points = 0, 0
+    for _ in range(50):
+        if moments.random() < 0.5:
+            point = moments.choice(list(FaultPoint))
+            last, at_points = check_after(Killed(path, point, str(moments.randrange(1, 12))), path, last), at_points + 1
+        else:
+            last = check_after(Killed(path, kill_after=moments.randrange(0, 300)), path, last)
+    assert at_points > 15
+    assert last > 500

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +13,12 @@ from ingest.errors import NoSpaceError, RejectedError, RetryableError
 from ingest.sqlitefile import Snapshot
 from ingest.stores import sqlite as sqlite_module
 from ingest.stores.sqlite import SqliteStore
+from tests.ingest import store_child
 from tests.ingest.store_battery import OTHER, StoreBattery, T, V, everything
 from tests.ingest.telemetry import START, Row, S, readings_of, scores_of
 
 HOUR = 3600 * S
+ROOT = Path(__file__).parents[2]
 
 
 class TestSqliteStore(StoreBattery):
@@ -160,3 +164,23 @@ def test_values_are_kept_to_the_last_bit(tmp_path: Path) -> None:
     store.write(readings_of([(T, n, value) for n, value in enumerate(values.tolist())]))
     assert [value for _, value in everything(store, T)] == values.tolist()
     store.close()
+
+
+def test_what_was_confirmed_survives_a_kill(tmp_path: Path) -> None:
+    path, first = tmp_path / "t.db", 0
+    for kill_after in (3, 17, 8):
+        command = [sys.executable, "-m", "tests.ingest.store_child", str(path), str(first)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            for number, line in enumerate(child.stdout):
+                first = int(line) + 1
+                if number == kill_after:
+                    child.kill()
+            assert child.wait(30) == -9
+        store = opened(path)
+        expected = [row for number in range(first) for row in store_child.rows(number)]
+        for series in {name for name, _, _ in expected}:
+            confirmed = [(after, value) for name, after, value in expected if name == series]
+            assert everything(store, series)[: len(confirmed)] == confirmed
+            assert len(store.scores(*series, START, 2**62, 10**6)) >= len(confirmed)
+        store.close()
