@@ -222,9 +222,11 @@ def _named(answer: Answer, rows: Rows, readings: KeyedBatch | None) -> dict[int,
     if listed:
         return listed
     found = _DROPPED.search(answer.error)
-    if found is None or readings is None:
+    dropped = int(found[1]) if found else 0
+    if dropped == len(rows):
+        return dict.fromkeys(rows.tolist(), answer.error)
+    if readings is None:
         return None
-    dropped = int(found[1])
     if "field type conflict" in answer.error:
         said = [f'input field "{stored_name(metric)}" on' in answer.error for _, _, metric in readings.names]
         of_that_field = rows[np.array(said, bool)[readings.key[rows]]]

@@ -252,6 +252,20 @@ def test_what_the_server_does_not_name_is_found_by_halves(
     assert len(everything(store, V)) == 62
 
 
+def test_many_refused_points_do_not_cost_a_request_each(
+    influxdb: InfluxDB, influx_database: Database, store: InfluxStore, requests: list[str]
+) -> None:
+    for metric in range(10):
+        conflict(influxdb, influx_database, f"m{metric}")
+    rows: list[Row] = [(("plant", "pump", f"m{n % 10}"), n * S, 1.0) for n in range(1000)]
+    rows += [(V, n * S, 1.0) for n in range(1000)]
+    assert refusals(store.write(readings_of(rows)), "type conflict") == list(range(1000))
+    assert len(everything(store, V)) == 1000
+    assert len(requests) < 20
+    scores = [(("plant", "pump", "m"), n * S, 1.0) for n in range(50)]
+    assert store.write_scores(scores_of(scores)) == []
+
+
 # -- a server that is away ---------------------------------------------------------------------------------------------
 
 
