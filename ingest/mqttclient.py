@@ -81,7 +81,7 @@ class BufferedClient(mqtt.Client):
             return
         with contextlib.suppress(OSError, ValueError):
             connection.setblocking(True)
-            connection.settimeout(timeout_s)
+            connection.settimeout(timeout_s)  # type: ignore[attr-defined]  # paho's protocol of a socket leaves it out
             connection.send(_DISCONNECT)
             ends = time.monotonic() + timeout_s
             while connection.recv(READ_BYTES) and time.monotonic() < ends:

@@ -20,7 +20,7 @@ START = 1_764_000_000 * NS_PER_SECOND
 def judge(values: FloatArray, bank: Bank | None = None) -> Judgement:
     """Scores of values of shape (n_readings, n_series), one a second."""
     n, width = values.shape
-    series = np.tile(np.arange(width), n)
+    series = np.tile(np.arange(width, dtype=np.int32), n)
     time = START + np.repeat(np.arange(n), width) * NS_PER_SECOND
     return (bank or Bank()).judge(ReadingBatch.of(series, time, values.ravel()), width)
 
@@ -92,7 +92,7 @@ def test_evidence_gathers_over_readings_and_ends_soon_after_the_trouble() -> Non
 
 def test_chance_crosses_a_height_as_rarely_as_the_theory_says() -> None:
     rng = np.random.default_rng(5)
-    evidence, series = Evidence(), np.arange(2000)
+    evidence, series = Evidence(), np.arange(2000, dtype=np.int32)
     evidence.resize(2000)
     crossings, was = 0, np.zeros(2000, bool)
     height = np.log(2000) / DECAY
