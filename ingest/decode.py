@@ -13,7 +13,17 @@ from datetime import timedelta
 import numpy as np
 
 from ingest.adapters import make_adapters
-from ingest.adapters.adapter import NO_TIME, Arrival, DeviceStatus, Keys, Problem, Publish, Registration, Rows
+from ingest.adapters.adapter import (
+    MAX_PROBLEMS,
+    NO_TIME,
+    Arrival,
+    DeviceStatus,
+    Keys,
+    Problem,
+    Publish,
+    Registration,
+    Rows,
+)
 from ingest.adapters.canonical import take_objects
 from ingest.adapters.chain import Adapters
 from ingest.measure import Key
@@ -95,6 +105,7 @@ class Decoder:
 
     def _read(self, message: Message, rows: Rows) -> None:
         arrival = Arrival(message.received_at, message.received_at + self._future_ns, message.client)
+        rows.most_problems = MAX_PROBLEMS if message.objects is None else len(message.objects) * MAX_PROBLEMS
         if message.objects is not None:
             take_objects(message.objects, arrival, rows)
         elif len(message.payload) > self._max_payload:

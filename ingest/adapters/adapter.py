@@ -19,6 +19,8 @@ NO_TIME = -(2**63)
 """In the time column: the device sent no stamp."""
 NO_SEQ = -1
 """In the sequence column: the device sent no sequence number."""
+MAX_PROBLEMS = 1000
+"""Problems noted of one message; that there were more is told once."""
 MAX_KEYS = 1 << 20
 """Distinct keys remembered before the memory is cleared: a bound against invented names."""
 
@@ -131,6 +133,8 @@ class Rows:
         self.registrations: list[Registration] = []
         self.message = 0
         self.item = 0
+        self.most_problems = MAX_PROBLEMS
+        self._refused_of, self._refused = -1, 0
 
     def begin(self, item: int) -> None:
         """The rows and problems that follow belong to that object of the current message."""
@@ -139,6 +143,13 @@ class Rows:
 
     def refuse(self, reason: str, metric: str | None = None) -> None:
         """Note what cannot be taken of the current object; a metric's name is told so that any file can hold it."""
+        if self._refused_of != self.message:
+            self._refused_of, self._refused = self.message, 0
+        self._refused += 1
+        if self._refused > self.most_problems:
+            if self._refused == self.most_problems + 1:
+                self.problems.append(Problem(self.message, self.item, None, "more of this message was refused as well"))
+            return
         shown = None if metric is None else metric[:MAX_LENGTH].encode("utf-8", "replace").decode()
         self.problems.append(Problem(self.message, self.item, shown, reason))
 

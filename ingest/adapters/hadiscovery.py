@@ -40,8 +40,10 @@ ABBREVIATIONS = {
 SHARED = ("availability", "availability_mode", "availability_topic", "availability_template", "payload_available",
           "payload_not_available", "state_topic", "device")  # fmt: skip
 """Keys of a device's message that hold for its components."""
-NOT_NUMERIC = frozenset({"enum", "timestamp", "date", "uptime"})
+NOT_NUMERIC = ("enum", "timestamp", "date", "uptime")
 """Device classes of sensors that are no numbers."""
+MODES = ("all", "any")
+"""What several availability topics mean together, if not the latest."""
 MAX_COMPONENTS = 512
 MAX_AVAILABILITY = 8
 LONGEST_TOPIC = 1024
@@ -133,7 +135,7 @@ def _sensor(config: Mapping[str, Any], node: str, object_id: str) -> Sensor:
         _expiry(config.get("expire_after")),
         _title(about.get("name")),
         tuple(_availability(config)),
-        mode if (mode := config.get("availability_mode")) in {"all", "any"} else "latest",
+        mode if (mode := config.get("availability_mode")) in MODES else "latest",
     )
 
 

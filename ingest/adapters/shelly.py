@@ -61,7 +61,7 @@ ABOUT_ITSELF = frozenset(
 """Components that tell about the device, not about what it measures."""
 _NO_METRICS = frozenset({"id", "tF", "minute_ts", "by_minute"})
 """Numbers that are none: names, the same in another unit, parts of a minute's history."""
-_METHODS = {"NotifyStatus", "NotifyFullStatus"}
+_METHODS = ("NotifyStatus", "NotifyFullStatus")
 _STATUS = {b"true": True, b"false": False}
 _DEEPEST = 3
 MAX_SLEEPERS = 1 << 14

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from ingest.adapters import make_adapters
-from ingest.adapters.adapter import Adapter, Arrival, BuildAdapter, Route, Rows, Surroundings, no_reading
+from ingest.adapters.adapter import MAX_PROBLEMS, Adapter, Arrival, BuildAdapter, Route, Rows, Surroundings, no_reading
 from ingest.adapters.chain import LONGEST_REMEMBERED, Adapters
 from ingest.adapters.mapping import parse_mappings
 from ingest.adapters.options import Options, Precision
@@ -219,3 +219,17 @@ def test_an_adapter_that_fails_does_not_stop_the_stream() -> None:
 )
 def test_what_cannot_be_restored_is_learned_again(saved: bytes) -> None:
     make_adapters().restore(saved)
+
+
+def test_of_a_message_full_of_mistakes_not_all_are_told() -> None:
+    payload = orjson.dumps([{"n": 5, "v": 1}] * (MAX_PROBLEMS + 50))
+    decoded = decoder().decode([Message("any", payload, NOW), Message("any", b"x", NOW)])
+    first = [problem for problem in decoded.problems if problem.message == 0]
+    assert len(first) == MAX_PROBLEMS + 1
+    assert first[-1].reason == "more of this message was refused as well"
+    assert len(decoded.problems) == len(first) + 1
+
+
+def test_of_a_request_every_mistake_is_told() -> None:
+    decoded = decoder().decode([Message("POST", b"", NOW, objects=[5] * (MAX_PROBLEMS + 50))])
+    assert len(decoded.problems) == MAX_PROBLEMS + 50
