@@ -11,6 +11,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -180,7 +181,7 @@ class CsvFile:
     def _columns(self, text: str, lines: list[str]) -> tuple[Sequence[Sequence[str]], Sequence[int]]:
         """The columns of the lines that have as many fields as the header, and which lines those are."""
         commas = self._width - 1
-        if '"' not in text and all(line.count(",") == commas for line in lines):
+        if '"' not in text and set(map(str.count, lines, repeat(","))) == {commas}:
             flat = text.removesuffix("\n").replace("\n", ",").split(",")
             return [flat[at :: self._width] for at in range(self._width)], range(len(lines))
         kept: list[int] = []
