@@ -1,8 +1,12 @@
 """What every test shares: the fixtures of real servers, and an environment without the developer's own settings."""
 
 import os
+from pathlib import Path
 
 import pytest
+
+# Batteries and helpers outside test_*.py say what went wrong as well.
+pytest.register_assert_rewrite(*(f"tests.{path.stem}" for path in Path(__file__).parent.glob("[a-z]*")))
 
 pytest_plugins = ["tests.servers.plugin", "tests.databases"]
 
