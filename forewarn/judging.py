@@ -45,6 +45,9 @@ WARM_NS = NS_PER_SECOND
 CHECKPOINT_S = 30.0
 CHECKPOINT_SHARE = 20
 """A checkpoint is made at most every 30 s, and takes at most a twentieth of the time."""
+LOOK_S = 1.0
+FULL_SHARE = 0.5
+"""A spool filled so far is given room by a checkpoint at once."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +79,9 @@ class Judging:
         now_if_connected: Callable[[], int | None],
         on_notices: Callable[[], None],
         adapters_memory: Callable[[], bytes],
+        spool_bytes: int,
     ) -> None:
+        self._spool_bytes = spool_bytes
         self._adapters_memory = adapters_memory
         self._engine, self._registry, self._desk, self._spool = engine, registry, desk, spool
         self._source, self._target, self._board, self._hub = source, target, board, hub
@@ -98,7 +103,7 @@ class Judging:
         """Whether the engine's state is that of `done`, and what it said is recorded."""
         self._arrived_at = 0
         self._saved = 0
-        self._save_at = 0.0
+        self._save_at = self._look_at = 0.0
         self._tick_at = 0
         self._warm_at = 0
         self._thread = threading.Thread(target=self._run, name="judging", daemon=True)
@@ -145,7 +150,7 @@ class Judging:
             if not self._judge(after, position, entries):
                 return
         self._tick()
-        if time.monotonic() >= self._save_at and self.done > self._saved:
+        if self.done > self._saved and self._checkpoint_is_due():
             self._checkpoint()
 
     def _next(self) -> list[tuple[int, int, list[Entry]]]:
@@ -216,6 +221,14 @@ class Judging:
             self._settled = False
             self._settled = self._record(self._engine.tick(now).events)
             self._tick_at = now + TICK_NS
+
+    def _checkpoint_is_due(self) -> bool:
+        """It is by time; or, a little later than the last one, because what it covers takes the room of the spool."""
+        now = time.monotonic()
+        if now < self._save_at and now >= self._look_at:
+            self._look_at = now + LOOK_S
+            return self._spool.depth().size_bytes > self._spool_bytes * FULL_SHARE
+        return now >= self._save_at
 
     def _checkpoint(self) -> None:
         """Save the engine's state as of `done`; scores that are not stored yet are kept with it."""

@@ -18,9 +18,15 @@ class Patience:
     """The tries of one thread at one part of the service; tells `health` how they go."""
 
     def __init__(
-        self, part: str, health: Health, stopping: threading.Event, by: str = "", rng: Random | None = None
+        self,
+        part: str,
+        health: Health,
+        stopping: threading.Event,
+        by: str = "",
+        longest_s: float = LONGEST_S,
+        rng: Random | None = None,
     ) -> None:
-        self._by = by
+        self._by, self._longest_s = by, longest_s
         self._part, self._health, self._stopping, self._rng = part, health, stopping, rng or Random()
         self._delay_s = FIRST_S
         self._said: str | None = None
@@ -40,5 +46,5 @@ class Patience:
             self._said = said
         self._health.note(self._part, said, self._by)
         self._stopping.wait(self._delay_s * self._rng.uniform(0.5, 1.0))
-        self._delay_s = min(2 * self._delay_s, LONGEST_S)
+        self._delay_s = min(2 * self._delay_s, self._longest_s)
         return not self._stopping.is_set()

@@ -62,6 +62,8 @@ class Parts:
     decoder: Decoder
     adapters: Adapters
     spool: Spool
+    spool_bytes: int
+    """How large the spool may grow."""
     rejects: Rejects
     store: TelemetryStore
     desk: Desk
@@ -112,6 +114,7 @@ class Pipeline:
             self._now_if_connected,
             parts.on_notices,
             lambda: self.receiving.memory,
+            parts.spool_bytes,
         )
         self.forwarding = Forwarding(
             parts.store,

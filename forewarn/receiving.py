@@ -24,13 +24,17 @@ from ingest.keyed import KeyedBatch
 from ingest.message import Message, Source
 from ingest.reading import NS_PER_SECOND, ReadingBatch
 from ingest.receiver import Received, Receiver, TelemetryResult
-from ingest.rejects import Rejects
+from ingest.rejects import Reject, Rejects
 from ingest.spool import Spool
 
 MAX_MESSAGES = 5_000
 """Messages in one micro-batch: at a commit of some milliseconds, well above what MQTT brings in that time."""
 MAX_BYTES = 8 * 2**20
+MAX_ROWS = 32_768
+"""Readings in one entry of the spool; more become several, so that each fits into the smallest spool."""
 IDLE_S = 0.5
+ROOM_WITHIN_S = 1.0
+"""The spool is the machine's own: it is asked again soon, for everybody waits for it."""
 MEMORY_S = 30.0
 
 log = structlog.get_logger(__name__)
@@ -76,7 +80,7 @@ class Receiving:
         self._backlog, self._metrics, self._clock, self._publish = backlog, metrics, clock, publish
         self._giving_up, self._stopping = threading.Event(), threading.Event()
         self._health = health
-        self._patience = Patience("spool", health, self._giving_up)
+        self._patience = Patience("spool", health, self._giving_up, longest_s=ROOM_WITHIN_S)
         self._busy = False
         self._thread = threading.Thread(target=self._run, name="receiving", daemon=True)
 
@@ -117,16 +121,9 @@ class Receiving:
 
     def _take(self, messages: Sequence[Message]) -> None:
         received = self._read(messages)
-        if received is None:
-            return
-        after = self._spool.last
-        position = self._keep(received)
-        if position is None:
+        if received is None or not self._keep(received):
             return  # nothing was acknowledged: whoever sent it will send it again
         self._acknowledge(messages, received)
-        if len(received.batch):
-            entry = Entry(received.batch, received.readings)
-            self._backlog.push(Item(after, position, len(received.batch), entry))
         if received.wishes:
             self._publish(received.wishes)
         self._count(messages, received)
@@ -143,17 +140,31 @@ class Receiving:
             self._take([message])
         return None
 
-    def _keep(self, received: Received) -> int | None:
-        """Make readings and rejects durable, however long it takes; None if the service stops first."""
+    def _keep(self, received: Received) -> bool:
+        """Make readings and rejects durable, however long it takes; False if the service stops first."""
+        for start in range(0, max(len(received.batch), 1), MAX_ROWS):
+            rows = slice(start, start + MAX_ROWS)
+            whole = len(received.batch) <= MAX_ROWS
+            batch, readings = received.batch, received.readings
+            entry = Entry(batch, readings) if whole else Entry(batch[rows], readings[rows])
+            if not self._keep_entry(entry, received.rejects if start == 0 else ()):
+                return False
+        return True
+
+    def _keep_entry(self, entry: Entry, rejects: Sequence[Reject]) -> bool:
+        after = self._spool.last
         while True:
             try:
-                position = self._spool.append(received.batch, lambda: self._rejects.add(received.rejects))
+                position = self._spool.append(entry.batch, lambda: self._rejects.add(rejects))
             except IngestError as error:
                 if not self._patience.failed(error):
-                    return None
+                    return False
             else:
                 self._patience.worked()
-                return position
+                break
+        if len(entry.batch):
+            self._backlog.push(Item(after, position, len(entry.batch), entry))
+        return True
 
     def _acknowledge(self, messages: Sequence[Message], received: Received) -> None:
         tokens: dict[int, tuple[Source, list[object]]] = {}

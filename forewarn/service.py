@@ -106,6 +106,7 @@ class Service:
             decoder=Decoder(settings.ingest.future, settings.engine.live_within, settings.ingest.max_payload, adapters),
             adapters=adapters,
             spool=held.spool,
+            spool_bytes=settings.ingest.spool_size,
             rejects=held.rejects,
             store=held.store,
             desk=Desk(held.database, self.registry, self._notify),

@@ -236,7 +236,7 @@ class IngestSettings(Section):
 
     future: Duration = timedelta(hours=24)
     max_payload: Annotated[Size, Field(ge=1_000, le=268_435_455)] = 8 * 2**20
-    spool_size: Annotated[Size, Field(ge=10**7)] = 2 * 10**9
+    spool_size: Annotated[Size, Field(ge=5 * 10**7)] = 2 * 10**9
 
 
 class AlarmSettings(Section):

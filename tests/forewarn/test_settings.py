@@ -97,7 +97,7 @@ WRONG = {
     "live within nothing": ("[engine]\nlive_within = 0", "engine.live_within = 0 should be at least '1s'"),
     "a retention of a second": ("[store]\nretention = '1s'", "store.retention = '1s' should be at least '1h'"),
     "a size in apples": ("[ingest]\nspool_size = '5 apples'", "such as '500MB', '2GB', '512MiB'"),
-    "a spool too small": ("[ingest]\nspool_size = 3", "ingest.spool_size = 3 should be at least 10000000"),
+    "a spool too small": ("[ingest]\nspool_size = 3", "ingest.spool_size = 3 should be at least 50000000"),
     "a budget per year": ("[alarms]\nbudget = '1 per year'", "should be of the form 'N per device-day|week|month'"),
     "a budget of nothing": ("[alarms]\nbudget = '0 per device-day'", "with N above 0"),
     "a broker over http": ("[mqtt]\nurl = 'http://x'", "mqtt.url = 'http://x' should be 'embedded' or 'mqtt://"),
