@@ -145,7 +145,8 @@ def _fields(message: Any) -> dict[str, Any]:
     }
 
 
-def _write_sparkplug(fields: Any) -> bytes:
+def sparkplug_payload(fields: Any) -> bytes:
+    """A Sparkplug B message of those fields, as far as it can hold them; texts stand for the bytes that they are."""
     return bytes(_filled(message_class()(), fields).SerializeToString())
 
 
@@ -169,7 +170,7 @@ def _filled(message: Any, fields: dict[str, Any]) -> Any:
 
 _FORMS: tuple[tuple[Callable[[bytes], Any], Callable[[Any], bytes]], ...] = (
     (_read_json, _write_json),
-    (_read_sparkplug, _write_sparkplug),
+    (_read_sparkplug, sparkplug_payload),
     (_read_cbor, _write_cbor),
 )
 

@@ -18,6 +18,7 @@ from typing import Any
 from ingest.adapters.adapter import NO_TIME, Adapter, Arrival, Route, Rows, Surroundings
 from ingest.adapters.naming import device_name, encode_metric, unit_of
 from ingest.adapters.stamps import seconds_ns, taken
+from ingest.measure import MAX_UNIT_LENGTH
 from ingest.payload import NotFinite, PayloadError, kind, parse_json
 
 MAX_CBOR = 256 * 1024
@@ -47,6 +48,9 @@ LABELS = {
 }  # fmt: skip
 """Keys of CBOR maps (RFC 8428, section 6)."""
 _NO_NUMBERS = ("vs", "vb", "vd")
+_BASE = frozenset({"bn", "bt", "bu", "bv", "bs"})
+_ORDINARY = _BASE | {"n", "u", "v", "vs", "vb", "vd", "s", "t", "ut"}
+"""Fields that need no look at what they mean for the rest of the pack, base fields apart."""
 _NOBODY = "no adapter reads this topic"
 _ODD_TAGS = (0, 1, 2, 3, 5, 30, 35, 36, 37, 52, 54, 100, 258, 260, 261, 1004, 43000)
 """CBOR tags that have no place in SenML: dates, patterns, addresses and numbers of any size."""
@@ -95,8 +99,10 @@ class _Pack:
             if type(record) is not dict:
                 self._rows.refuse(f"a record should be an object, not {kind(record)}")
                 continue
-            problem = _not_understood(record) or self._rebase(record)
-            if problem:
+            problem = None if record.keys() <= _ORDINARY else _not_understood(record)
+            if problem is None and not _BASE.isdisjoint(record):
+                problem = self._rebase(record)
+            if problem is not None:
                 self._rows.refuse(f"{problem}; the rest of the pack depends on it")
                 return
             try:
@@ -119,24 +125,26 @@ class _Pack:
         return None
 
     def _record(self, record: Mapping[str, Any]) -> None:
-        present = [field for field in ("v", "s", *_NO_NUMBERS) if record.get(field) is not None]
-        if not present and not ("n" in record and "bv" in record):
-            return  # base fields only
-        own = record.get("n", "")
+        own, value, total = record.get("n", ""), record.get("v"), record.get("s")
         if not isinstance(own, str):
             raise PayloadError(f"'n' should be a text, not {kind(own)}")
-        device, metric = _identity(f"{self._name}{own}", self._topic)
+        other = None
+        if value is None and total is None:
+            other = next((field for field in _NO_NUMBERS if record.get(field) is not None), None)
+            if other is None and not ("n" in record and "bv" in record):
+                return  # base fields only
+        device, metric = _identity(self._name + own, self._topic)
         unit = _unit(record.get("u", self._unit))
-        if present and present[0] in _NO_NUMBERS:
-            self._rows.leave_out(self._site, device, metric, unit, f"value should be a number in 'v', not {present[0]}")
+        if other is not None:
+            self._rows.leave_out(self._site, device, metric, unit, f"value should be a number in 'v', not {other}")
             return
         time = self._time(record.get("t", 0))
         if time is None:
             return
-        if "s" in present:
-            self._number(record["s"], "bs", device, f"{metric}.sum", f"{unit}*s" if unit else None, time)
-        if "v" in present or "s" not in present:
-            self._number(record.get("v", 0), "bv", device, metric, unit, time)
+        if total is not None:
+            self._number(total, "bs", device, f"{metric}.sum", f"{unit}*s" if unit else None, time)
+        if value is not None or total is None:
+            self._number(0 if value is None else value, "bv", device, metric, unit, time)
 
     def _number(self, said: object, base: str, device: str, metric: str, unit: str | None, time: int) -> None:
         value = _number(said)
@@ -159,8 +167,9 @@ class _Pack:
             self._rows.refuse(f"'t' should be seconds, not {kind(said)}")
             return None
         if total < RELATIVE_BELOW_S:
-            return taken(self._arrival.received_at + time, f"relative time {total} s", None, self._arrival, self._rows)
-        return taken(time, f"time {total}", "epoch seconds", self._arrival, self._rows)
+            time += self._arrival.received_at
+            return taken(time, "relative time", total, None, self._arrival, self._rows)
+        return taken(time, "time", total, "epoch seconds", self._arrival, self._rows)
 
 
 def _not_understood(record: Mapping[str, Any]) -> str | None:
@@ -183,6 +192,11 @@ def _number(value: object) -> float | None:
 
 
 def _unit(said: object) -> str | None:
+    return _known_unit(said) if isinstance(said, str) and len(said) <= MAX_UNIT_LENGTH else None
+
+
+@lru_cache(maxsize=1 << 12)
+def _known_unit(said: str) -> str | None:
     unit = unit_of(said)
     return UNITS.get(unit, unit) if unit else None
 

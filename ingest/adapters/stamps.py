@@ -32,7 +32,7 @@ def from_ms(stamp: object, field: str, arrival: Arrival, rows: Rows) -> int | No
     else:
         rows.refuse(f"{field} should be epoch milliseconds, not {kind(stamp)}")
         return None
-    return taken(time, f"{field} {stamp}", "epoch milliseconds", arrival, rows)
+    return taken(time, field, stamp, "epoch milliseconds", arrival, rows)
 
 
 def from_seconds(stamp: object, field: str, arrival: Arrival, rows: Rows) -> int | None:
@@ -41,7 +41,7 @@ def from_seconds(stamp: object, field: str, arrival: Arrival, rows: Rows) -> int
     if time is None:
         rows.refuse(f"{field} should be epoch seconds, not {kind(stamp)}")
         return None
-    return taken(time, f"{field} {stamp}", "epoch seconds", arrival, rows)
+    return taken(time, field, stamp, "epoch seconds", arrival, rows)
 
 
 def seconds_ns(seconds: object) -> int | None:
@@ -64,7 +64,7 @@ def from_ticks(stamp: int, ns: int, field: str, meant: str, arrival: Arrival, ro
     if not -(2**63) < time < 2**63:
         rows.refuse(f"{field} is out of range")
         return None
-    return taken(time, f"{field} {stamp}", meant, arrival, rows)
+    return taken(time, field, stamp, meant, arrival, rows)
 
 
 def from_text(text: object, field: str, zone: tzinfo, arrival: Arrival, rows: Rows) -> int | None:
@@ -77,7 +77,7 @@ def from_text(text: object, field: str, zone: tzinfo, arrival: Arrival, rows: Ro
         rows.refuse(f"{field} {text[:40]!r} is no ISO 8601 time")
         return None
     time = _local_ns(moment, zone, arrival.received_at) if moment.tzinfo is None else _ns(moment)
-    return taken(time, f"{field} {text[:40]!r}", None, arrival, rows)
+    return taken(time, field, text, None, arrival, rows)
 
 
 def _moment(text: str) -> datetime | None:
@@ -100,15 +100,16 @@ def _ns(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
-def taken(time: int, stamp: str, meant: str | None, arrival: Arrival, rows: Rows) -> int | None:
+def taken(time: int, field: str, stamp: object, meant: str | None, arrival: Arrival, rows: Rows) -> int | None:
     """`time` (ns UTC) if a device can have measured then; else None with the reason noted.
 
-    `stamp` tells how it was written, `meant` what it should have been.
+    `field` and `stamp` tell where it was and how it was written, `meant` what it should have been.
     """
     if EARLIEST <= time <= arrival.latest:
         return time
     where = "lies too far in the future" if time > arrival.latest else "is before 1990"
     hint = f"; it should be {meant}" if meant and time < EARLIEST else ""
     shown = f" ({format_time(time)})" if -(2**63) < time < 2**63 else ""
-    rows.refuse(f"{stamp}{shown} {where}{hint}")
+    said = repr(stamp[:40]) if isinstance(stamp, str) else stamp
+    rows.refuse(f"{field} {said}{shown} {where}{hint}")
     return None
