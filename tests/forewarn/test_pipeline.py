@@ -1,0 +1,280 @@
+"""The three stages around the spool: what happens when one of them has to wait, fails, or starts again."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import sqlalchemy as sa
+
+from alerts.notify.policy import NotifyConfig
+from api.board import Board
+from api.hub import Hub
+from forewarn import pipeline as pipelines
+from forewarn.engine import EngineConfig
+from forewarn.health import Health
+from forewarn.metrics import Metrics
+from forewarn.pipeline import Parts, Pipeline
+from forewarn.settings import IngestSettings
+from ingest.adapters import make_adapters
+from ingest.decode import Decoder
+from ingest.errors import RetryableError
+from ingest.handover import Handover
+from ingest.inbox import inbox_file
+from ingest.keyed import KeyedBatch
+from ingest.keyedscores import KeyedScores
+from ingest.message import Message
+from ingest.receiver import Receiver
+from ingest.registry import Registry
+from ingest.rejects import Rejects
+from ingest.spool import Spool
+from ingest.sqlitefile import SqliteFile
+from ingest.stores.sqlite import SqliteStore
+from ingest.stores.store import Refused
+from tests.waiting import wait_until
+from workorders.desk import Desk
+
+NOW = time.time_ns()
+
+
+class Store(SqliteStore):
+    """The embedded store, which may be told to be away, and counts what it was asked to write."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.away = self.scores_away = False
+        self.refuse: Callable[[KeyedBatch], list[Refused]] = lambda batch: []
+        self.written: list[int] = []
+        self.scored = 0
+
+    def write(self, readings: KeyedBatch) -> list[Refused]:
+        if self.away:
+            raise RetryableError("the store is away")
+        self.written.append(len(readings))
+        return super().write(readings) + self.refuse(readings)
+
+    def write_scores(self, scores: KeyedScores) -> list[Refused]:
+        if self.away or self.scores_away:
+            raise RetryableError("the store is away")
+        self.scored += len(scores)
+        return super().write_scores(scores)
+
+
+class Source:
+    """Messages that remember whether they were acknowledged."""
+
+    def __init__(self) -> None:
+        self.acknowledged: list[object] = []
+
+    def acknowledge(self, tokens: Sequence[object]) -> None:
+        self.acknowledged.extend(tokens)
+
+
+class Site:
+    """A pipeline on its own folder, and one device that feeds it."""
+
+    def __init__(self, folder: Path, database: sa.Engine) -> None:
+        self.local: SqliteFile = inbox_file(folder / "spool.db")
+        self.local.open()
+        self.spool = Spool(self.local)
+        self.spool.open()
+        self.store = Store(folder / "telemetry.db")
+        self.store.prepare()
+        self.rejects, self.health, self.metrics = Rejects(self.local), Health(), Metrics()
+        self.registry, self.handover, self.source = Registry(), Handover(), Source()
+        adapters = make_adapters()
+        ingest = IngestSettings()
+        parts = Parts(
+            registry=self.registry,
+            handover=self.handover,
+            decoder=Decoder(ingest.future, ingest.future, ingest.max_payload, adapters),
+            adapters=adapters,
+            spool=self.spool,
+            spool_bytes=ingest.spool_size,
+            rejects=self.rejects,
+            store=self.store,
+            desk=Desk(database, self.registry, NotifyConfig()),
+            board=Board(),
+            hub=Hub(),
+            health=self.health,
+            metrics=self.metrics,
+            clock=time.time_ns,
+            connected=lambda: False,
+            publish=lambda wishes: None,
+            on_notices=lambda: None,
+        )
+        self.pipeline = Pipeline(parts, EngineConfig())
+
+    def start(self) -> None:
+        self.pipeline.recover()
+        self.pipeline.start()
+
+    def say(self, *values: float, first: int = 0) -> None:
+        """Readings a second apart, a message each."""
+        for number, value in enumerate(values, first):
+            said = {"ts": NOW // 1_000_000 + 1_000 * number, "values": {"t": value}}
+            self.put(orjson.dumps(said), number)
+
+    def put(self, payload: bytes, token: object) -> None:
+        self.handover.put(Message("forewarn/v1/s/d/telemetry", payload, time.time_ns(), self.source, token))
+
+    def settle(self) -> None:
+        wait_until(lambda: self.pipeline.idle, "everything judged and stored", 30)
+
+    def values(self) -> list[float]:
+        points = self.store.readings("s", "d", "t", 0, 2**62, 10_000)
+        return [float(value) for value in points.value]
+
+    def scores(self) -> int:
+        return len(self.store.scores("s", "d", "t", 0, 2**62, 10_000))
+
+    def stop(self) -> None:
+        self.pipeline.stop()
+        self.store.close()
+        self.local.close()
+
+
+@contextmanager
+def running(folder: Path, database: sa.Engine) -> Iterator[Site]:
+    site = Site(folder, database)
+    site.start()
+    try:
+        yield site
+    finally:
+        site.stop()
+
+
+@pytest.fixture
+def site(tmp_path: Path, sqlite_engine: sa.Engine) -> Iterator[Site]:
+    with running(tmp_path, sqlite_engine) as made:
+        yield made
+
+
+def test_what_is_acknowledged_is_in_the_spool_before(site: Site) -> None:
+    site.say(1.0, 2.0)
+    wait_until(lambda: site.source.acknowledged == [0, 1], "acknowledged", 30)
+    assert site.metrics.registry.get_sample_value("forewarn_readings_received_total") == 2
+    site.settle()
+    assert site.values() == [1.0, 2.0]
+    assert site.scores() == 2
+
+
+def test_a_store_that_is_away_holds_nobody_up(site: Site) -> None:
+    site.store.away = True
+    site.say(1.0, 2.0)
+    wait_until(lambda: site.source.acknowledged == [0, 1], "acknowledged", 30)
+    wait_until(lambda: "store" in site.health.not_ready(), "it says so", 30)
+    site.store.away = False
+    site.settle()
+    assert site.values() == [1.0, 2.0]
+    assert site.scores() == 2
+    wait_until(lambda: not site.health.not_ready(), "it says that all is well", 30)
+
+
+def test_readings_that_were_confirmed_are_not_sent_again_when_scores_fail(site: Site) -> None:
+    site.store.scores_away = True
+    site.say(1.0)
+    wait_until(lambda: "store" in site.health.not_ready(), "the scores fail", 30)
+    site.store.scores_away = False
+    site.settle()
+    assert site.store.written == [1]
+    assert site.scores() == 1
+
+
+def test_a_refused_point_goes_to_the_rejects_and_holds_nothing_up(site: Site) -> None:
+    site.store.refuse = lambda batch: [Refused(0, "field type conflict")]
+    site.say(1.0)
+    site.settle()
+    found = site.rejects.list(10).items[0]
+    assert (found.source, found.reason) == ("store", "field type conflict")
+    assert orjson.loads(found.payload)["values"] == {"t": 1.0}
+    site.store.refuse = lambda batch: []
+    site.say(2.0, first=1)
+    site.settle()
+    assert site.store.written == [1, 1]
+
+
+def test_after_a_restart_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path, sqlite_engine: sa.Engine) -> None:
+    with running(tmp_path, sqlite_engine) as first:
+        first.store.away = True
+        first.say(*map(float, range(20)))
+        wait_until(lambda: len(first.source.acknowledged) == 20, "acknowledged", 30)
+    with running(tmp_path, sqlite_engine) as second:
+        second.say(*map(float, range(25)))
+        second.settle()
+        wait_until(lambda: len(second.source.acknowledged) == 25, "acknowledged", 30)
+        second.settle()
+        assert second.values() == list(map(float, range(25)))
+        assert second.scores() == 25
+        assert second.metrics.registry.get_sample_value("forewarn_readings_duplicate_total") == 20
+
+
+def test_what_finds_no_room_in_memory_is_read_from_the_spool(
+    tmp_path: Path, sqlite_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelines, "BACKLOG_ROWS", 1)
+    with running(tmp_path, sqlite_engine) as site:
+        site.store.away = True
+        for number in range(10):
+            site.say(float(number), first=number)
+            wait_until(lambda: len(site.source.acknowledged) > number, "acknowledged", 30)  # noqa: B023
+        site.store.away = False
+        site.settle()
+        assert site.values() == list(map(float, range(10)))
+        assert site.scores() == 10
+
+
+def test_a_fault_of_this_program_costs_one_message(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Receiver.receive
+
+    def faulty(self: Receiver, messages: Sequence[Message]) -> Any:
+        if any(b"poison" in message.payload for message in messages):
+            raise ZeroDivisionError("on purpose")
+        return usual(self, messages)
+
+    monkeypatch.setattr(Receiver, "receive", faulty)
+    site.say(1.0)
+    site.put(b"poison", 1)
+    site.say(2.0, first=2)
+    site.settle()
+    assert site.source.acknowledged == [0, 1, 2]
+    assert site.values() == [1.0, 2.0]
+    assert site.rejects.list(10).items[0].reason == "reading it failed: ZeroDivisionError: on purpose"
+
+
+def test_a_stage_that_ends_by_a_fault_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(_now: int) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(site.store, "maintain", faulty)
+    monkeypatch.setattr(site.pipeline.forwarding, "_upkeep_at", 0.0)
+    site.say(1.0)
+    wait_until(lambda: "ZeroDivisionError" in site.health.not_ready().get("forwarding", ""), "it says so", 30)
+
+
+def test_requests_are_answered_once_durable(site: Site) -> None:
+    result = site.pipeline.submit([{"device": "a", "values": {"t": 1.0, "u": True}}, 5])
+    assert result.accepted == 1
+    assert [(one.index, one.metric) for one in result.rejected] == [(0, "u"), (1, None)]
+
+
+def test_requests_are_refused_when_there_is_no_room(site: Site) -> None:
+    site.health.note("spool", "the spool is full")
+    with pytest.raises(RetryableError, match="no room"):
+        site.pipeline.submit([{"device": "a", "values": {"t": 1.0}}])
+
+
+def test_a_damaged_checkpoint_costs_the_memory_and_no_reading(tmp_path: Path, sqlite_engine: sa.Engine) -> None:
+    with running(tmp_path, sqlite_engine) as first:
+        first.say(1.0)
+        first.settle()
+    broken = Site(tmp_path, sqlite_engine)
+    broken.spool.save_checkpoint(broken.spool.last, b"nonsense")
+    broken.start()
+    broken.say(2.0, first=1)
+    broken.settle()
+    assert broken.values() == [1.0, 2.0]
+    broken.stop()
