@@ -152,6 +152,34 @@ def test_the_npm_lock_pins_by_hash_and_names_no_address() -> None:
     assert [name for name, package in packages.items() if "resolved" in package] == []
 
 
+# --- dependencies ---
+
+COMES_WITH = {"anyio": "fastapi", "starlette": "fastapi", "pydantic_core": "pydantic", "urllib3": "influxdb-client"}
+"""Imported names of libraries that another one shows as part of itself."""
+ONLY_FOR_TESTS = {"pytest", "atheris"}
+"""What is imported only inside a test run, or where a machine happens to have it."""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_library_that_is_imported_is_asked_for(package: str) -> None:
+    asked = names(PYPROJECT["project"]["dependencies"])
+    distributions = packages_distributions()
+    unasked = {
+        name: path
+        for path in tracked(f"{package}/*.py")
+        for name in imported(path) - set(sys.stdlib_module_names) - set(PACKAGES) - ONLY_FOR_TESTS
+        if not names([COMES_WITH.get(name, ""), *distributions.get(name, [])]) & asked
+    }
+    assert unasked == {}
+
+
+def imported(path: str) -> set[str]:
+    nodes = list(ast.walk(ast.parse((ROOT / path).read_text("utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    parts = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.partition(".")[0] for name in plain | parts}
+
+
 # --- the core ---
 
 
