@@ -46,6 +46,8 @@ KEEP_ALIVE_FACTOR = 1.5
 """A client is gone after one and a half times its keep-alive without a packet (MQTT 3.1.1, 3.1.2.10)."""
 START_WITHIN_S = 10.0
 STOP_WITHIN_S = 3.0
+_MADE_UP = "amqtt/"
+"""How ids begin that amqtt gives to clients without one."""
 _CONNECT = 0x10
 _MQTT_5 = b"\x00\x04MQTT\x05"
 _UNSUPPORTED_VERSION = b"\x20\x03\x00\x84\x00"
@@ -69,6 +71,12 @@ class BrokerOptions:
     key_file: Path | None = None
 
 
+def _own_id(session: Session | None) -> str | None:
+    """The id that a client gave itself; None if the broker made one up, which is another one after each connect."""
+    client_id: str | None = None if session is None else session.client_id
+    return None if client_id is None or client_id.startswith(_MADE_UP) else client_id
+
+
 class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has no types
     """Holds the acknowledgement of a published message until it is durable."""
 
@@ -86,8 +94,7 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has no typ
             and self.session is not None
             and publish_packet.packet_id in self.session.inflight_in
         )
-        client = None if self.session is None else self.session.client_id
-        packet = publish_packet
+        packet, client = publish_packet, _own_id(self.session)
         taken = None if again else self.intake.take(packet.topic_name, packet.data, packet.qos, client)
         self.gate.enter()
         return self._acknowledge(publish_packet, taken)
@@ -236,7 +243,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         said_goodbye = isinstance(disconnect_waiter.result(), DisconnectPacket)
         if client_session.will_flag and not said_goodbye:
             will = bytes(client_session.will_message or b"")
-            self._intake.take(client_session.will_topic, will, 0, client_session.client_id)
+            self._intake.take(client_session.will_topic, will, 0, _own_id(client_session))
         await super()._handle_disconnect(client_session, handler, disconnect_waiter)
 
 

@@ -8,8 +8,8 @@ v1/gateway/(dis)connect          {"device": "Device A"}
 
 There are no units. The device API names no device, for ThingsBoard knows it by the access token of the session. We
 never see that token, so one of these tells, the first that is there: levels before the topic, as a broker's mount
-point or a bridge adds them (`{device}/v1/…`, `{site}/{device}/v1/…`); the client id, where the broker tells it; the
-setting `adapters.thingsboard_device`.
+point or a bridge adds them (`{device}/v1/…`, `{site}/{device}/v1/…`); the setting `adapters.thingsboard_device`; the
+client id, where the broker tells it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _gateway_route(site: str, rest: str) -> Route:
 
 
 def _nameless(options: Options, payload: bytes, arrival: Arrival, rows: Rows) -> None:
-    said = arrival.client or options.thingsboard_device
+    said = options.thingsboard_device or arrival.client
     if said is None:
         raise PayloadError(NAMELESS)
     _telemetry(options.site, device_name(said), payload, arrival, rows)

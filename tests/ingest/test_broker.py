@@ -97,10 +97,14 @@ def test_messages_come_in_the_order_they_were_sent(site: Site) -> None:
         assert [int(message.payload) for message in site.taken(100)] == list(range(100))
 
 
-def test_a_message_tells_the_client_id_of_its_sender(site: Site) -> None:
-    with client(site, client_id="boiler-7") as device:
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [pytest.param("boiler-7", "boiler-7", id="its own"), pytest.param("", None, id="none: the broker makes one up")],
+)
+def test_a_message_tells_the_client_id_of_its_sender(site: Site, given: str, told: str | None) -> None:
+    with client(site, client_id=given) as device:
         device.publish(TOPIC, b"1", qos=0)
-        assert site.taken()[0].client == "boiler-7"
+        assert site.taken()[0].client == told
 
 
 def test_without_qos_nobody_waits(site: Site) -> None:
