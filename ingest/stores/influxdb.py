@@ -162,8 +162,11 @@ class InfluxStore:
         what = f"min({field}), mean({field}), max({field}), count({field})"
         where = f"{_where(site, device, start, end)} GROUP BY time({interval}ns) fill(none)"
         rows = self._select(what, TELEMETRY, where, limit, 5)
-        low, mean, high = (_floats(column) for column in rows[1:4])
-        return Buckets(rows[0].astype(np.int64), low, mean, high, rows[4].astype(np.int64))
+        low, mean, high, count = (_floats(column) for column in rows[1:])
+        whole = ~np.isnan([low, mean, high, count]).any(axis=0)  # 1.x may miss a part of what is written just now
+        return Buckets(
+            rows[0][whole].astype(np.int64), low[whole], mean[whole], high[whole], count[whole].astype(np.int64)
+        )
 
     def scores(self, site: str, device: str, metric: str, start: int, end: int, limit: int) -> ScorePoints:
         """The first `limit` scores of that range."""

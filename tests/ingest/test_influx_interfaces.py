@@ -246,6 +246,10 @@ def test_reading_goes_by_influxql(serve: Callable[[Recorder], Recorder]) -> None
         "db": "forewarn",
         "epoch": "ns",
     }
+    half = {"name": "telemetry", "columns": ["time"], "values": [[START, 1, 2, 3, 4], [START + S, 1, None, 3, None]]}
+    server.answers["GET /query"] = lambda _: (200, {"results": [{"statement_id": 0, "series": [half]}]})
+    buckets = store.aggregate(*T, START, START + 10 * S, S, 10)
+    assert (buckets.time.tolist(), buckets.count.tolist()) == ([START], [4]), "a bucket that is being written waits"
     server.answers["GET /query"] = lambda _: (200, {"results": [{"error": "database not found: forewarn"}]})
     with pytest.raises(RejectedError, match="database not found"):
         store.readings(*T, START, START + S, 10)
