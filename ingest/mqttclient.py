@@ -45,6 +45,19 @@ class BufferedClient(mqtt.Client):
         self._at += len(data)
         return data
 
+    def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:
+        """As paho does, and close the socket when the handshake fails."""
+        assert self._ssl_context is not None
+        assert self._ssl_context.check_hostname
+        connection = self._ssl_context.wrap_socket(tcp_sock, do_handshake_on_connect=False, server_hostname=self._host)
+        try:
+            connection.settimeout(self._connect_timeout)
+            connection.do_handshake()
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
     def _handle_publish(self) -> MQTTErrorCode:
         packet = self._in_packet["packet"]
         qos = (self._in_packet["command"] >> 1) & 3
