@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from api.access.principal import Role
 from api.entrance import FORWARDING, SESSION_COOKIE
@@ -14,6 +16,7 @@ from tests.api.harness import Site
 
 PAGE = {"Accept": "text/html"}
 PASSWORD = "correct horse"
+QUICK = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 CLOSED_PATHS = (
     "/",
     "/alerts",
@@ -25,6 +28,12 @@ CLOSED_PATHS = (
     "/nothing",
     "/docs",
 )
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords hashed with next to no work; test_access.py does it with the real parameters."""
+    monkeypatch.setattr("api.access.secrets._hasher", lambda: QUICK)
 
 
 @pytest.fixture

@@ -173,6 +173,13 @@
     state.plot = new uPlot(options(figure, state, ...size), state.data, place);
   };
 
+  // What is drawn, for those who cannot see it.
+  const tell = (figure, state) => {
+    const time = state.data[0];
+    figure.dataset.points = time.length;
+    figure.dataset.newest = time.length ? new Date(time[time.length - 1] * 1000).toISOString() : "";
+  };
+
   // -- life of a chart -------------------------------------------------------------------------------------------------
 
   const load = async (figure) => {
@@ -186,7 +193,7 @@
       state.data = columns(data);
       state.sparse = !data.bucket_s && data.time.length < 60;
       draw(figure, state);
-      figure.dataset.ready = "true";
+      tell(figure, state);
     } catch {
       if (!state.plot) {
         const text = Object.assign(document.createElement("p"), { textContent: figure.dataset.wordFailed });
@@ -231,6 +238,7 @@
       state.start = state.end - RANGES[live];
       while (time.length > MOST_LIVE || time[0] < state.start) state.data.forEach((column) => column.shift());
       state.plot.setData(state.data);
+      tell(figure, state);
     }
   };
 

@@ -12,6 +12,9 @@
     live.querySelector(".name").textContent = live.dataset[state];
   };
   document.body.addEventListener("htmx:sse:after:connection", () => show("on"));
+  document.body.addEventListener("htmx:sse:before:connection", (event) => {
+    if (event.detail.connection.attempt > 0) show("off");
+  });
   for (const name of ["htmx:sse:error", "htmx:sse:close"]) document.body.addEventListener(name, () => show("off"));
 
   const toasts = document.getElementById("toasts");

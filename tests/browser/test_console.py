@@ -1,0 +1,266 @@
+"""The console as a person meets it, in Chromium: four pages, both languages, phone and desktop."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from alerts.alert import Kind
+from alerts.store import AlertFilter
+from api.access.principal import Role
+from ingest.reading import ReadingBatch
+from tests.api.harness import MINUTE
+from tests.browser.conftest import SIZES, Console, Look, Watched
+from workorders.store import OrderFilter
+
+pytestmark = pytest.mark.timeout(240)
+WORDS = {
+    "en": {"overview": "Needs attention", "device": "About this device", "alerts": "What to do", "orders": "Next step"},
+    "zh": {"overview": "需要关注", "device": "设备信息", "alerts": "处理", "orders": "下一步"},
+}
+
+
+def paths(console: Console) -> dict[str, str]:
+    """The four pages, with something chosen on the last two."""
+    deps = console.made.deps()
+    alert = deps.alerts.list(AlertFilter(device="coldroom-1", kinds=[Kind.BASELINE])).items[0]
+    order = deps.orders.list(OrderFilter(device="coldroom-1")).items[0]
+    return {
+        "overview": "/",
+        "device": "/devices/plant/pump-1?range=24h",
+        "alerts": f"/alerts/{alert.id}",
+        "orders": f"/work-orders/{order.number}",
+    }
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is live and its charts are drawn."""
+    expect(page.locator("#live")).to_have_attribute("data-state", "on")
+    expect(page.locator("[data-chart]:not([data-points])")).to_have_count(0)
+
+
+def overflow(page: Page) -> list[str]:
+    """What is wider than the screen."""
+    found: list[str] = page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')]
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className)"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["overview", "device", "alerts", "orders"])
+def test_page(console: Console, look: Look, name: str, size: str, language: str, dark: bool) -> None:
+    watched = look(console.base + paths(console)[name], size, language, dark)
+    settle(watched.page)
+    expect(watched.page.get_by_role("heading", name=WORDS[language][name], exact=True)).to_be_visible()
+    assert overflow(watched.page) == []
+    watched.picture(f"{name}-{size}-{language}-{'dark' if dark else 'light'}")
+
+
+@pytest.mark.parametrize("width", [320, 375, 600, 768, 1024, 1280])
+def test_no_width_needs_sideways_scrolling(console: Console, look: Look, width: int) -> None:
+    watched = look(console.base)
+    watched.page.set_viewport_size({"width": width, "height": 800})
+    for path in (*paths(console).values(), "/alerts?show=all", "/work-orders?show=all", "/devices/north/logger%207"):
+        watched.page.goto(console.base + path)
+        assert overflow(watched.page) == [], path
+
+
+def test_charts_show_what_is_stored(console: Console, look: Look) -> None:
+    page = look(f"{console.base}/devices/plant/coldroom-1?range=6h").page
+    settle(page)
+    chart = page.locator('[data-metric="temperature"]')
+    expect(chart).to_have_attribute("data-points", "360")
+    box = chart.locator(".plot").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
+    expect(chart.locator(".readout")).to_have_text(
+        re.compile(r"May 29, 0[23]:\d\d:40\s+·\s+-?[\d.]+ °C\s+·\s+expected .* – ")
+    )
+    page.get_by_role("link", name="7 d").click()
+    settle(page)
+    expect(chart).to_have_attribute("data-points", re.compile(r"\d+"))
+    assert "range=7d" in page.url
+
+
+def test_a_device_without_readings(console: Console, look: Look) -> None:
+    page = look(f"{console.base}/devices/north/compressor-old").page
+    expect(page.get_by_text("Nothing was ever heard of this device.")).to_be_visible()
+    page.goto(f"{console.base}/devices/north/logger%207?range=1h")
+    settle(page)
+    expect(page.get_by_text("no unit").first).to_be_visible()
+
+
+# -- live --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_alert_shows_by_itself(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    watched = look(own_console.base, "phone", "zh")
+    page = watched.page
+    settle(page)
+    expect(page.locator(".nav .count").first).to_have_text("3")
+    expect(page.locator("#page")).not_to_contain_text("pump-2:")
+    vibration = made.registry.series("plant", "pump-2", "vibration")
+    for _ in range(7):
+        made.now += MINUTE
+        made.feed(ReadingBatch.of([vibration], [made.now], [9.0], 1))
+    expect(page.locator("#toasts")).to_contain_text("pump-2")
+    expect(page.locator("#page .row").filter(has_text="pump-2").first).to_be_visible()
+    expect(page.locator(".nav .count").first).not_to_have_text("3")
+    watched.picture("new-alert-phone-zh")
+    page.locator("#toasts a").first.click()
+    expect(page).to_have_url(re.compile(r"/alerts/a-[0-9a-f]+"))
+    expect(page.locator("#detail")).to_contain_text("pump-2")
+
+
+def test_readings_arrive_in_the_chart(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    page = look(f"{own_console.base}/devices/plant/pump-2?range=1h").page
+    settle(page)
+    chart = page.locator('[data-metric="current"]')
+    made.now += MINUTE // 2
+    made.feed(ReadingBatch.of([made.registry.series("plant", "pump-2", "current")], [made.now], [12.3], 1))
+    expect(chart).to_have_attribute("data-newest", "2026-05-28T20:27:10.000Z")
+
+
+def test_the_console_says_when_it_is_not_live(own_console: Console, look: Look) -> None:
+    watched = look(own_console.base)
+    settle(watched.page)
+    watched.page.context.set_offline(True)
+    own_console.made.hub.close()
+    expect(watched.page.locator("#live")).to_have_attribute("data-state", "off")
+    expect(watched.page.get_by_text("Offline")).to_be_visible()
+    watched.complaints.clear()
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+def chosen(console: Console, device: str) -> str:
+    return console.made.deps().alerts.list(AlertFilter(device=device)).items[0].id
+
+
+def test_acknowledge_and_give_feedback(own_console: Console, look: Look) -> None:
+    page = look(f"{own_console.base}/alerts/{chosen(own_console, 'pump-1')}").page
+    settle(page)
+    page.get_by_label("Note (optional)").first.fill("on my way")
+    page.get_by_role("button", name="Acknowledge").click()
+    detail = page.locator("#detail")
+    expect(detail.locator(".chips").first).to_contain_text("Acknowledged")
+    expect(detail.locator(".history")).to_contain_text("on my way")
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    expect(page.locator(".list .row").filter(has_text="pump-1")).to_contain_text("Acknowledged")
+    page.get_by_role("button", name="No, a false alarm").click()
+    expect(detail.locator(".history")).to_contain_text("No, a false alarm")
+    detail.get_by_text("Close this alert").click()
+    detail.get_by_role("button", name="Close").click()
+    expect(detail.locator(".chips").first).to_contain_text("Closed")
+
+
+def test_somebody_else_was_faster(own_console: Console, look: Look) -> None:
+    alert = chosen(own_console, "pump-1")
+    watched = look(f"{own_console.base}/alerts/{alert}")
+    settle(watched.page)
+    watched.page.route("**/api/v1/stream**", lambda route: route.abort())
+    own_console.made.deps().alerts.acknowledge(alert, "li.wei", own_console.made.now)
+    watched.page.get_by_role("button", name="Acknowledge").click()
+    expect(watched.page.get_by_role("alert")).to_contain_text("The state has changed in the meantime")
+    expect(watched.page.locator("#detail")).to_contain_text("li.wei")
+    assert [line for line in watched.complaints if "409" not in line] == []
+    watched.complaints.clear()
+
+
+def test_an_order_from_assignment_to_the_end(own_console: Console, look: Look) -> None:
+    order = own_console.made.deps().orders.list(OrderFilter(device="pump-1")).items[0]
+    watched = look(f"{own_console.base}/work-orders/{order.number}", "phone")
+    page = watched.page
+    settle(page)
+    page.get_by_label("Assigned to").fill("li.wei")
+    page.get_by_role("button", name="Assign", exact=True).click()
+    expect(page.locator(".history")).to_contain_text("li.wei")
+    page.get_by_role("button", name="Next: Assignment").click()
+    expect(page.locator('[aria-current="step"]')).to_have_attribute("title", "Assignment")
+    page.get_by_text("Close this order").click()
+    page.get_by_label("What was it?").select_option("bearing")
+    page.locator("details").get_by_label("Note (optional)").fill("bearing replaced")
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(page.locator(".history")).to_contain_text("bearing replaced")
+    expect(page.locator(".stages .done")).to_have_count(9)
+    assert own_console.made.deps().orders.get(order.number).closure_note == "bearing replaced"
+
+
+def test_everything_works_without_scripts(own_console: Console, look: Look) -> None:
+    page = look(f"{own_console.base}/alerts/{chosen(own_console, 'pump-1')}", scripts=False).page
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.locator("#detail .chips").first).to_contain_text("Acknowledged")
+    page.get_by_label("Severity").select_option("critical")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(".list .row")).to_have_count(1)
+
+
+def test_filters_and_the_way_back_on_a_phone(console: Console, look: Look) -> None:
+    page = look(f"{console.base}/alerts?show=all&severity=high", "phone").page
+    expect(page.locator(".list .row")).to_have_count(4)
+    page.locator(".list .row").first.click()
+    expect(page.locator(".list")).to_be_hidden()
+    page.locator(".back").click()
+    expect(page.get_by_label("Severity")).to_have_value("high")
+    expect(page.locator(".list .row")).to_have_count(4)
+
+
+def test_language_is_switched_and_remembered(console: Console, look: Look) -> None:
+    page = look(f"{console.base}/alerts?show=all").page
+    page.get_by_role("link", name="中文").click()
+    expect(page.get_by_role("heading", name="报警", exact=True)).to_be_visible()
+    page.get_by_role("link", name="总览").click()
+    expect(page.get_by_text("需要关注")).to_be_visible()
+
+
+def test_signing_in_and_out(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    made.deps().access.add_user("li.wei", Role.OPERATOR, "correct horse", made.now)
+    watched = look(f"{own_console.base}/work-orders?show=all", "phone", "zh")
+    page = watched.page
+    watched.picture("sign-in-phone-zh")
+    page.get_by_label("用户名").fill("li.wei")
+    page.get_by_label("密码").fill("wrong")
+    page.get_by_role("button", name="登录").click()
+    expect(page.get_by_role("alert")).to_contain_text("用户名或密码不正确")
+    page.get_by_label("用户名").fill("li.wei")
+    page.get_by_label("密码").fill("correct horse")
+    page.get_by_role("button", name="登录").click()
+    expect(page).to_have_url(f"{own_console.base}/work-orders?show=all")
+    settle(page)
+    made.deps().access.remove_user("li.wei")
+    made.deps().access.add_user("anna", Role.VIEWER, "correct horse", made.now)
+    page.reload()
+    page.get_by_label("用户名").fill("anna")
+    page.get_by_label("密码").fill("correct horse")
+    page.get_by_role("button", name="登录").click()
+    settle(page)
+    page.get_by_role("button", name="退出登录").click()
+    expect(page.get_by_role("button", name="登录")).to_be_visible()
+    _only_refusals(watched)
+
+
+def _only_refusals(watched: Watched) -> None:
+    """A browser complains of every 401 in its console; of anything else it must not."""
+    assert [line for line in watched.complaints if "401" not in line] == []
+    watched.complaints.clear()
+
+
+def test_by_keyboard(console: Console, look: Look) -> None:
+    page = look(console.base).page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#page")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
