@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -40,21 +41,28 @@ def broker(certificate: tuple[Path, Path]) -> Iterator[tuple[int, Handover]]:
     made.stop()
 
 
-def publish(port: int, cert: Path, topic: str) -> None:
+@contextmanager
+def published(port: int, cert: Path, topic: str) -> Iterator[mqtt.MQTTMessageInfo]:
+    """A message under way, of a client that stays until the end of the block."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.tls_set(str(cert))
     client.username_pw_set("pump", "secret")
     client.connect("localhost", port)
     client.loop_start()
-    client.publish(topic, b"1", qos=0).wait_for_publish(10)
+    yield client.publish(topic, b"1", qos=1)
     client.disconnect()
     client.loop_stop()
 
 
 def test_the_embedded_broker_speaks_tls(broker: tuple[int, Handover], certificate: tuple[Path, Path]) -> None:
     port, handover = broker
-    publish(port, certificate[0], TOPIC)
-    assert [message.topic for message in handover.take(1, 100, 10)] == [TOPIC]
+    with published(port, certificate[0], TOPIC) as sent:
+        (message,) = handover.take(1, 100, 10)
+        assert message.topic == TOPIC
+        assert message.source is not None
+        message.source.acknowledge([message.token])
+        sent.wait_for_publish(10)
+        assert sent.is_published()
 
 
 def test_the_client_speaks_tls_also_with_a_broker_of_3_1_1(
@@ -67,8 +75,8 @@ def test_the_client_speaks_tls_also_with_a_broker_of_3_1_1(
     listener.start()
     try:
         wait_until(lambda: listener.problem is None, "connected", 30)
-        publish(port, certificate[0], "b/c")
-        assert [message.topic for message in taken.take(1, 100, 10)] == ["b/c"]
+        with published(port, certificate[0], "b/c"):
+            assert [message.topic for message in taken.take(1, 100, 10)] == ["b/c"]
     finally:
         listener.stop()
 
