@@ -23,7 +23,7 @@ help:
 	@echo "make test     installs what the tests need, checks, and runs every test"
 	@echo "make check    lint, types and import rules only"
 	@echo "make format   puts the code into its standard form"
-	@echo "make lock     remakes requirements/*.txt and package-lock.json with the newest versions"
+	@echo "make lock     remakes requirements/*.txt with the newest versions"
 	@echo "make clean    removes everything that set-up made"
 
 demo: $(RUNTIME) $(WEB)
@@ -54,7 +54,7 @@ servers:
 	@scripts/install_servers.sh
 
 # For a machine that runs the service: an environment of its own in PREFIX, nothing left of this checkout.
-install: $(RUNTIME) $(WEB)
+install: $(WEB)
 	@test -n "$(PREFIX)" || { echo "name the folder: make install PREFIX=/opt/forewarn"; exit 2; }
 	$(PYTHON) -m venv $(PREFIX)
 	$(PREFIX)/bin/python $(PIP) --require-hashes -r requirements/build.txt
