@@ -17,7 +17,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from forewarn.settings import EMBEDDED, Settings
+from forewarn.setting_types import EMBEDDED
+from forewarn.settings import Settings
 from forewarn.versions import installed_version
 from ingest import inbox
 from ingest.errors import InputError, RejectedError, RetryableError

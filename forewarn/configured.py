@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from alerts.notify.policy import NotifyConfig
 from forewarn.engine import EngineConfig
 from forewarn.registry_file import fill, read_registry
-from forewarn.settings import EMBEDDED, Settings
+from forewarn.setting_types import EMBEDDED
+from forewarn.settings import Settings
 from forewarn.toml_file import read_toml
 from ingest.adapters.options import Options
 from ingest.reading import NS_PER_SECOND

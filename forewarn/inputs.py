@@ -40,7 +40,8 @@ def make_input(settings: Settings, handover: Handover, clock: Callable[[], int])
             mqtt.host, mqtt.port, mqtt.username, mqtt.password, mqtt.ca_file, mqtt.cert_file, mqtt.key_file
         )
         return EmbeddedBroker(options, handover, mqtt.topics, clock)
-    from ingest.mqtt import MqttInput, MqttOptions
+    from ingest.mqtt import MqttInput
+    from ingest.mqttoptions import MqttOptions
 
     return MqttInput(
         MqttOptions.from_url(

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from alerts.alert import AlertEvent, Escalated, Opened
-from api.board import Board
-from api.hub import Hub
-from api.publish import publish_alert, publish_readings, publish_work_order
+from alerts.alert import AlertEvent
+from forewarn.announcing import Announcer
 from forewarn.backlog import Backlog, Item
 from forewarn.checkpoint import Checkpoint
 from forewarn.engine import Engine, Outcome
@@ -34,14 +32,13 @@ from ingest.reading import NS_PER_SECOND, ReadingBatch
 from ingest.registry import Registry
 from ingest.sequence import Sequences
 from ingest.spool import Spool
-from workorders.desk import Changes, Desk
+from workorders.desk import Desk
 
 MAX_ROWS = 65_536
 """Readings judged at once: enough for arrays to pay, little enough to answer within a second."""
 WAIT_S = 0.1
 TICK_NS = 5 * NS_PER_SECOND
 """Between wall ticks; the shortest silence is 5 minutes."""
-WARM_NS = NS_PER_SECOND
 CHECKPOINT_S = 30.0
 CHECKPOINT_SHARE = 20
 """A checkpoint is made at most every 30 s, and takes at most a twentieth of the time."""
@@ -71,26 +68,18 @@ class Judging:
         spool: Spool,
         source: Backlog[Entry],
         target: Backlog[ToStore],
-        board: Board,
-        hub: Hub,
+        announcer: Announcer,
         health: Health,
         metrics: Metrics,
         clock: Callable[[], int],
         now_if_connected: Callable[[], int | None],
-        on_notices: Callable[[], None],
         adapters_memory: Callable[[], bytes],
         spool_bytes: int,
     ) -> None:
-        self._spool_bytes = spool_bytes
-        self._adapters_memory = adapters_memory
         self._engine, self._registry, self._desk, self._spool = engine, registry, desk, spool
-        self._source, self._target, self._board, self._hub = source, target, board, hub
-        self._metrics, self._clock, self._now_if_connected, self._on_notices = (
-            metrics,
-            clock,
-            now_if_connected,
-            on_notices,
-        )
+        self._source, self._target, self._announcer = source, target, announcer
+        self._metrics, self._clock, self._now_if_connected = metrics, clock, now_if_connected
+        self._adapters_memory, self._spool_bytes = adapters_memory, spool_bytes
         self._names = SeriesNames(registry)
         self._sequences = Sequences()
         self._stopping = threading.Event()
@@ -105,7 +94,6 @@ class Judging:
         self._saved = 0
         self._save_at = self._look_at = 0.0
         self._tick_at = 0
-        self._warm_at = 0
         self._thread = threading.Thread(target=self._run, name="judging", daemon=True)
 
     def restore(self, position: int, engine: Engine, sequences: list[list[object]]) -> None:
@@ -177,8 +165,8 @@ class Judging:
         self.done = position
         self._settled = True
         self._arrived_at = int(batch.received_at.max())
-        self._show(readings, outcome)
-        self._count(outcome)
+        self._announcer.readings(readings, outcome.scores, outcome.counts, self._arrived_at)
+        self._announcer.warmth(self._engine)
         return True
 
     def _record(self, events: Sequence[AlertEvent]) -> bool:
@@ -191,7 +179,7 @@ class Judging:
                     return False
             else:
                 self._patience.worked()
-                self._announce(events, changes)
+                self._announcer.changes(events, changes)
                 return True
         return True
 
@@ -247,40 +235,3 @@ class Judging:
         self._save_at = time.monotonic() + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
         self._metrics.checkpoints.inc()
         self._metrics.checkpoint_seconds.observe(took_s)
-
-    # -- telling ---------------------------------------------------------------------------------------------------
-    def _announce(self, events: Sequence[AlertEvent], changes: Changes) -> None:
-        opened = {event.alert.id for event in events if isinstance(event, Opened)}
-        worse = {event.alert_id for event in events if isinstance(event, Escalated)}
-        at = {(event.alert.id, event.alert.raised_at) for event in events if isinstance(event, Opened)}
-        at |= {(event.alert_id, event.at) for event in events if isinstance(event, Escalated)}
-        for alert in changes.alerts:
-            change = "opened" if alert.id in opened else "escalated" if alert.id in worse else "updated"
-            publish_alert(self._hub, alert, change)
-            if alert.id in opened:
-                self._metrics.alerts.inc()
-                log.info("alert opened", alert=alert.id, device=alert.device, severity=alert.severity, kind=alert.kind)
-        for order in changes.orders:
-            is_new = (order.alerts[0], order.opened_at) in at
-            publish_work_order(self._hub, order, "opened" if is_new else "updated")
-            if is_new:
-                self._metrics.orders.inc()
-                log.info("work order opened", number=order.number, device=order.device, priority=order.priority)
-        if changes.notices:
-            self._on_notices()
-
-    def _show(self, readings: ReadingBatch, outcome: Outcome) -> None:
-        self._board.note(readings, self._arrived_at)
-        publish_readings(self._hub, self._registry, outcome.scores)
-        now = self._clock()
-        if now >= self._warm_at:
-            self._board.note_warm(self._engine.warm)
-            self._warm_at = now + WARM_NS
-
-    def _count(self, outcome: Outcome) -> None:
-        metrics, counts = self._metrics, outcome.counts
-        metrics.judged.inc(counts.judged)
-        metrics.duplicate.inc(counts.duplicate)
-        metrics.late.inc(counts.late)
-        metrics.conflict.inc(counts.conflict)
-        metrics.judge_seconds.observe(max(0, self._clock() - self._arrived_at) / NS_PER_SECOND)

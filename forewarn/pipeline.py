@@ -21,6 +21,7 @@ import structlog
 
 from api.board import Board
 from api.hub import Hub
+from forewarn.announcing import Announcer
 from forewarn.backlog import Backlog
 from forewarn.checkpoint import Checkpoint
 from forewarn.engine import Engine, EngineConfig, StateError
@@ -106,13 +107,11 @@ class Pipeline:
             parts.spool,
             to_judge,
             to_store,
-            parts.board,
-            parts.hub,
+            Announcer(parts.registry, parts.board, parts.hub, parts.metrics, parts.clock, parts.on_notices),
             parts.health,
             parts.metrics,
             parts.clock,
             self._now_if_connected,
-            parts.on_notices,
             lambda: self.receiving.memory,
             parts.spool_bytes,
         )

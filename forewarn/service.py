@@ -32,7 +32,8 @@ from forewarn.metrics import Metrics, NoticeMetrics, SpoolMetrics
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.registry_file import fill, read_registry
 from forewarn.resources import Resources, opened
-from forewarn.settings import Settings, is_loopback
+from forewarn.setting_types import is_loopback
+from forewarn.settings import Settings
 from forewarn.versions import installed_version
 from forewarn.watch import Watch
 from forewarn.web import WebServer

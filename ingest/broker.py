@@ -14,7 +14,7 @@ import contextlib
 import hmac
 import math
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,11 @@ from amqtt.mqtt.connack import BAD_USERNAME_PASSWORD, ConnackPacket
 from amqtt.mqtt.connect import ConnectPacket
 from amqtt.mqtt.disconnect import DisconnectPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
-from amqtt.mqtt.publish import PublishPacket
 from amqtt.session import Session
 
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
-from ingest.message import Message
+from ingest.holding import HoldingHandler, Publications, own_id
 from ingest.packets import Gate, PacketReader
 from ingest.topics import TopicFilters
 
@@ -46,8 +45,6 @@ KEEP_ALIVE_FACTOR = 1.5
 """A client is gone after one and a half times its keep-alive without a packet (MQTT 3.1.1, 3.1.2.10)."""
 START_WITHIN_S = 10.0
 STOP_WITHIN_S = 3.0
-_MADE_UP = "amqtt/"
-"""How ids begin that amqtt gives to clients without one."""
 _CONNECT = 0x10
 _MQTT_5 = b"\x00\x04MQTT\x05"
 _UNSUPPORTED_VERSION = b"\x20\x03\x00\x84\x00"
@@ -71,100 +68,10 @@ class BrokerOptions:
     key_file: Path | None = None
 
 
-def _own_id(session: Session | None) -> str | None:
-    """The id that a client gave itself; None if the broker made one up, which is another one after each connect."""
-    client_id: str | None = None if session is None else session.client_id
-    return None if client_id is None or client_id.startswith(_MADE_UP) else client_id
-
-
-class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has no types
-    """Holds the acknowledgement of a published message until it is durable."""
-
-    intake: _Intake
-    gate: Gate
-
-    def handle_publish(self, publish_packet: PublishPacket) -> Coroutine[Any, Any, None]:
-        """Take the message at once, in order of arrival; what is returned waits and acknowledges.
-
-        Called once for each PUBLISH. Not a coroutine itself, so that a client that disconnects right afterwards
-        cannot cancel the taking.
-        """
-        again = (
-            publish_packet.qos == 2
-            and self.session is not None
-            and publish_packet.packet_id in self.session.inflight_in
-        )
-        packet, client = publish_packet, _own_id(self.session)
-        taken = None if again else self.intake.take(packet.topic_name, packet.data, packet.qos, client)
-        self.gate.enter()
-        return self._acknowledge(publish_packet, taken)
-
-    async def _acknowledge(self, publish_packet: PublishPacket, taken: asyncio.Future[None] | None) -> None:
-        try:
-            if taken is not None:
-                await taken
-            await super().handle_publish(publish_packet)
-        finally:
-            self.gate.leave()
-
-    def handle_read_timeout(self) -> None:
-        """The keep-alive is over: the client is gone, unless it waits for us."""
-        if self.gate.idle and self.reader is not None:
-            self.reader.feed_eof()
-
-
-class _Intake:
-    """Hands published messages to the handover and tells the handlers when they are durable."""
-
-    def __init__(
-        self, handover: Handover, filters: TopicFilters, now: Callable[[], int], loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self._handover, self._filters, self._now, self._loop = handover, filters, now, loop
-        self._closed = False
-        self.room = asyncio.Event()
-        self.room.set()
-        handover.on_room(lambda: self._call(self.room.set))
-
-    def take(
-        self, topic: str | None, payload: bytes | None, qos: int | None, client: str | None
-    ) -> asyncio.Future[None] | None:
-        """Lay down a message if it is of a topic that is listened to; the future is done once it is durable."""
-        if topic is None or payload is None or not self._filters.match(topic):
-            return None
-        if self._closed:  # never done, so never acknowledged: its sender keeps it
-            return self._loop.create_future()
-        durable: asyncio.Future[None] | None = self._loop.create_future() if qos else None
-        self._handover.put(Message(topic, payload, self._now(), self if durable else None, durable, client=client))
-        if self._handover.full:
-            self.room.clear()
-            if not self._handover.full:  # emptied in between, and its call came before
-                self.room.set()
-        return durable
-
-    def close(self) -> None:
-        """Take nothing more."""
-        self._closed = True
-
-    def acknowledge(self, tokens: Sequence[object]) -> None:
-        """What these messages said is durable."""
-        self._call(lambda: _resolve(tokens))
-
-    def _call(self, function: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(function)
-
-
-def _resolve(tokens: Sequence[object]) -> None:
-    for token in tokens:
-        assert isinstance(token, asyncio.Future)
-        if not token.done():
-            token.set_result(None)
-
-
 class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
     """amqtt with our reader and handler, our own way to let clients in, and wills taken like other messages."""
 
-    def __init__(self, options: BrokerOptions, intake: _Intake, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, options: BrokerOptions, intake: Publications, loop: asyncio.AbstractEventLoop) -> None:
         listener = ListenerConfig(
             bind=f"{options.host}:{options.port}",
             ssl=options.cert_file is not None,
@@ -231,7 +138,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         """Put our handler in the place of the usual one."""
         assert isinstance(reader, PacketReader)
         client_session.keep_alive = math.ceil(KEEP_ALIVE_FACTOR * client_session.keep_alive)
-        ours = _Handler(self.plugins_manager, loop=self._loop)
+        ours = HoldingHandler(self.plugins_manager, loop=self._loop)
         ours.intake = self._intake
         ours.gate = reader.gate = Gate(self._intake.room)
         await super()._handle_client_session(reader, writer, client_session, ours, server, listener_name)
@@ -243,7 +150,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         said_goodbye = isinstance(disconnect_waiter.result(), DisconnectPacket)
         if client_session.will_flag and not said_goodbye:
             will = bytes(client_session.will_message or b"")
-            self._intake.take(client_session.will_topic, will, 0, _own_id(client_session))
+            self._intake.take(client_session.will_topic, will, 0, own_id(client_session))
         await super()._handle_disconnect(client_session, handler, disconnect_waiter)
 
 
@@ -258,7 +165,7 @@ class EmbeddedBroker:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._broker: _Broker
-        self._intake: _Intake | None = None
+        self._intake: Publications | None = None
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
 
@@ -308,7 +215,7 @@ class EmbeddedBroker:
             self._loop.close()
 
     async def _serve(self) -> None:
-        intake = self._intake = _Intake(self._handover, TopicFilters(self._topics), self._now, self._loop)
+        intake = self._intake = Publications(self._handover, TopicFilters(self._topics), self._now, self._loop)
         broker = self._broker = _Broker(self._options, intake, self._loop)
         try:
             await broker.start()

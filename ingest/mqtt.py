@@ -17,11 +17,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -34,6 +31,7 @@ from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.message import Message
 from ingest.mqttclient import BufferedClient
+from ingest.mqttoptions import MqttOptions
 
 RECEIVE_MAXIMUM = 2_000
 """Messages in flight: enough for the micro-batch that is being committed and the next one."""
@@ -47,42 +45,9 @@ FLUSH_WITHIN_S = 2.0
 MAX_WISHES = 1_000
 """Messages of ours that wait to be published; they are requests that a device will be sent again."""
 _TICK_S = 0.5
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class MqttOptions:
-    """Which broker, and as whom."""
-
-    host: str
-    port: int
-    client_id: str
-    topics: tuple[str, ...]
-    tls: bool = False
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-
-    @classmethod
-    def from_url(cls, url: str, **rest: Any) -> MqttOptions:
-        """The options of `mqtt://user:password@host:port` or `mqtts://…`; `rest` are the other fields.
-
-        >>> MqttOptions.from_url("mqtts://host", client_id="a", topics=("#",)).port
-        8883
-        """
-        parts = urlsplit(url)
-        username = unquote(parts.username) if parts.username else rest.pop("username", None)
-        password = unquote(parts.password) if parts.password else rest.pop("password", None)
-        rest = {key: value for key, value in rest.items() if key not in {"username", "password"}}
-        assert parts.hostname is not None
-        port = parts.port or _PORTS[parts.scheme]
-        tls = parts.scheme == "mqtts"
-        return cls(parts.hostname, port, tls=tls, username=username, password=password, **rest)
 
 
 class _LostError(Exception):

@@ -13,7 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.message import Message
-from ingest.mqtt import MqttInput, MqttOptions
+from ingest.mqtt import MqttInput
+from ingest.mqttoptions import MqttOptions
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import server_folder
 from tests.waiting import wait_until

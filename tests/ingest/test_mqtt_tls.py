@@ -12,7 +12,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.broker import BrokerOptions, EmbeddedBroker
 from ingest.handover import Handover
-from ingest.mqtt import MqttInput, MqttOptions
+from ingest.mqtt import MqttInput
+from ingest.mqttoptions import MqttOptions
 from tests.servers.ports import free_port
 from tests.waiting import wait_until
 
