@@ -150,6 +150,7 @@ def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> Iterator[Loo
         service.stop()
 
 
+@pytest.mark.timeout(900)
 def test_a_month_from_fault_to_closure(loop: Loop) -> None:
     sim = loop.sim
     crew = Crew(People(sim.scenario.spec.people, sim.seed))
