@@ -9,6 +9,7 @@ export DEBIAN_FRONTEND=noninteractive
 # What is looked for, and the package that brings it.
 missing_packages() {
     command -v mosquitto >/dev/null || echo mosquitto
+    command -v curl >/dev/null || echo curl
     command -v mosquitto_pub >/dev/null || echo mosquitto-clients
     command -v influxd >/dev/null || echo influxdb
     command -v victoria-metrics >/dev/null || echo victoria-metrics
