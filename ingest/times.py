@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
@@ -19,6 +19,7 @@ MIN_ROWS = 8
 """Fewer texts of one length than this are parsed one by one: array calls would cost more."""
 
 _MAX_NS = int(np.iinfo(np.int64).max)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  in UTC; without saying so its text is shorter
 _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d+)")
 _EPOCH_UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
 """Below the first number an epoch is in units of the second number of ns; s to the year 5138, then ms, µs and ns."""
@@ -201,7 +202,12 @@ def format_time(ns: int) -> str:
     >>> format_time(1767225600250000000)
     '2026-01-01T00:00:00.250Z'
     """
-    return format_times(np.array([ns], np.int64))[0]
+    seconds, fraction = divmod(ns, NS_PER_SECOND)
+    text = (_EPOCH + timedelta(seconds=seconds)).isoformat()
+    if fraction:
+        digits = 3 if fraction % 10**6 == 0 else 6 if fraction % 10**3 == 0 else 9
+        text += f".{fraction:09}"[: digits + 1]
+    return text + "Z"
 
 
 def format_times(ns: TimeArray) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.times import EARLIEST, epoch_ns, format_time, format_times, parse_time, parse_times, stamp_problem
@@ -126,3 +126,10 @@ def test_a_stamp_is_bounded_on_both_sides() -> None:
     assert "before 1990" in (stamp_problem(EARLIEST - 1, None) or "")
     assert stamp_problem(NEW_YEAR, NEW_YEAR) is None
     assert "future" in (stamp_problem(NEW_YEAR + 1, NEW_YEAR) or "")
+
+
+@given(st.integers(-(2**63) + 1, 2**63 - 1))
+@example(-1)
+@example(1_767_225_600_000_001_000)
+def test_one_time_is_written_as_in_a_column(ns: int) -> None:
+    assert format_time(ns) == format_times(np.array([ns], np.int64))[0]
