@@ -43,11 +43,16 @@ def _parse_slowly(payload: bytes, problem: str) -> object:
     except UnicodeDecodeError as error:
         raise PayloadError(f"payload is not UTF-8: byte {error.start} is {payload[error.start]:#04x}") from error
     try:
-        return json.loads(text, parse_float=_float, parse_int=_int, parse_constant=NotFinite)
+        value = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=NotFinite)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise PayloadError(f"payload is not JSON: {error.msg} at character {error.pos + 1}") from error
+    except UnicodeEncodeError as error:
+        raise PayloadError(f"payload holds half a surrogate pair: {error.object[error.start]!a}") from error
     except (ValueError, RecursionError) as error:
         raise PayloadError(f"payload is not JSON: {problem}") from error
+    return value
 
 
 def _float(text: str) -> float | NotFinite:

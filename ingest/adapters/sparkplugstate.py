@@ -6,7 +6,6 @@ message has to ask for them (Sparkplug 3.0.0, 5.9 and 6.4). Bounded: of too many
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -52,12 +51,26 @@ class Birth:
         return len(self.by_name) + len(self.by_alias)
 
     def declare(self, alias: int | None, known: Known) -> None:
-        """Take in a metric of a birth."""
+        """Take in a metric of a birth; of two with the same name the first counts."""
         if len(known.name) > LONGEST_NAME:
             return
-        self.by_name[known.name] = known
+        known = self.by_name.setdefault(known.name, known)
         if alias is not None:
             self.by_alias[alias] = known
+
+    def save(self) -> list[object]:
+        """Its metrics and its aliases, as values that JSON can hold."""
+        names = [[known.name.hex(), known.metric, known.datatype, known.unit] for known in self.by_name.values()]
+        return [names, [[alias, known.name.hex()] for alias, known in self.by_alias.items()]]
+
+    @classmethod
+    def restored(cls, names: Any, aliases: Any) -> Birth:
+        """What `save` gave."""
+        birth = cls()
+        for name, metric, datatype, unit in names:
+            birth.declare(None, Known(bytes.fromhex(name), str(metric), int(datatype), unit and str(unit)))
+        birth.by_alias = {int(alias): birth.by_name[bytes.fromhex(name)] for alias, name in aliases}
+        return birth
 
 
 @dataclass(slots=True)
@@ -130,7 +143,7 @@ class Nodes:
     def save(self) -> object:
         """All of it, as values that JSON can hold."""
         return [
-            [*name, node.born, node.bd_seq, node.seq, list(_rows(node))]
+            [*name, node.born, node.bd_seq, node.seq, _births(node)]
             for name, node in self._nodes.items()
             if node.born or node.births
         ]
@@ -138,18 +151,13 @@ class Nodes:
     def restore(self, saved: Any) -> None:
         """Take back what `save` gave; each node has to be born again before it is trusted."""
         nodes: dict[NodeName, Node] = {}
-        for group, name, born, bd_seq, seq, rows in saved:
+        for group, name, born, bd_seq, seq, births in saved:
             node = nodes[str(group), str(name)] = Node(born is True, False, bd_seq, int(seq))
-            for device, metric_name, alias, metric, datatype, unit in rows:
-                birth = node.births.setdefault(device, Birth())
-                known = Known(bytes.fromhex(metric_name), str(metric), int(datatype), unit and str(unit))
-                birth.declare(None if alias is None else int(alias), known)
+            for device, names, aliases in births:
+                node.births[device] = Birth.restored(names, aliases)
         self._nodes = nodes
         self._size = sum(birth.size for node in nodes.values() for birth in node.births.values())
 
 
-def _rows(node: Node) -> Iterator[list[object]]:
-    for device, birth in node.births.items():
-        aliases = {id(known): alias for alias, known in birth.by_alias.items()}
-        for known in birth.by_name.values():
-            yield [device, known.name.hex(), aliases.get(id(known)), known.metric, known.datatype, known.unit]
+def _births(node: Node) -> list[object]:
+    return [[device, *birth.save()] for device, birth in node.births.items()]
