@@ -28,7 +28,14 @@ DESCRIPTION = (
 def create_app(deps: Deps) -> FastAPI:
     """The API and the console over these parts."""
     # The pages that FastAPI brings for its description load scripts from elsewhere: the description alone is served.
-    app = FastAPI(title="Forewarn", version=deps.version, description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Forewarn",
+        version=deps.version,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.deps = deps
     app.state.door = door = Door(deps.access, deps.clock, deps.loopback)
     app.state.recall = Recall(deps.registry, deps.board, deps.telemetry, deps.clock)

@@ -76,15 +76,21 @@ class Board:
     def of(self, series: int) -> SeriesState:
         """What is known about the series with that number."""
         with self._lock:
-            if series >= self._table.n:
-                return UNKNOWN
-            time, warm = int(self._table["time"][series]), bool(self._table["warm"][series])
-            if time == NEVER:
-                return SeriesState(warm=warm)
-            return SeriesState(
-                time,
-                float(self._table["value"][series]),
-                int(self._table["received_at"][series]),
-                bool(self._table["quality"][series] & Quality.CLOCK_OFF),
-                warm,
-            )
+            found = self._states(slice(series, min(series + 1, self._table.n)))
+        return found[0] if found else UNKNOWN
+
+    def every(self, n_series: int) -> list[SeriesState]:
+        """What is known about each of the first `n_series` series."""
+        with self._lock:
+            found = self._states(slice(0, self._table.n))
+        return found[:n_series] + [UNKNOWN] * (n_series - len(found))
+
+    def _states(self, rows: slice) -> list[SeriesState]:
+        table = self._table
+        clock_off = (table["quality"][rows] & np.uint8(Quality.CLOCK_OFF)) != 0
+        columns = (table["time"], table["value"], table["received_at"], table["warm"])
+        lists = [column[rows].tolist() for column in columns]
+        return [
+            SeriesState(warm=warm) if time == NEVER else SeriesState(time, value, received_at, off, warm)
+            for time, value, received_at, warm, off in zip(*lists, clock_off.tolist(), strict=True)
+        ]

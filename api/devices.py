@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -88,7 +88,10 @@ class Heard:
 def look_up(registry: Registry, board: Board, site: str, device: str) -> Heard:
     """A device by its names. Raises NotFoundError."""
     number = registry.find_device(site, device)
-    found = None if number is None else _heard(registry, board, number, registry.device(number))
+    found = None
+    if number is not None:
+        states = {series: board.of(series) for series in registry.series_of(number)}
+        found = _heard(registry, number, registry.device(number), states)
     if found is None or found.deleted:
         raise NotFoundError(f"there is no device {device!r} at site {site!r}")
     return found
@@ -96,14 +99,18 @@ def look_up(registry: Registry, board: Board, site: str, device: str) -> Heard:
 
 def all_devices(registry: Registry, board: Board) -> Iterator[Heard]:
     """Every device, by site and name."""
-    for number, device in sorted(registry.devices(), key=lambda pair: (pair[1].site, pair[1].name)):
-        found = _heard(registry, board, number, device)
+    known = sorted(registry.devices(), key=lambda pair: (pair[1].site, pair[1].name))
+    states = dict(enumerate(board.every(registry.n_series)))
+    for number, device in known:
+        found = _heard(registry, number, device, states)
         if not found.deleted:
             yield found
 
 
-def _heard(registry: Registry, board: Board, number: int, device: Device) -> Heard:
-    return Heard(number, device, tuple((registry.metric(s), board.of(s)) for s in registry.series_of(number)))
+def _heard(registry: Registry, number: int, device: Device, states: Mapping[int, SeriesState]) -> Heard:
+    """A device with the states of its series, as far as `states` has them."""
+    series = registry.series_of(number)
+    return Heard(number, device, tuple((registry.metric(s), states[s]) for s in series if s in states))
 
 
 def metric_states(metric: Metric, state: SeriesState) -> list[DeviceState]:

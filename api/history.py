@@ -16,6 +16,8 @@ from ingest.times import format_times
 
 MOST_SERIES = 200
 """Series that one request reads at most: each is a query of its own."""
+MOST_ROWS = 500_000
+"""Rows that one request reads at most; with many series a page holds fewer than asked for, and there is a next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def page(
     `step` is the shortest time between two rows of a series, in ns. Raises InputError on a bad cursor.
     """
     after = decode_cursor(cursor) if cursor is not None else None
+    limit = min(limit, MOST_ROWS // max(1, len(keys)))
     parts = [read(key, _start(key, start, after, step), end, limit + 1) for key in keys]
     if not parts:
         return [], None

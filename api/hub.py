@@ -19,7 +19,9 @@ from enum import StrEnum
 from typing import Any
 
 QUEUE_LENGTH = 512
-"""Events that wait for one client at most."""
+"""Alert and order events that wait for one client at most."""
+BATCHES = 16
+"""Batches of readings that wait for one client at most: each keeps its columns in memory."""
 REMEMBERED = 256
 """Alert and order events kept for clients that come back."""
 MOST_CLIENTS = 256
@@ -75,23 +77,23 @@ class Client:
     wish: Wish
     loop: asyncio.AbstractEventLoop
     _events: deque[Event] = field(default_factory=deque)
+    _readings: deque[Event] = field(default_factory=deque)
+    _missed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     _closed: bool = False
 
     def offer(self, event: Event) -> None:
         """Queue an event if it is wished for; from any thread, never waits."""
-        if event.topic in self.wish.topics or event.topic is Topic.RESYNC:
-            with self._lock:
-                self._append(event)
-            self._wake()
-
-    def _append(self, event: Event) -> None:
-        if len(self._events) >= QUEUE_LENGTH:
-            self._events.popleft()
-            if self._events[0] is not RESYNC:
-                self._events[0] = RESYNC
-        self._events.append(event)
+        if event.topic not in self.wish.topics and event.topic is not Topic.RESYNC:
+            return
+        with self._lock:
+            queue, most = (self._readings, BATCHES) if event.topic is Topic.READING else (self._events, QUEUE_LENGTH)
+            if len(queue) >= most:
+                queue.popleft()
+                self._missed = True
+            queue.append(event)
+        self._wake()
 
     def close(self) -> None:
         """End the stream; what waits is not sent any more."""
@@ -106,7 +108,7 @@ class Client:
             self._closed = True
 
     async def next(self, timeout_s: float) -> list[Event] | None:
-        """What waits, after at most `timeout_s`; nothing then is an empty list, and None is the end."""
+        """What waits, alerts and orders first, after at most `timeout_s`; an empty list then; None at the end."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._ready.wait()
@@ -114,7 +116,10 @@ class Client:
             return None if self._closed else []
         with self._lock:
             self._ready.clear()
-            events, self._events = list(self._events), deque()
+            events = [*([RESYNC] if self._missed else []), *self._events, *self._readings]
+            self._missed = False
+            self._events.clear()
+            self._readings.clear()
         return None if self._closed else events
 
 

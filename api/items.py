@@ -29,6 +29,8 @@ from workorders.sla import Clock
 
 T = TypeVar("T")
 Time = str
+OPEN_STATES = (State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED)
+"""States of alerts that somebody should look at."""
 
 
 class ItemPage(BaseModel, Generic[T]):

@@ -13,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Deps, Parts, Who
 from api.devices import DeviceItem, DeviceState, all_devices, device_item, forgotten, look_up, with_unit
-from api.items import ItemPage
+from api.items import OPEN_STATES, ItemPage
 from api.params import LIMIT, Cursor, Limit, SiteName
 from api.publish import publish_alert
-from api.web.figures import OPEN_STATES
 from ingest.errors import InputError
 from ingest.names import name_problem
 from ingest.paging import MAX_LIMIT

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from alerts.alert import Alert, Kind, Severity, State
 from alerts.store import AlertFilter, Verdict
 from api.deps import Parts
+from api.items import OPEN_STATES
 from api.routes.alerts import act as publish_after
 from api.web.evidence import lines
-from api.web.figures import OPEN_STATES
 from api.web.forms import Csrf, Note, act, filter_query
 from api.web.render import View, view_of
 from ingest.reading import NS_PER_SECOND

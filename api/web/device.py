@@ -13,10 +13,10 @@ from alerts.store import AlertFilter
 from api.deps import RECALLED, Deps, Parts
 from api.devices import device_item, look_up, metric_states
 from api.hub import Topic
-from api.items import moment
+from api.items import OPEN_STATES, moment
 from api.params import TimeText, time_range
 from api.web.chart import read_chart, spark_paths
-from api.web.figures import OPEN_STATES, health
+from api.web.figures import health
 from api.web.render import view_of
 from ingest.reading import NS_PER_SECOND
 from workorders.store import OrderFilter

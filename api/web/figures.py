@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from alerts.alert import Alert, Severity, State
+from alerts.alert import Alert, Severity
 from workorders.order import WorkOrder
 
 SOLVED_PROMISE = 0.95
 """Share of orders solved in time that is promised (service promise of engineering-service departments)."""
-OPEN_STATES = (State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED)
-"""States of alerts that somebody should look at."""
 
 
 @dataclass(frozen=True, slots=True)

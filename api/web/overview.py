@@ -13,7 +13,8 @@ from alerts.alert import Alert
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Deps, Parts
 from api.devices import DeviceState, Heard, all_devices, device_states
-from api.web.figures import OPEN_STATES, SOLVED_PROMISE, URGENCY, Health, health, next_due, promised
+from api.items import OPEN_STATES
+from api.web.figures import SOLVED_PROMISE, URGENCY, Health, health, next_due, promised
 from api.web.render import device_url, view_of
 from ingest.paging import MAX_LIMIT
 from ingest.reading import NS_PER_SECOND

@@ -21,8 +21,9 @@ from api.access.principal import Principal, Role
 from api.access.secrets import csrf_of
 from api.deps import Deps
 from api.entrance import session_secret
+from api.items import OPEN_STATES
 from api.web import format as spoken
-from api.web.figures import OPEN_STATES, is_overdue, next_due
+from api.web.figures import is_overdue, next_due
 from api.web.i18n import Language, Translator, choose
 from ingest.reading import NS_PER_SECOND
 from ingest.times import format_time

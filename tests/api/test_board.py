@@ -51,3 +51,12 @@ def test_forgotten_until_heard_again() -> None:
     assert board.of(1).time == 5
     board.note(ReadingBatch.of([0], [2], [1.0]), received_at=2)
     assert board.of(0).time == 2
+
+
+def test_every_series_at_once() -> None:
+    board = Board()
+    board.note(ReadingBatch.of([2, 0], [7, 5], [2.0, 0.5], int(Quality.CLOCK_OFF)), received_at=9)
+    board.note_warm(np.array([True, False, False]))
+    assert board.every(4) == [board.of(series) for series in range(4)]
+    assert board.every(2) == [board.of(0), board.of(1)], "no more than asked for"
+    assert board.every(0) == []

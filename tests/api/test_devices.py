@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
+from api.board import Board, SeriesState
+from api.devices import all_devices, look_up
 from ingest.reading import Quality, ReadingBatch
+from ingest.registry import Device, Registry
 from ingest.registry_store import load_registry
 from tests.api.conftest import client_of
 from tests.api.harness import MINUTE, Site
@@ -142,3 +145,36 @@ def test_unknown_device(looking: TestClient) -> None:
         answer = looking.request(method, f"/api/v1/devices/plant/nothing{end}", json={})
         assert answer.status_code == 404, method
         assert answer.json()["detail"] == "there is no device 'nothing' at site 'plant'"
+
+
+class CountedBoard(Board):
+    """A board that counts how often it is looked at."""
+
+    looks = 0
+
+    def of(self, series: int) -> SeriesState:
+        self.looks += 1
+        return super().of(series)
+
+    def every(self, n_series: int) -> list[SeriesState]:
+        self.looks += 1
+        return super().every(n_series)
+
+
+def test_a_large_fleet_is_listed_from_one_look_at_the_board() -> None:
+    registry, board, metrics = Registry(), CountedBoard(), ("humidity", "temperature", "vibration")
+    numbers = [registry.series("plant", f"pump-{n:04}", metric) for n in range(5_000) for metric in metrics]
+    board.note(ReadingBatch.of(numbers, numbers, [float(n) for n in numbers]), received_at=1)
+    found = list(all_devices(registry, board))
+    assert board.looks == 1
+    assert [heard.device.name for heard in found] == [f"pump-{n:04}" for n in range(5_000)]
+    assert [state.value for _, state in found[4_321].series] == [12_963.0, 12_964.0, 12_965.0]
+    assert found[7] == look_up(registry, board, "plant", "pump-0007")
+
+
+def test_a_large_fleet_over_http(client: TestClient, made: Site) -> None:
+    for n in range(5_000):
+        made.registry.put_device(Device("fleet", f"pump-{n:04}"))
+    page = client.get("/api/v1/devices?site=fleet&limit=10000").json()
+    assert [item["device"] for item in page["items"]] == [f"pump-{n:04}" for n in range(5_000)]
+    assert page["next"] is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.hub import MOST_CLIENTS, QUEUE_LENGTH, REMEMBERED, Client, Hub, TooManyClientsError, Topic, Wish
+from api.hub import BATCHES, MOST_CLIENTS, QUEUE_LENGTH, REMEMBERED, Client, Hub, TooManyClientsError, Topic, Wish
 
 ALL = Wish(frozenset({Topic.ALERT, Topic.WORK_ORDER, Topic.READING}))
 
@@ -62,10 +62,24 @@ def test_a_slow_client_loses_the_oldest_and_is_told() -> None:
         client = hub.join(ALL)
         publish_many(hub, QUEUE_LENGTH + 50)
         seen = await take(client)
-        assert len(seen) == QUEUE_LENGTH
         assert seen[0] == (Topic.RESYNC, None)
-        assert seen[-1] == (Topic.ALERT, QUEUE_LENGTH + 49)
-        assert [topic for topic, _ in seen].count(Topic.RESYNC) == 1
+        assert [number for _, number in seen[1:]] == list(range(50, QUEUE_LENGTH + 50))
+        publish(hub, -1)
+        assert await take(client) == [(Topic.ALERT, -1)], "it is told once"
+
+    asyncio.run(story())
+
+
+def test_many_readings_push_no_alert_out() -> None:
+    async def story() -> None:
+        hub = Hub()
+        client = hub.join(ALL)
+        publish(hub, -1)
+        for number in range(QUEUE_LENGTH):
+            publish(hub, number, Topic.READING)
+        seen = await take(client)
+        assert seen[:2] == [(Topic.RESYNC, None), (Topic.ALERT, -1)]
+        assert [number for _, number in seen[2:]] == list(range(QUEUE_LENGTH - BATCHES, QUEUE_LENGTH))
 
     asyncio.run(story())
 
