@@ -13,8 +13,9 @@ from typing import IO
 
 import numpy as np
 
+from simulators.blocks import Block
 from simulators.errors import SimulatorError
-from simulators.simulation import Block, Simulation
+from simulators.simulation import Simulation
 from simulators.truth import TRUTH_COLUMNS, truth_rows
 
 Progress = Callable[[float], None]

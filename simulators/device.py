@@ -11,22 +11,11 @@ from numpy.typing import NDArray
 from simulators.duration import NS
 from simulators.lies import OTHER_UNIT, Lie, LieKind
 from simulators.machines.machine import Channel, Machine, Surroundings
-from simulators.tape import FloatArray, Tape, TimeArray
+from simulators.sensors import BATTERY, MS, Sampling, Sensors
+from simulators.tape import FloatArray, TimeArray
 
-MS = 1_000_000
 IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
-BATTERY = Channel("battery", "V", 0.008, 0.01, 0.0, 4.0, 0.5)
-_FULL_BATTERY_V = 3.05
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """When a device measures: every `interval` ns at `phase`, give or take `jitter` ns."""
-
-    interval: int
-    phase: int
-    jitter: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +46,20 @@ class Device:
         self.name = name
         self.machine = machine
         self.channels = tuple(channels)
-        self.around = around
         self.lies = tuple(lies)
+        self._sensors = Sensors(machine, self.channels, around)
         self._stuck: dict[tuple[int, int, int], float] = {}
 
+    def lies_in(self, start: int, stop: int) -> list[Lie]:
+        """The lies that can matter to what is sent in [start, stop); without any, the sensors alone tell."""
+        return [lie for lie in self.lies if lie.start < stop and start < lie.end + lie.delay]
+
     def emit(self, start: int, stop: int, sampling: Sampling) -> Sent:
-        """Everything sent in [start, stop), measured on the grid of `sampling`."""
-        lies = [lie for lie in self.lies if lie.start < stop and start < lie.end + lie.delay]
+        """Everything sent in [start, stop), measured on the grid of `sampling` (of this device alone)."""
+        lies = self.lies_in(start, stop)
         oldest = min((lie.reach_back(start, stop) for lie in lies), default=start)
-        k = np.arange((oldest - sampling.phase) // sampling.interval, (stop - sampling.phase) // sampling.interval + 1)
-        t = self._measured_at(k, sampling)
-        if not lies:
-            inside = slice(int(np.searchsorted(t, start)), int(np.searchsorted(t, stop)))
-            k, t = k[inside], t[inside]
-            return Sent(t, t, self._values(k, t, sampling, []), None)
+        k = sampling.numbers(oldest, stop)
+        t = self._sensors.measured_at(k, sampling)[0]
         k, t, sent = self._schedule(k, t, lies, sampling)
         chosen = np.flatnonzero((sent >= start) & (sent < stop))
         k, t, sent = k[chosen], t[chosen], sent[chosen]
@@ -95,16 +84,6 @@ class Device:
                 events += [(lie.start, False), (lie.end, True)]
         return sorted(event for event in events if start <= event[0] < stop)
 
-    def _measured_at(self, k: TimeArray, sampling: Sampling) -> TimeArray:
-        t = k * sampling.interval + sampling.phase
-        if sampling.jitter:
-            shift = self._tape("jitter", sampling, uniform=True).take(int(k[0]), int(k[-1]) + 1)
-            t = t + (shift * sampling.jitter).astype(np.int64) // MS * MS
-        return t
-
-    def _tape(self, name: str, sampling: Sampling, uniform: bool = False) -> Tape:
-        return self.around.tape(f"{name}@{sampling.interval}", uniform)
-
     # -- the radio -----------------------------------------------------------------------------------------------
     def _schedule(
         self, k: TimeArray, t: TimeArray, lies: Sequence[Lie], sampling: Sampling
@@ -116,7 +95,7 @@ class Device:
             active = lie.active(t)
             if not active.any():
                 continue
-            luck = self._tape(f"{lie.kind}-luck-{lie.start}", sampling, uniform=True).at(k)
+            luck = self._luck(f"{lie.kind}-luck-{lie.start}", k, sampling)
             match lie.kind:
                 case LieKind.SILENCE if lie.metric is None:
                     keep &= ~active
@@ -150,24 +129,21 @@ class Device:
                     present[:, column] &= ~lie.active(t)
         return present
 
+    def _luck(self, name: str, k: TimeArray, sampling: Sampling) -> FloatArray:
+        return np.asarray(self._sensors.tape(name, sampling, uniform=True).at(k[None, :])[0])
+
     # -- the sensors ---------------------------------------------------------------------------------------------
     def _values(self, k: TimeArray, t: TimeArray, sampling: Sampling, lies: Sequence[Lie]) -> FloatArray:
         """What the sensors show for samples `k` measured at `t`, both ascending; shape (n, n_channels)."""
-        shown = np.empty((len(k), len(self.channels)))
-        if not len(k):
-            return shown
-        seconds = t / float(NS)
-        signals = self.machine.signals(seconds, self.around)
-        for column, channel in enumerate(self.channels):
-            signal = signals.get(channel.metric)
-            value = signal() if signal is not None else np.full(len(k), _FULL_BATTERY_V)
-            noise = self._tape(f"noise-{channel.metric}", sampling).take(int(k[0]), int(k[-1]) + 1)
-            value = value + channel.noise * (noise if len(noise) == len(k) else noise[k - k[0]])
+
+        def distort(column: int, value: FloatArray) -> FloatArray:
+            told = value[0]
             for lie in lies:
-                if lie.concerns(channel.metric):
-                    value = self._lied(value, k, t, column, lie, sampling)
-            np.clip(value, channel.low, channel.high, out=value)
-            shown[:, column] = _to_resolution(value, channel.resolution)
+                if lie.concerns(self.channels[column].metric):
+                    told = self._lied(told, k, t, column, lie, sampling)
+            return np.asarray(told[None, :])
+
+        shown: FloatArray = self._sensors.show(k, t[None, :], sampling, distort)[:, 0]
         for lie in lies:
             self._quantise_and_swap(shown, t, lie)
         return shown
@@ -187,7 +163,7 @@ class Device:
             case LieKind.STUCK:
                 return np.where(active, self._before(lie, column, sampling), value)
             case LieKind.SPIKES:
-                luck = self._tape(f"spikes-{channel.metric}-{lie.start}", sampling, uniform=True).at(k)
+                luck = self._luck(f"spikes-{channel.metric}-{lie.start}", k, sampling)
                 up = np.where(luck < lie.rate / 2, lie.amount, -lie.amount)
                 return np.where(active & (luck < lie.rate), value + up, value)
             case LieKind.SATURATION:
@@ -201,8 +177,9 @@ class Device:
         """The value shown last before the lie began."""
         key = (lie.start, column, sampling.interval)
         if key not in self._stuck:
-            k = np.array([(lie.start - sampling.phase) // sampling.interval - 1])
-            self._stuck[key] = float(self._values(k, self._measured_at(k, sampling), sampling, [])[0, column])
+            k = (lie.start - sampling.phase) // sampling.interval - 1
+            t = self._sensors.measured_at(k, sampling)[0]
+            self._stuck[key] = float(self._values(k, t, sampling, [])[0, column])
         return self._stuck[key]
 
     def _quantise_and_swap(self, shown: FloatArray, t: TimeArray, lie: Lie) -> None:
@@ -236,9 +213,3 @@ def _stamps(t: TimeArray, lies: Sequence[Lie]) -> TimeArray:
             off = ((t - lie.start) * (lie.amount / 86400.0)).astype(np.int64) // MS * MS
             stamp = np.where(lie.active(t), stamp + off, stamp)
     return stamp
-
-
-def _to_resolution(value: FloatArray, resolution: float) -> FloatArray:
-    """Rounded to the last digit the sensor shows; a power of ten divides exactly, others within 1e-9."""
-    steps = 1.0 / resolution
-    return np.round(value * steps) / steps

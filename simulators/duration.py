@@ -25,5 +25,14 @@ def parse_duration(text: object) -> int:
     return sum(round(float(number) * _UNITS[unit]) for number, unit in _PATTERN.findall(text))
 
 
+def as_text(ns: int) -> str:
+    """A length of time in whole milliseconds as text.
+
+    >>> as_text(90 * NS)
+    '90000ms'
+    """
+    return f"{ns // (NS // 1000)}ms"
+
+
 Duration = Annotated[int, BeforeValidator(parse_duration)]
 """A duration in ns, written as text in a scenario."""

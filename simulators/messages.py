@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import orjson
 
+from simulators.blocks import Block
 from simulators.payloads.canonical import gateway_topic, stamp_ms
 from simulators.payloads.encoder import DeviceCard, Encoder, Quantity, Sample
 from simulators.payloads.table import FORMATS
-from simulators.simulation import Block, Placed, Simulation
+from simulators.simulation import Placed, Simulation
 
 
 @dataclass(frozen=True, slots=True)

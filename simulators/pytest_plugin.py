@@ -17,12 +17,13 @@ from typing import Protocol
 
 import pytest
 
+from simulators.blocks import Block
 from simulators.csvfile import write_csv, write_truth
 from simulators.judge import Raised, Verdict, judge
 from simulators.publish import MAX, Played, publish
 from simulators.registry import registry_toml
 from simulators.scenario import load_scenario
-from simulators.simulation import DEFAULT_START, Block, Simulation
+from simulators.simulation import DEFAULT_START, Simulation
 from simulators.truth import Interval, truth
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from simulators.tape import FloatArray
 
 _DAY_S = 86400
-_DAYS_KEPT = 64
+_DAYS_KEPT = 16
+"""As long as the slowest body looks back."""
 
 
 class Sampled:
@@ -26,11 +27,11 @@ class Sampled:
         self._days: dict[int, FloatArray] = {}
 
     def __call__(self, t: FloatArray) -> FloatArray:
-        """Values at ascending times `t` (s), shape as given."""
-        if not len(t):
-            return np.zeros(0)
-        first = int(t[0] // _DAY_S)
-        last = int((t[-1] + self._step_s) // _DAY_S)
+        """Values at times `t` (s), ascending along the last axis, shape as given."""
+        if not t.size:
+            return np.zeros(t.shape)
+        first = int(t[..., 0].min() // _DAY_S)
+        last = int((t[..., -1].max() + self._step_s) // _DAY_S)
         days = [self._day(day) for day in range(first, last + 1)]
         values = days[0] if len(days) == 1 else np.concatenate(days)
         # Positions from 1970 on, before anything is subtracted: so their rounding does not depend on the first day.

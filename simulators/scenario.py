@@ -12,43 +12,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from simulators.climate import ClimateSpec
 from simulators.duration import NS, Duration
 from simulators.errors import SimulatorError
-from simulators.faults import FAULTS, Growth
-from simulators.lies import LieKind
 from simulators.machines.machine import Machine
 from simulators.machines.table import MACHINES
-from simulators.names import name_problem
+from simulators.names import DeviceName, MetricName, SiteName, name_problem
 from simulators.payloads.table import FORMATS
 from simulators.people import PeopleSpec
+from simulators.scatter import ScatterSpec
 from simulators.schedule import Working
+from simulators.table import Table
+from simulators.troubles import FaultSpec, LieSpec
 
 LIBRARY = Path(__file__).with_name("scenarios")
 
 
-def _checked(what: str) -> AfterValidator:
-    def check(name: str) -> str:
-        problem = name_problem(name, what)
-        if problem:
-            raise ValueError(problem)
-        return name
-
-    return AfterValidator(check)
-
-
-SiteName = Annotated[str, _checked("site")]
-DeviceName = Annotated[str, _checked("device")]
-MetricName = Annotated[str, _checked("metric")]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SiteSpec(_Table):
+class SiteSpec(Table):
     """Where the fleet stands."""
 
     name: SiteName = "plant-1"
@@ -57,7 +39,7 @@ class SiteSpec(_Table):
     holidays: tuple[dt.date, ...] = ()
 
 
-class Timeline(_Table):
+class Timeline(Table):
     """How long, how often, how fast."""
 
     history: Duration = 0
@@ -77,7 +59,7 @@ class Timeline(_Table):
         return self
 
 
-class DeviceSpec(_Table):
+class DeviceSpec(Table):
     """A device, or `count` of them."""
 
     name: str
@@ -88,7 +70,7 @@ class DeviceSpec(_Table):
     jitter: Duration = 0
     metrics: tuple[MetricName, ...] | None = None
     battery: bool = False
-    noise: dict[MetricName, Annotated[float, Field(ge=0, le=100)]] = {}
+    noise: dict[MetricName, Annotated[float, Field(ge=0, le=100)]] = Field({})
     """How many times noisier than a good sensor each metric is."""
     schedule: Working = Working.CONTINUOUS
     format: str = "canonical"
@@ -96,7 +78,7 @@ class DeviceSpec(_Table):
     customer: str | None = None
     team: str | None = None
     owner: str | None = None
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field({})
 
     def names(self) -> Iterator[str]:
         """The names of its devices: `{n}` counts from 1."""
@@ -125,73 +107,7 @@ class DeviceSpec(_Table):
         return self
 
 
-class FaultSpec(_Table):
-    """A fault of one device."""
-
-    device: DeviceName
-    kind: str
-    onset: Duration
-    growth: Growth | None = None
-    duration: Duration | None = None
-    """Growth time; that of the kind by default. Divided by the acceleration."""
-    peak: float = Field(1.0, gt=0, le=3)
-    fails: bool = False
-    """Breaks down when fully grown."""
-    repair: Duration | None = None
-    """Repaired that long after the start of the scenario; else by people, or never."""
-
-    @model_validator(mode="after")
-    def _known(self) -> FaultSpec:
-        if self.kind not in FAULTS:
-            raise ValueError(f"fault {self.kind!r} does not exist; there are {', '.join(sorted(FAULTS))}")
-        if self.repair is not None and self.repair <= self.onset:
-            raise ValueError("repair must be later than onset")
-        return self
-
-
-class LieSpec(_Table):
-    """A lie of one device; what amount, rate and delay mean depends on the kind."""
-
-    device: DeviceName
-    kind: LieKind
-    metric: MetricName | None = None
-    start: Duration
-    end: Duration | None = None
-    amount: float | None = None
-    rate: float = Field(0.3, ge=0, le=1)
-    delay: Duration = 60 * NS
-    growth: Duration = 86400 * NS
-    declared: bool = False
-    rename: MetricName | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> LieSpec:
-        if self.end is not None and self.end <= self.start:
-            raise ValueError("end must be later than start")
-        if self.end is None and self.kind in (LieKind.LATE_BATCH, LieKind.RECONNECT_STORM):
-            raise ValueError(f"{self.kind} needs an end")
-        if self.metric is None and self.kind in _OF_ONE_METRIC:
-            raise ValueError(f"{self.kind} needs a metric")
-        if self.kind in (LieKind.SATURATION, LieKind.QUANTISATION) and not self.amount:
-            raise ValueError(f"{self.kind} needs an amount")
-        return self
-
-
-_OF_ONE_METRIC = frozenset(
-    {
-        LieKind.DRIFT,
-        LieKind.BIAS,
-        LieKind.STUCK,
-        LieKind.SPIKES,
-        LieKind.QUANTISATION,
-        LieKind.SATURATION,
-        LieKind.UNIT_SWAP,
-        LieKind.PAYLOAD_CHANGE,
-    }
-)
-
-
-class ExpectSpec(_Table):
+class ExpectSpec(Table):
     """An alert that must be raised."""
 
     device: DeviceName
@@ -208,7 +124,7 @@ class ExpectSpec(_Table):
     """Why the shipped rules do not raise it yet; a judge counts it apart."""
 
 
-class ForbidSpec(_Table):
+class ForbidSpec(Table):
     """Alerts that must not be raised."""
 
     device: DeviceName
@@ -218,7 +134,7 @@ class ForbidSpec(_Table):
     why: str
 
 
-class ScenarioSpec(_Table):
+class ScenarioSpec(Table):
     """A scenario file."""
 
     description: str
@@ -228,6 +144,7 @@ class ScenarioSpec(_Table):
     device: tuple[DeviceSpec, ...] = Field(min_length=1)
     fault: tuple[FaultSpec, ...] = ()
     lie: tuple[LieSpec, ...] = ()
+    scatter: tuple[ScatterSpec, ...] = ()
     people: PeopleSpec = PeopleSpec()
     expect: tuple[ExpectSpec, ...] = ()
     forbid: tuple[ForbidSpec, ...] = ()
@@ -252,6 +169,17 @@ class ScenarioSpec(_Table):
                 _known(models, what, item.device)
         return self
 
+    @model_validator(mode="after")
+    def _scatters(self) -> ScenarioSpec:
+        lines = {spec.name: spec for spec in self.device}
+        for number, scatter in enumerate(self.scatter):
+            line = lines.get(scatter.devices)
+            if line is None:
+                raise ValueError(f"scatter.{number}: there is no line of devices named {scatter.devices!r}")
+            if scatter.fault is not None and scatter.fault not in MACHINES[line.model].faults:
+                raise ValueError(f"scatter.{number}: a {line.model} has no {scatter.fault}")
+        return self
+
 
 def _known(models: dict[str, str], what: str, device: str) -> str:
     if device not in models:
@@ -259,7 +187,7 @@ def _known(models: dict[str, str], what: str, device: str) -> str:
     return models[device]
 
 
-class Scenario(_Table):
+class Scenario(Table):
     """A checked scenario and its name."""
 
     name: str
@@ -267,7 +195,7 @@ class Scenario(_Table):
 
     def without_faults(self) -> Scenario:
         """The same site with nothing wrong: no faults, no lies, nothing to expect."""
-        healthy = self.spec.model_copy(update={"fault": (), "lie": (), "expect": (), "forbid": ()})
+        healthy = self.spec.model_copy(update={"fault": (), "lie": (), "scatter": (), "expect": (), "forbid": ()})
         return Scenario(name=f"{self.name}-healthy", spec=healthy)
 
 

@@ -1,6 +1,7 @@
 """Signals as functions of time: wandering, rhythm and inertia, the same however a span of time is cut.
 
-Times are float seconds since 1970 UTC, ascending, shape (n,).
+Times are float seconds since 1970 UTC, ascending along the last axis: shape (n,), or (n_devices, n) for devices side by
+side, where (1, n) stands for the same times for all. Whatever the shape, a value depends on its own time alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simulators.tape import FloatArray, Tape
+from simulators.tape import FloatArray, Tape, Tapes, gather
 
 LAG_STEPS_PER_TAU = 10
 LAG_REACH = 7.0
@@ -19,37 +20,55 @@ _KERNEL /= _KERNEL.sum()
 """Answer of the system to a drive that is held from one point of the grid to the next; none at once."""
 
 
-def wander(tape: Tape, t: FloatArray, period_s: float) -> FloatArray:
+def wander(tape: Tape | Tapes, t: FloatArray, period_s: float) -> FloatArray:
     """Smooth noise of zero mean and unit variance that forgets itself over `period_s` (value noise, Perlin 1985).
 
     Values drawn at multiples of the period, blended so that the variance stays one between them.
     """
-    if not len(t):
-        return np.zeros(0)
+    if not t.size:
+        return np.zeros(t.shape)
     x = t * (1.0 / period_s)
-    first = int(np.floor(x[0]))
-    knots = tape.take(first, int(np.floor(x[-1])) + 2)
+    first, last = _reach(x)
+    knots = tape.take(first, last + 2)
     x -= first
     i = x.astype(np.intp)
     x -= i
     blend = x * x * (3.0 - 2.0 * x)
     rest = 1.0 - blend
-    mixed = knots[i] * rest + knots[i + 1] * blend
+    mixed = gather(knots, i) * rest + gather(knots, i, 1) * blend
     return np.asarray(mixed / np.sqrt(rest * rest + blend * blend))
 
 
 def lagged(drive: Callable[[FloatArray], FloatArray], t: FloatArray, tau_s: float) -> FloatArray:
     """What a body of time constant `tau_s` makes of `drive`: the exponential response of a first-order system.
 
-    Evaluated on a grid of multiples of tau / 10, so that it depends on absolute time alone.
+    Evaluated on a grid of multiples of tau / 10, so that it depends on absolute time alone; `drive` is asked once for
+    all rows, and may answer with one row or with one a device.
     """
-    if not len(t):
-        return np.zeros(0)
+    if not t.size:
+        return np.zeros(t.shape)
     step = tau_s / LAG_STEPS_PER_TAU
-    first, last = int(np.floor(t[0] / step)), int(np.floor(t[-1] / step)) + 2
-    grid = np.arange(first - len(_KERNEL) + 1, last, dtype=np.float64) * step
-    response = np.convolve(drive(grid), _KERNEL, "valid")
-    return np.asarray(np.interp(t, grid[len(_KERNEL) - 1 :], response))
+    x = t * (1.0 / step)
+    first, last = _reach(x)
+    grid = np.arange(first - len(_KERNEL) + 1, last + 2, dtype=np.float64) * step
+    response = _respond(drive(grid if t.ndim == 1 else grid[None, :]))
+    x -= first
+    i = x.astype(np.intp)
+    x -= i
+    low = gather(response, i)
+    return np.asarray(low + x * (gather(response, i, 1) - low))
+
+
+def _reach(x: FloatArray) -> tuple[int, int]:
+    """The whole numbers below the first and the last of ascending rows."""
+    return int(np.floor(x[..., 0].min())), int(np.floor(x[..., -1].max()))
+
+
+def _respond(values: FloatArray) -> FloatArray:
+    """Each row through the lag. Rows go end to end through one convolution; what mixes two of them is cut off."""
+    padded = np.empty(values.shape)
+    padded.reshape(-1)[: values.size - len(_KERNEL) + 1] = np.convolve(values.reshape(-1), _KERNEL, "valid")
+    return padded[..., : values.shape[-1] - len(_KERNEL) + 1]
 
 
 def clipped(x: FloatArray) -> FloatArray:

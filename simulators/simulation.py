@@ -11,49 +11,35 @@ value is a function of (seed, site, device, channel, time) alone.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
+from simulators.blocks import Block, Messages, in_order
 from simulators.climate import Climate
-from simulators.device import BATTERY, Device, IntArray, Sampling
+from simulators.device import Device, IntArray
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.faults import FAULTS, Fault
+from simulators.group import GROUP, Group
 from simulators.lies import OTHER_UNIT, Lie, LieKind
 from simulators.machines.machine import Channel, Machine, Surroundings
-from simulators.scenario import DeviceSpec, FaultSpec, LieSpec, Scenario
+from simulators.scatter import scattered
+from simulators.scenario import DeviceSpec, Scenario
 from simulators.schedule import Schedule, Working
-from simulators.tape import FloatArray, Tape, TimeArray
+from simulators.sensors import BATTERY, MS, Sampling, Sensors
+from simulators.tape import Tape, TimeArray
+from simulators.troubles import FaultSpec, LieSpec
 
 NEVER = 2**62
-READINGS_PER_BLOCK = 200_000
+Named = TypeVar("Named", Fault, LieSpec)
+READINGS_PER_BLOCK = 400_000
 SAMPLES_PER_BLOCK = 64
 """Of each device at least, also in a large fleet: a block of few samples costs as much as one of many."""
 DEFAULT_START = 1_767_225_600 * NS
 """2026-01-01T00:00:00Z"""
-MS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Readings as columns of one length, in the order they are sent; rows of one `message` follow each other.
-
-    `device`, `metric` and `unit` are positions in the simulation's lists; `time` (the device's stamp) and `sent` are
-    ns UTC; `message` numbers the messages of this block from 0.
-    """
-
-    device: IntArray
-    metric: IntArray
-    unit: IntArray
-    time: TimeArray
-    sent: TimeArray
-    value: FloatArray
-    message: TimeArray
-
-    def __len__(self) -> int:
-        return len(self.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +49,8 @@ class Placed:
     site: str
     spec: DeviceSpec
     device: Device
+    share: float
+    """At which share of its interval it measures."""
     live: Sampling
     past: Sampling
 
@@ -81,11 +69,14 @@ class Simulation:
         self.history_start = self.start - spec.timeline.history
         self.end = self.start + spec.timeline.span
         self.climate = Climate(spec.climate, spec.site.utc_offset_h, seed, spec.site.name, "climate")
-        self.faults = [self._fault(fault) for fault in spec.fault]
+        troubles = [*spec.fault, *spec.lie, *self._scattered()]
+        self.faults = [self._fault(one) for one in troubles if isinstance(one, FaultSpec)]
+        self._faults_of = _by_device(self.faults)
+        self._lies_of = _by_device([one for one in troubles if isinstance(one, LieSpec)])
         self._schedules: dict[Working, Schedule] = {}
         self.devices = [placed for device in spec.device for placed in self._place(device)]
         self.metrics, self.units = self._words()
-        self._columns = [self._columns_of(placed) for placed in self.devices]
+        self._groups = list(self._grouped())
 
     # -- what is sent --------------------------------------------------------------------------------------------
     def history(self, batch: int | None = None) -> Iterator[Block]:
@@ -116,41 +107,33 @@ class Simulation:
     def block(self, begin: int, until: int) -> Block:
         """What is sent in [begin, until), which must not straddle the start; a pure function of its arguments."""
         live = begin >= self.start
-        parts = [
-            columns
-            for number, placed in enumerate(self.devices)
-            if len((columns := self._emit(number, placed, begin, until, live)).time)
-        ]
-        return _in_order(parts)
+        parts: list[Messages] = []
+        for group in self._groups:
+            lying = group.lying(begin, until)
+            parts.append(group.emit(begin, until, live, lying))
+            parts += [self._emit(number, begin, until, live) for number in lying]
+        return in_order(parts, begin, until, len(self.devices))
 
-    def _emit(self, number: int, placed: Placed, begin: int, until: int, live: bool) -> Block:
+    def _emit(self, number: int, begin: int, until: int, live: bool) -> Messages:
+        """Messages of one device that may lie."""
+        placed = self.devices[number]
         sent = placed.device.emit(begin, until, placed.live if live else placed.past)
-        n, width = sent.values.shape
-        metric, unit = self._columns[number]
-        rows = np.arange(n)
-        block = Block(
-            device=np.full(n * width, number, np.int32),
-            metric=np.tile(metric, n),
-            unit=np.tile(unit, n),
-            time=np.repeat(sent.time, width),
-            sent=np.repeat(sent.sent, width),
-            value=sent.values.reshape(-1),
-            message=np.repeat(rows, width),
-        )
-        self._rename(block, placed)
-        return block if sent.present is None else _rows(block, np.flatnonzero(sent.present.reshape(-1)))
+        metric, unit = (np.tile(column, (len(sent.time), 1)) for column in self._columns_of(placed))
+        self._rename(metric, unit, sent.time, placed)
+        device = np.full(len(sent.time), number, np.int32)
+        return Messages(device, sent.time, sent.sent, sent.values, metric, unit, sent.present)
 
-    def _rename(self, block: Block, placed: Placed) -> None:
+    def _rename(self, metric: IntArray, unit: IntArray, time: TimeArray, placed: Placed) -> None:
         """Other units and other metric names, where a device lies about those."""
         for lie in placed.device.lies:
-            if lie.kind not in (LieKind.UNIT_SWAP, LieKind.PAYLOAD_CHANGE) or lie.metric is None or not len(block):
+            if lie.kind not in (LieKind.UNIT_SWAP, LieKind.PAYLOAD_CHANGE) or lie.metric is None:
                 continue
-            concerned = (block.metric == self.metrics.index(lie.metric)) & lie.active(block.time)
+            concerned = (metric == self.metrics.index(lie.metric)) & lie.active(time)[:, None]
             if lie.kind is LieKind.PAYLOAD_CHANGE:
-                block.metric[concerned] = self.metrics.index(_new_name(lie))
+                metric[concerned] = self.metrics.index(_new_name(lie))
             elif lie.declared:
                 channel = next(c for c in placed.device.channels if c.metric == lie.metric)
-                block.unit[concerned] = self.units.index(OTHER_UNIT[channel.unit][0])
+                unit[concerned] = self.units.index(OTHER_UNIT[channel.unit][0])
 
     def _block_length(self, live: bool) -> int:
         readings_per_ns = sum(
@@ -171,32 +154,60 @@ class Simulation:
         return ended
 
     # -- building ------------------------------------------------------------------------------------------------
+    def _scattered(self) -> Iterator[FaultSpec | LieSpec]:
+        """The troubles of a share of the devices of a line; the seed decides whom, and when."""
+        lines = {line.name: line for line in self.scenario.spec.device}
+        for number, scatter in enumerate(self.scenario.spec.scatter):
+            yield from scattered(scatter, list(lines[scatter.devices].names()), self.seed, number)
+
     def _place(self, spec: DeviceSpec) -> Iterator[Placed]:
         site, timeline = self.scenario.spec.site, self.scenario.spec.timeline
         machine = spec.machine()
         schedule = self._schedules.setdefault(spec.schedule, self._schedule(spec.schedule))
         channels = _channels(machine, spec)
         site_name = spec.site or site.name
+        past = spec.interval or timeline.interval
+        live = timeline.live_interval or past
         for name in spec.names():
-            around = Surroundings(
-                self.climate, schedule, [f for f in self.faults if f.device == name], (self.seed, site_name, name), {}
-            )
-            lies = [self._lie(lie, machine) for lie in self.scenario.spec.lie if lie.device == name]
+            faults = [(0, fault) for fault in self._faults_of.get(name, ())]
+            around = Surroundings(self.climate, schedule, [(self.seed, site_name, name)], faults)
+            lies = [self._lie(lie, machine) for lie in self._lies_of.get(name, ())]
             device = Device(name, machine, channels, around, lies)
-            past = spec.interval or timeline.interval
-            live = timeline.live_interval or past
-            yield Placed(
-                site_name, spec, device, *(self._sampling(i, spec.jitter, site_name, name) for i in (live, past))
-            )
+            share = Tape(self.seed, site_name, name, "phase", uniform=True).one(0)
+            samplings = (_sampling(interval, spec.jitter, [share]) for interval in (live, past))
+            yield Placed(site_name, spec, device, share, *samplings)
+
+    def _grouped(self) -> Iterator[Group]:
+        """Devices of one line of the scenario, some at a time, in order of their phase: so they send in that order."""
+        first = 0
+        for spec in self.scenario.spec.device:
+            numbers = sorted(range(first, first + spec.count), key=lambda number: self.devices[number].share)
+            first += spec.count
+            for at in range(0, len(numbers), GROUP):
+                yield self._group(numbers[at : at + GROUP])
+
+    def _group(self, numbers: Sequence[int]) -> Group:
+        placed = [self.devices[number] for number in numbers]
+        one, shares = placed[0], [each.share for each in placed]
+        names = enumerate(each.device.name for each in placed)
+        faults = [(row, fault) for row, name in names for fault in self._faults_of.get(name, ())]
+        keys = [(self.seed, each.site, each.device.name) for each in placed]
+        around = Surroundings(self.climate, self._schedules[one.spec.schedule], keys, faults)
+        metric, unit = self._columns_of(one)
+        return Group(
+            numbers=np.array(numbers, np.int32),
+            devices=[each.device for each in placed],
+            sensors=Sensors(one.device.machine, one.device.channels, around),
+            live=_sampling(one.live.interval, one.spec.jitter, shares),
+            past=_sampling(one.past.interval, one.spec.jitter, shares),
+            metric=metric,
+            unit=unit,
+        )
 
     def _schedule(self, working: Working) -> Schedule:
         site = self.scenario.spec.site
         holidays = tuple((day - dt.date(1970, 1, 1)).days for day in site.holidays)
         return Schedule(working, site.utc_offset_h, holidays)
-
-    def _sampling(self, interval: int, jitter: int, site: str, name: str) -> Sampling:
-        phase = Tape(self.seed, site, name, "phase", uniform=True).one(0)
-        return Sampling(interval, int(phase * interval) // MS * MS, min(jitter, interval // 2))
 
     def _fault(self, spec: FaultSpec) -> Fault:
         kind, speed = FAULTS[spec.kind], self.scenario.spec.timeline.acceleration
@@ -255,6 +266,12 @@ class Simulation:
         )
 
 
+def _sampling(interval: int, jitter: int, shares: Sequence[float]) -> Sampling:
+    """Devices at that share of the interval each."""
+    phase = (np.array(shares) * interval).astype(np.int64) // MS * MS
+    return Sampling(interval, phase, min(jitter, interval // 2))
+
+
 def _channels(machine: Machine, spec: DeviceSpec) -> list[Channel]:
     if spec.metrics is None:
         chosen = [channel for channel in machine.channels if channel.default]
@@ -274,41 +291,12 @@ def _usual_amount(kind: LieKind, channel: Channel | None) -> float:
     return channel.step if channel is not None else 1.0
 
 
+def _by_device(found: Iterable[Named]) -> dict[str, list[Named]]:
+    named: dict[str, list[Named]] = {}
+    for one in found:
+        named.setdefault(one.device, []).append(one)
+    return named
+
+
 def _new_name(lie: Lie) -> str:
     return lie.rename or f"{lie.metric}_v2"
-
-
-def _rows(block: Block, rows: TimeArray) -> Block:
-    return Block(
-        block.device[rows],
-        block.metric[rows],
-        block.unit[rows],
-        block.time[rows],
-        block.sent[rows],
-        block.value[rows],
-        block.message[rows],
-    )
-
-
-def _in_order(parts: Sequence[Block]) -> Block:
-    """Blocks of single devices as one, by moment of sending; equal moments in order of device and measurement."""
-    if not parts:
-        empty, no_time = np.zeros(0, np.int32), np.zeros(0, np.int64)
-        return Block(empty, empty, empty, no_time, no_time, np.zeros(0), no_time)
-    offset = 0
-    numbers: list[TimeArray] = []
-    for part in parts:
-        numbers.append(part.message + offset)
-        offset += int(part.message[-1]) + 1
-    sent = np.concatenate([part.sent for part in parts])
-    order = np.argsort(sent, kind="stable")
-    message = np.concatenate(numbers)[order]
-    return Block(
-        np.concatenate([part.device for part in parts])[order],
-        np.concatenate([part.metric for part in parts])[order],
-        np.concatenate([part.unit for part in parts])[order],
-        np.concatenate([part.time for part in parts])[order],
-        sent[order],
-        np.concatenate([part.value for part in parts])[order],
-        np.cumsum(np.diff(message, prepend=message[:1]) != 0),
-    )

@@ -60,7 +60,7 @@ class ColdRoom(Machine):
     def _visits(self, t: FloatArray, around: Surroundings) -> FloatArray:
         """Warming by short door openings, at most one in 20 min and more of them in working hours."""
         slot = np.floor(t / _VISIT_SLOT_S).astype(np.int64)
-        total = np.zeros(len(t))
+        total = np.zeros(t.shape)
         for back in (0, 1):
             number = slot - back
             luck, when = around.tape("visit", uniform=True).at(number), around.tape("when", uniform=True).at(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from simulators.climate import Climate
 from simulators.faults import Effect, Fault
 from simulators.schedule import Schedule
 from simulators.signals import lagged, wander
-from simulators.tape import FloatArray, Tape
+from simulators.tape import FloatArray, Tapes
 
 Signals = Mapping[str, FloatArray]
 
@@ -40,47 +40,52 @@ class Channel:
 
 @dataclass(slots=True)
 class Surroundings:
-    """Where one machine stands: weather, working hours, its faults, and its own random numbers."""
+    """Where machines of one model stand, side by side: weather, working hours, their faults and random numbers.
+
+    Arrays have a row for each machine; times are (n_machines, n), or (1, n) for the same times for all.
+    """
 
     climate: Climate
     schedule: Schedule
-    faults: Sequence[Fault]
-    key: tuple[object, ...]
-    tapes: dict[str, Tape]
+    keys: Sequence[tuple[object, ...]]
+    """What each machine's random numbers are drawn under."""
+    faults: Sequence[tuple[int, Fault]]
+    """(row, fault)."""
+    tapes: dict[str, Tapes] = field(default_factory=dict)
 
-    def tape(self, name: str, uniform: bool = False) -> Tape:
-        """The tape of that name of this machine."""
-        tape = self.tapes.get(name)
-        if tape is None:
-            tape = self.tapes[name] = Tape(*self.key, name, uniform=uniform)
-        return tape
+    def tape(self, name: str, uniform: bool = False) -> Tapes:
+        """The tapes of that name of these machines."""
+        tapes = self.tapes.get(name)
+        if tapes is None:
+            tapes = self.tapes[name] = Tapes([(*key, name) for key in self.keys], uniform)
+        return tapes
 
     def wander(self, name: str, t: FloatArray, period_s: float) -> FloatArray:
-        """Smooth unit noise of this machine."""
+        """Smooth unit noise of each machine."""
         return wander(self.tape(name), t, period_s)
 
     def running(self, t: FloatArray) -> FloatArray | float:
-        """Share of the machine that is not broken down: 1, and 0 after a failure until the repair."""
-        down = [fault.stopped(t) for fault in self.faults if fault.fails_at is not None and _overlaps(fault, t)]
-        return 1.0 - np.maximum.reduce(down) if down else 1.0
+        """Share of each machine that is not broken down: 1, and 0 after a failure until the repair."""
+        down = self._rows(t, lambda fault, at: fault.stopped(at) if fault.fails_at is not None else None, np.maximum)
+        return 1.0 - down
 
     def effect(self, effect: Effect, t: FloatArray) -> FloatArray | float:
         """Amount of that effect at those times, all faults together; a plain 0.0 where none has it."""
-        total: FloatArray | float = 0.0
-        for fault in self.faults:
+
+        def amounts(fault: Fault, at: FloatArray) -> FloatArray | None:
             amount = fault.what.effects.get(effect)
-            if amount and _overlaps(fault, t):
-                total = total + amount * fault.severity(t)
-        return total
+            return amount * fault.severity(at) if amount else None
+
+        return self._rows(t, amounts, np.add)
 
     def slow_effect(self, effect: Effect, t: FloatArray, tau_s: float) -> FloatArray | float:
         """The same through thermal inertia; an accelerated fault has an accelerated inertia too."""
-        total: FloatArray | float = 0.0
-        for fault in self.faults:
+
+        def amounts(fault: Fault, at: FloatArray) -> FloatArray | None:
             amount = fault.what.effects.get(effect)
-            if amount and _overlaps(fault, t):
-                total = total + amount * lagged(fault.severity, t, tau_s / fault.acceleration)
-        return total
+            return amount * lagged(fault.severity, at, tau_s / fault.acceleration) if amount else None
+
+        return self._rows(t, amounts, np.add)
 
     def vibration(self, t: FloatArray) -> FloatArray | float:
         """Sum of squares of the vibration that faults add at full speed, (mm/s)²."""
@@ -91,9 +96,21 @@ class Surroundings:
                 total = total + amount * amount
         return total
 
-
-def _overlaps(fault: Fault, t: FloatArray) -> bool:
-    return len(t) > 0 and fault.touches(float(t[0]), float(t[-1]))
+    def _rows(
+        self, t: FloatArray, amounts: Callable[[Fault, FloatArray], FloatArray | None], together: np.ufunc
+    ) -> FloatArray | float:
+        """What each fault does to its machine; a plain 0.0 where nothing is wrong with any."""
+        total: FloatArray | None = None
+        for row, fault in self.faults:
+            at = t[row if len(t) > 1 else 0]
+            if not len(at) or not fault.touches(float(at[0]), float(at[-1])):
+                continue
+            found = amounts(fault, at)
+            if found is not None:
+                if total is None:
+                    total = np.zeros((len(self.keys), t.shape[1]))
+                together(total[row], found, out=total[row])
+        return 0.0 if total is None else total
 
 
 class Machine(BaseModel):
@@ -106,7 +123,7 @@ class Machine(BaseModel):
     """The faults this machine can have."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
-        """True values by metric at ascending times (s), each made when called, so that unused ones cost nothing."""
+        """True values by metric at times `t` (s), (n_machines, n), each made when called: unused ones cost nothing."""
         raise NotImplementedError
 
     @classmethod

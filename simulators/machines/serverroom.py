@@ -60,7 +60,7 @@ class ServerRoom(Machine):
         return lagged(drive, t, _ROOM_TAU_S) + 18.0 * lost + 0.3 * door * (outside - self.setpoint_c)
 
     def _humidity(self, t: FloatArray, around: Surroundings) -> FloatArray:
-        coil = saturation_pa(np.full(len(t), 10.5)) * (1.0 + 0.015 * around.wander("moisture", t, 7200.0))
+        coil = saturation_pa(np.full((1, 1), 10.5)) * (1.0 + 0.015 * around.wander("moisture", t, 7200.0))
         share = 0.1 + 0.6 * around.slow_effect(Effect.EXCHANGE, t, 600.0)
         vapour = (1.0 - share) * coil + share * around.climate.vapour(t)
         return relative_humidity(self._temperature(t, around), np.asarray(vapour))

@@ -11,22 +11,22 @@ from simulators.lies import LieKind
 from simulators.machines.table import MACHINES
 from simulators.payloads.table import FORMATS
 from simulators.people import PeopleSpec
+from simulators.scatter import ScatterSpec
 from simulators.scenario import (
     DeviceSpec,
     ExpectSpec,
-    FaultSpec,
     ForbidSpec,
-    LieSpec,
     ScenarioSpec,
     SiteSpec,
     Timeline,
     list_scenarios,
 )
 from simulators.schedule import Working
+from simulators.troubles import FaultSpec, LieSpec
 
 DOC = Path(__file__).parents[2] / "docs" / "simulators.md"
 TABLES: tuple[type[BaseModel], ...] = (
-    SiteSpec, ClimateSpec, Timeline, DeviceSpec, FaultSpec, LieSpec, PeopleSpec, ExpectSpec, ForbidSpec,
+    SiteSpec, ClimateSpec, Timeline, DeviceSpec, FaultSpec, LieSpec, ScatterSpec, PeopleSpec, ExpectSpec, ForbidSpec,
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from simulators.pytest_plugin import MakeSite, SimulatedSite
 from simulators.scenario import list_scenarios, load_scenario
 from simulators.simulation import Simulation
 
-NOT_JUDGED = {"demo", "fleet", "month"}
+NOT_JUDGED = {"demo", "fleet", "month", "soak"}
 JUDGED = [name for name, _ in list_scenarios() if name not in NOT_JUDGED]
 
 

@@ -14,8 +14,9 @@ from simulators.messages import gateway_messages
 from simulators.payloads.table import FORMATS
 from simulators.publish import MAX, parse_speed, publish
 from simulators.replay import replay
-from simulators.scenario import LieSpec, Scenario, load_scenario
+from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import Simulation
+from simulators.troubles import LieSpec
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.simulators.listener import Listener

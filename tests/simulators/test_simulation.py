@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulators.blocks import Block
 from simulators.csvfile import write_csv, write_truth
 from simulators.duration import NS
 from simulators.scenario import Scenario, load_scenario
-from simulators.simulation import Block, Simulation
+from simulators.simulation import Simulation
 
 HOUR = 3600 * NS
 
