@@ -62,7 +62,7 @@ ALL_BAD: dict[str, tuple[bytes, str]] = {
     "a metric without a name": (b'{"values": {"": 1}}', "metric is empty"),
     "a metric with a slash": (b'{"values": {"a/b": 1}}', f"a/b: metric 'a/b' {NAME}"),
     "a metric with a line break": (b'{"values": {"a\\nb": 1}}', NAME),
-    "half a surrogate": (b'{"values": {"a\\ud800": 1}}', NAME),
+    "half a surrogate pair": (b'{"values": {"a\\ud800": 1}}', "payload holds half a surrogate pair"),
     "a metric name too long": (
         json.dumps({"values": {"m" * 129: 1}}).encode(),
         "metric is longer than 128 characters",

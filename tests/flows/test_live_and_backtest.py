@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from simulators.replay import replay
 from tests.flows.trouble import ALERT, from_file, live_alerts, write_limits, write_site
 from tests.live import live, make_settings
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.plugin import server_folder
 from tests.waiting import wait_until
 
 RECORDED = os.environ.get("FOREWARN_TEST_RECORDED", "")
@@ -60,12 +62,21 @@ def recorded_files() -> list[Path]:
     return [path for paths in found for path in paths if ".truth." not in path.name]
 
 
+@pytest.fixture(scope="session")
+def quick_broker() -> Iterator[Mosquitto]:
+    """Saving its queues at every change it would take a hundred messages a second: nothing is killed here."""
+    with server_folder() as folder, Mosquitto(folder, saving=False) as broker:
+        yield broker
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("file", recorded_files(), ids=lambda path: path.stem)
-def test_recorded_readings_raise_the_same(file: Path, tmp_path: Path, settings: Settings, mosquitto: Mosquitto) -> None:
-    if RECORDED_LIMITS:
-        settings = settings.model_copy(update={"limits": FileSettings(file=Path(RECORDED_LIMITS))})
-    alerts = compare(file, tmp_path / "out", settings, mosquitto)
+def test_recorded_readings_raise_the_same(
+    file: Path, tmp_path: Path, quick_broker: Mosquitto, unique_name: str
+) -> None:
+    limits = FileSettings(file=Path(RECORDED_LIMITS) if RECORDED_LIMITS else write_limits(tmp_path))
+    mqtt = MqttSettings(url=quick_broker.url, client_id=unique_name)
+    alerts = compare(file, tmp_path / "out", make_settings(tmp_path, limits=limits, mqtt=mqtt), quick_broker)
     kinds = Counter(kind for _, _, _, kind, *_ in alerts.values())
     print(f"{file.name}: {len(alerts)} alerts, the same live and in the backtest: {dict(kinds)}")  # noqa: T201

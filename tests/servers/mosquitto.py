@@ -11,17 +11,22 @@ from tests.servers.process import Server
 SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto.conf"
 # What must differ in a test: where it listens, who may come in, where it keeps its data, what it prints.
 _REPLACED = {"listener", "allow_anonymous", "password_file", "acl_file", "persistence_location", "user", "log_dest"}
+_SAVING = {"autosave_interval", "autosave_on_changes"}
 
 
 class Mosquitto(Server):
-    """A broker on loopback; with `users` (name to password) nobody comes in without one of them."""
+    """A broker on loopback; with `users` (name to password) nobody comes in without one of them.
+
+    With `saving` false it keeps its queues in memory only: for tests of many messages that never kill it.
+    """
 
     program: ClassVar[str] = "mosquitto"
     package: ClassVar[str] = "mosquitto"
 
-    def __init__(self, folder: Path, users: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, users: dict[str, str] | None = None, *, saving: bool = True) -> None:
         super().__init__(folder)
         self.users = users or {}
+        self._left_out = _REPLACED if saving else _REPLACED | _SAVING
 
     @property
     def url(self) -> str:
@@ -35,7 +40,7 @@ class Mosquitto(Server):
         data.mkdir(exist_ok=True)
         lines = [f"listener {self.port} {self.host}", f"persistence_location {data}/", "log_dest stderr"]
         lines += [self._user(), f"allow_anonymous {'false' if self.users else 'true'}", *self._password_file()]
-        lines += [line for line in SHIPPED.read_text("utf-8").splitlines() if line.split(" ")[0] not in _REPLACED]
+        lines += [line for line in SHIPPED.read_text("utf-8").splitlines() if line.split(" ")[0] not in self._left_out]
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n", "utf-8")
         return [program, "-c", str(config)]
