@@ -9,6 +9,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from simulators.errors import SimulatorError
 from simulators.payloads.encoder import Outgoing
 from simulators.sessions import (
     CONNECT_TIMEOUT_S,
+    HEARD_AT_MOST,
     RECONNECT_ATTEMPTS,
     RECONNECT_FIRST_S,
     RECONNECT_LONGEST_S,
@@ -54,6 +56,8 @@ class BulkSessions:
         self.in_flight = in_flight
         self.reconnects = 0
         self.acknowledged = 0
+        self.heard: deque[tuple[str, bytes]] = deque(maxlen=HEARD_AT_MOST)
+        """(topic, payload) of what came for the clients; whoever publishes takes it out."""
         self._waiting = 0
         self._clients = [_Client(identity, identity.will) for identity in identities]
         self._selector = selectors.DefaultSelector()
@@ -191,12 +195,21 @@ class BulkSessions:
             self._drop(number)
             return
         client.got += data
-        for kind, content in packets.received(client.got):
+        for head, content in packets.received(client.got):
+            kind = head & 0xF0
             if kind == packets.PUBACK and client.unacknowledged.pop(int.from_bytes(content[:2], "big"), b""):
                 self._waiting -= 1
                 self.acknowledged += 1
             elif kind == packets.CONNACK:
                 self._welcomed(number, content[1])
+            elif kind == packets.PUBLISH:
+                self._hear(number, *packets.published(head, content))
+
+    def _hear(self, number: int, topic: str, payload: bytes, packet_id: int | None) -> None:
+        self.heard.append((topic, payload))
+        if packet_id is not None:
+            self._clients[number].out += packets.puback(packet_id)
+            self._dirty.add(number)
 
     def _welcomed(self, number: int, code: int) -> None:
         if code:
@@ -204,6 +217,9 @@ class BulkSessions:
             raise SimulatorError(f"broker {self.broker} refuses the connection: {reason}")
         client = self._clients[number]
         client.connected, client.attempts = True, 0
+        if client.identity.listens:
+            client.packet_id = client.packet_id % 0xFFFF + 1
+            client.out += packets.subscribe(client.identity.listens, client.packet_id)
         for packet in client.unacknowledged.values():
             client.out += packets.again(packet)
         if client.out:

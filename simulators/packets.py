@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from simulators.payloads.encoder import Outgoing
 
-CONNACK, PUBACK = 0x20, 0x40
+CONNACK, PUBLISH, PUBACK = 0x20, 0x30, 0x40
 DISCONNECT = b"\xe0\x00"
-_PUBLISH, _CONNECT = 0x30, 0x10
+_CONNECT, _SUBSCRIBE = 0x10, 0x82
 _DUP = 0x08
 
 RETURN_CODES = {
@@ -39,8 +39,28 @@ def connect(client_id: str, will: Outgoing | None, user: str | None, password: s
 
 def publish(topic: str, payload: bytes, qos: int, retain: bool, packet_id: int) -> bytes:
     """PUBLISH; `packet_id` counts only for QoS 1."""
-    head = _PUBLISH | qos << 1 | retain
+    head = PUBLISH | qos << 1 | retain
     return _packet(head, _text(topic) + (packet_id.to_bytes(2, "big") if qos else b"") + payload)
+
+
+def subscribe(topics: Sequence[str], packet_id: int) -> bytes:
+    """SUBSCRIBE to topics with QoS 1."""
+    wanted = b"".join(_text(topic) + b"\x01" for topic in topics)
+    return _packet(_SUBSCRIBE, packet_id.to_bytes(2, "big") + wanted)
+
+
+def puback(packet_id: int) -> bytes:
+    """PUBACK."""
+    return _packet(PUBACK, packet_id.to_bytes(2, "big"))
+
+
+def published(head: int, content: bytes) -> tuple[str, bytes, int | None]:
+    """(topic, payload, packet id if it wants a PUBACK) of a PUBLISH."""
+    end = 2 + int.from_bytes(content[:2], "big")
+    topic = content[2:end].decode()
+    if head & 0x06:
+        return topic, content[end + 2 :], int.from_bytes(content[end : end + 2], "big")
+    return topic, content[end:], None
 
 
 def again(packet: bytes) -> bytes:
@@ -49,7 +69,7 @@ def again(packet: bytes) -> bytes:
 
 
 def received(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
-    """(type, content) of every whole packet at the front of `buffer`, which is consumed."""
+    """(first byte, content) of every whole packet at the front of `buffer`, which is consumed."""
     while len(buffer) >= 2:
         size = shift = 0
         at = 1
@@ -63,9 +83,9 @@ def received(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
                 break
         if len(buffer) < at + size:
             return
-        kind, content = buffer[0] & 0xF0, bytes(buffer[at : at + size])
+        head, content = buffer[0], bytes(buffer[at : at + size])
         del buffer[: at + size]
-        yield kind, content
+        yield head, content
 
 
 def _packet(head: int, content: bytes) -> bytes:

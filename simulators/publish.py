@@ -17,7 +17,7 @@ from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.limits import allow_files
 from simulators.messages import Message, device_messages, encoder_of, gateway_messages
-from simulators.payloads.encoder import Encoder, Outgoing
+from simulators.payloads.encoder import Commanded, Encoder, Outgoing
 from simulators.scenario import Scenario
 from simulators.sessions import Broker, Identity, Sessions
 from simulators.simulation import DEFAULT_START, Simulation
@@ -147,6 +147,7 @@ class _Run:
         self.encoders = encoders
         self.progress = progress or (lambda _share: None)
         self.messages = self.readings = 0
+        self._commanded = {one.commands(): n for n, one in enumerate(encoders) if isinstance(one, Commanded)}
 
     def say_online(self) -> None:
         for number in range(len(self.sim.devices)):
@@ -175,6 +176,7 @@ class _Run:
             for message, online in self._merged(opens, closes):
                 if not self._wait_until(begun + (message.sent - begin) / NS / speed):
                     return message.sent
+                self._answer(message.sent)
                 if online is None:
                     self._send(message)
                 else:
@@ -183,6 +185,15 @@ class _Run:
         if speed != MAX and not self._wait_until(begun + (end - begin) / NS / speed):
             return self.sim.start
         return end
+
+    def _answer(self, at: int) -> None:
+        """Do what devices were told to do meanwhile."""
+        while self.sessions.heard:
+            topic, command = self.sessions.heard.popleft()
+            number = self._commanded.get(topic)
+            encoder = None if number is None else self.encoders[number]
+            if number is not None and isinstance(encoder, Commanded):
+                self._say(number, encoder.answer(command, at))
 
     def _batch(self, speed: float) -> int | None:
         return None if speed == MAX else max(int(PER_DRAW_S * speed * NS), NS)
@@ -236,15 +247,20 @@ class _Run:
 
 def _identities(sim: Simulation, encoders: Sequence[Encoder], own: bool) -> list[Identity]:
     if not own:
-        return [Identity(f"sim-gateway-{sim.scenario.name}-{sim.seed}")]
+        return [Identity(f"sim-gateway-{sim.scenario.name}-{sim.seed}", listens=_listens(encoders))]
     return [
         Identity(
             f"sim-{placed.site}-{placed.device.name}",
             encoder.will(),
             placed.device.name if placed.spec.format == "thingsboard" else None,
+            _listens([encoder]),
         )
         for placed, encoder in zip(sim.devices, encoders, strict=True)
     ]
+
+
+def _listens(encoders: Sequence[Encoder]) -> tuple[str, ...]:
+    return tuple(one.commands() for one in encoders if isinstance(one, Commanded))
 
 
 def _latest_start(scenario: Scenario, speed: float) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-from paho.mqtt.client import Client, MQTTMessageInfo
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from simulators.errors import SimulatorError
@@ -27,6 +28,8 @@ RECONNECT_LONGEST_S = 8.0
 RECONNECT_ATTEMPTS = 8
 """About 40 s of trying before we give up."""
 IN_FLIGHT_PER_CLIENT = 20
+HEARD_AT_MOST = 1000
+"""Commands that wait to be answered; the oldest make room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Identity:
     client_id: str
     will: Outgoing | None = None
     user: str | None = None
+    listens: tuple[str, ...] = ()
+    """Topics it subscribes to as soon as it is connected."""
 
 
 class Sessions:
@@ -94,10 +99,12 @@ class Sessions:
         self.in_flight = in_flight
         self.reconnects = 0
         self.acknowledged = 0
+        self.heard: deque[tuple[str, bytes]] = deque(maxlen=HEARD_AT_MOST)
+        """(topic, payload) of what came for the clients; whoever publishes takes it out."""
         self._selector = selectors.DefaultSelector()
         self._sessions = [_Session(self._client(identity)) for identity in identities]
-        for session in self._sessions:
-            self._wire(session)
+        for session, identity in zip(self._sessions, identities, strict=True):
+            self._wire(session, identity.listens)
         self._waiting = 0
         self._closing = False
         self._misc_at = 0.0
@@ -192,7 +199,7 @@ class Sessions:
             client.will_set(identity.will.topic, identity.will.payload, qos=1, retain=identity.will.retain)
         return client
 
-    def _wire(self, session: _Session) -> None:
+    def _wire(self, session: _Session, listens: Sequence[str]) -> None:
         client = session.client
 
         def opened(_client: Client, _data: Any, sock: Any) -> None:
@@ -216,6 +223,8 @@ class Sessions:
             session.connected = not reason.is_failure
             session.refused = str(reason) if reason.is_failure else None
             session.attempts = 0 if session.connected else session.attempts
+            if session.connected and listens:
+                client.subscribe([(topic, 1) for topic in listens])
 
         def acknowledged(_client: Client, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
             session.unwritten.discard(mid)
@@ -224,7 +233,10 @@ class Sessions:
 
         client.on_socket_open, client.on_socket_close = opened, closed
         client.on_socket_register_write, client.on_socket_unregister_write = wants_write, written
-        client.on_connect, client.on_publish = connected, acknowledged
+        client.on_connect, client.on_publish, client.on_message = connected, acknowledged, self._hear
+
+    def _hear(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        self.heard.append((message.topic, bytes(message.payload)))
 
     def _open(self, session: _Session) -> None:
         session.begun = True

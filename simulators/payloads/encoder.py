@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,19 @@ class Outgoing:
     topic: str
     payload: bytes
     retain: bool = False
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """An encoder that can be told something: its session subscribes to the topic of its commands."""
+
+    def commands(self) -> str:
+        """The topic its commands come on, without wildcards."""
+        ...
+
+    def answer(self, command: bytes, time: int) -> Iterator[Outgoing]:
+        """What it sends, at `time` (ns UTC), because of that command; nothing if it does not understand it."""
+        ...
 
 
 class Encoder(Protocol):

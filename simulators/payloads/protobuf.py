@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 
 def varint(number: int) -> bytes:
@@ -37,3 +38,44 @@ def bytes_field(field: int, content: bytes) -> bytes:
 def text_field(field: int, text: str) -> bytes:
     """A string field."""
     return bytes_field(field, text.encode())
+
+
+def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(number, value) of every field: varints and fixed ones as whole numbers, the others as bytes.
+
+    Raises ValueError where the bytes end too early or hold a type that the format no longer has.
+    """
+    at = 0
+    while at < len(data):
+        tag, at = _read_varint(data, at)
+        match tag & 7:
+            case 0:
+                value, at = _read_varint(data, at)
+                yield tag >> 3, value
+                continue
+            case 1:
+                size = 8
+            case 2:
+                size, at = _read_varint(data, at)
+            case 5:
+                size = 4
+            case other:
+                raise ValueError(f"wire type {other}")
+        content = data[at : at + size]
+        if len(content) < size:
+            raise ValueError("the message ends inside a field")
+        at += size
+        yield tag >> 3, content if tag & 7 == 2 else int.from_bytes(content, "little")
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """(number, position after it)."""
+    number = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            raise ValueError("the message ends inside a number")
+        number |= (data[at] & 0x7F) << shift
+        at += 1
+        if data[at - 1] < 0x80:
+            return number, at
+    raise ValueError("a number of more than ten bytes")

@@ -3,7 +3,7 @@
 Topic `spBv1.0/{group}/{type}/{node}[/{device}]`: the site is the group. Each simulated device is a device behind an
 edge node of its own, as each has its own session: NBIRTH with bdSeq and the rebirth control, DBIRTH with names,
 aliases, types and engineering units, DDATA with aliases alone, `seq` 0-255 over all messages of the node, NDEATH as
-the will with the bdSeq of its birth.
+the will with the bdSeq of its birth. A node answers NCMD `Node Control/Rebirth` with all its births.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simulators.payloads.encoder import DeviceCard, Outgoing, Sample
-from simulators.payloads.protobuf import bytes_field, double_field, text_field, uint_field
+from simulators.payloads.protobuf import bytes_field, double_field, fields, text_field, uint_field
 
 INT64, BOOLEAN, STRING, DOUBLE = 4, 11, 12, 10
 """DataType, section 6.4.16."""
+REBIRTH = b"Node Control/Rebirth"
 MS = 1_000_000
 
 
@@ -38,17 +39,19 @@ class Sparkplug:
 
     def hello(self, time: int) -> Iterator[Outgoing]:
         """NBIRTH and DBIRTH. The next session has the next bdSeq."""
-        stamp = time // MS
-        self.sequence = 0
-        metrics = [
-            _metric(b"bdSeq", None, stamp, INT64, uint_field(11, self.births % 256)),
-            _metric(b"Node Control/Rebirth", None, stamp, BOOLEAN, uint_field(14, 0)),
-        ]
         self.births += 1
-        yield Outgoing(self._topic("NBIRTH"), self._payload(stamp, metrics))
         self._alias = {quantity.metric: number for number, quantity in enumerate(self.card.quantities, 1)}
         self._unit = {quantity.metric: quantity.unit for quantity in self.card.quantities}
-        yield self._device_birth(stamp)
+        yield from self._all_births(time // MS)
+
+    def commands(self) -> str:
+        """NCMD of this node."""
+        return self._topic("NCMD")
+
+    def answer(self, command: bytes, time: int) -> Iterator[Outgoing]:
+        """All births again, with the bdSeq of this session, if that is what is asked for (chapters 5 and 6, NCMD)."""
+        if self.births and _asks_for_rebirth(command):
+            yield from self._all_births(time // MS)
 
     def encode(self, sample: Sample) -> Iterator[Outgoing]:
         """DDATA: aliases and values; a metric that was not born is born first."""
@@ -70,6 +73,16 @@ class Sparkplug:
         death = _metric(b"bdSeq", None, None, INT64, uint_field(11, (self.births - 1) % 256))
         yield Outgoing(self._topic("NDEATH"), uint_field(1, time // MS) + bytes_field(2, death))
 
+    def _all_births(self, stamp: int) -> Iterator[Outgoing]:
+        """NBIRTH, from which `seq` counts anew, then DBIRTH."""
+        self.sequence = 0
+        metrics = [
+            _metric(b"bdSeq", None, stamp, INT64, uint_field(11, (self.births - 1) % 256)),
+            _metric(REBIRTH, None, stamp, BOOLEAN, uint_field(14, 0)),
+        ]
+        yield Outgoing(self._topic("NBIRTH"), self._payload(stamp, metrics))
+        yield self._device_birth(stamp)
+
     def _device_birth(self, stamp: int) -> Outgoing:
         born = [self._birth(metric, stamp) for metric in self._alias]
         return Outgoing(self._topic("DBIRTH", self.card.name), self._payload(stamp, born))
@@ -90,6 +103,17 @@ class Sparkplug:
     def _topic(self, kind: str, device: str | None = None) -> str:
         node = f"spBv1.0/{self.card.site}/{kind}/edge-{self.card.name}"
         return node if device is None else f"{node}/{device}"
+
+
+def _asks_for_rebirth(command: bytes) -> bool:
+    """Whether an NCMD holds the rebirth control, set to true."""
+    try:
+        metrics = [
+            dict(fields(metric)) for number, metric in fields(command) if number == 2 and isinstance(metric, bytes)
+        ]
+    except ValueError:
+        return False
+    return any(metric.get(1) == REBIRTH and metric.get(14) == 1 for metric in metrics)
 
 
 def _metric(

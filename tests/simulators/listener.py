@@ -39,6 +39,10 @@ class Listener:
     def _keep(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         self.messages.append((message.topic, bytes(message.payload), message.retain))
 
+    def say(self, topic: str, payload: bytes) -> None:
+        """Publish something oneself."""
+        self._client.publish(topic, payload, qos=1)
+
     def statuses(self) -> dict[str, list[str]]:
         """What each status topic said, in order."""
         said: dict[str, list[str]] = defaultdict(list)

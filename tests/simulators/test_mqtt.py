@@ -11,6 +11,7 @@ from simulators.csvfile import write_csv
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.messages import gateway_messages
+from simulators.payloads.protobuf import bytes_field, text_field, uint_field
 from simulators.payloads.table import FORMATS
 from simulators.publish import MAX, parse_speed, publish
 from simulators.replay import replay
@@ -65,6 +66,34 @@ def test_every_format_travels(mosquitto: Mosquitto, unique_name: str, kind: str)
         played = publish(sim, mosquitto.url, speed=MAX, until=sim.start + 4 * NS, history=False)
         assert played.messages >= 2 * len(sim.devices)
         wait_until(lambda: len(heard.messages) >= played.messages, "all messages")
+
+
+@pytest.mark.parametrize("clients", [1, None], ids=["gateway", "own-sessions"])
+def test_a_sparkplug_node_is_born_again_when_told(mosquitto: Mosquitto, unique_name: str, clients: int | None) -> None:
+    scenario = renamed(unique_name)
+    device = scenario.spec.device[0].model_copy(update={"format": "sparkplug"})
+    spec = scenario.spec.model_copy(update={"device": (device,), "fault": (), "lie": (), "expect": ()})
+    sim = Simulation(Scenario(name="demo", spec=spec))
+    rebirth = bytes_field(2, text_field(1, "Node Control/Rebirth") + uint_field(4, 11) + uint_field(14, 1))
+    stop = threading.Event()
+    arguments = {"speed": 4.0, "history": False, "stop": stop, "clients": clients}
+
+    def births(node: str) -> list[str]:
+        said = [topic.split("/")[2] for topic, _, _ in list(heard.messages) if f"/{node}" in topic]
+        return [kind for kind in said if kind.endswith("BIRTH")]
+
+    with Listener(mosquitto, f"spBv1.0/{unique_name}/#") as heard:
+        worker = threading.Thread(target=publish, args=(sim, mosquitto.url), kwargs=arguments)
+        worker.start()
+        try:
+            wait_until(lambda: any("DDATA/edge-pump-1" in topic for topic, _, _ in heard.messages), "data")
+            heard.say(f"spBv1.0/{unique_name}/NCMD/edge-pump-1", rebirth)
+            wait_until(lambda: births("edge-pump-1") == ["NBIRTH", "DBIRTH"] * 2, "births again")
+            assert births("edge-pump-2") == ["NBIRTH", "DBIRTH"]
+        finally:
+            stop.set()
+            worker.join(20)
+    assert not worker.is_alive()
 
 
 def test_a_lost_link_sends_the_will_and_then_the_backlog(mosquitto: Mosquitto, unique_name: str) -> None:

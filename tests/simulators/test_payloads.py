@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from simulators.payloads.cbor import encode_cbor
-from simulators.payloads.encoder import DeviceCard, Outgoing, Quantity, Sample
+from simulators.payloads.encoder import Commanded, DeviceCard, Outgoing, Quantity, Sample
 from simulators.payloads.protobuf import bytes_field, text_field, uint_field
 from simulators.payloads.table import FORMATS
 from tests.simulators.wire import double, message, part, protobuf
@@ -160,6 +160,48 @@ def test_sparkplug_next_session_has_the_next_bdseq() -> None:
         assert part(message(part(protobuf(will.payload), 2)[0]), 11) == [session]
         node = next(iter(encoder.hello(TIME)))
         assert part(message(part(protobuf(node.payload), 2)[0]), 11) == [session]
+
+
+def ncmd(name: str, value: int) -> bytes:
+    """An NCMD as the specification prints it: a boolean metric by name."""
+    metric = text_field(1, name) + uint_field(3, TIME // 1_000_000) + uint_field(4, 11) + uint_field(14, value)
+    return uint_field(1, TIME // 1_000_000) + bytes_field(2, metric)
+
+
+def test_sparkplug_is_born_again_when_told() -> None:
+    """All births again, `seq` from 0, the bdSeq of the session as it was."""
+    encoder = FORMATS["sparkplug"](CARD)
+    assert isinstance(encoder, Commanded)
+    assert encoder.commands() == "spBv1.0/plant 1/NCMD/edge-pump-1"
+    assert list(encoder.answer(ncmd("Node Control/Rebirth", 1), TIME)) == [], "nothing to repeat before the first birth"
+    first = list(encoder.hello(TIME))
+    list(encoder.encode(Sample(TIME, {"temp_v2": 1.0}, {"temp_v2": "°C"})))
+    node, device = list(encoder.answer(ncmd("Node Control/Rebirth", 1), TIME))
+    assert (node.topic, device.topic) == (first[0].topic, first[1].topic)
+    assert part(protobuf(node.payload), 3) == [0]
+    assert part(protobuf(device.payload), 3) == [1]
+    bd_seq = [part(message(part(protobuf(one.payload), 2)[0]), 11) for one in (first[0], node)]
+    assert bd_seq == [[0], [0]]
+    names = [part(message(metric), 1)[0] for metric in part(protobuf(device.payload), 2)]
+    assert b"temp_v2" in names, "what was born later is born again too"
+    assert part(protobuf(next(encoder.encode(SAMPLE)).payload), 3) == [2]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(ncmd("Node Control/Rebirth", 0), id="set to false"),
+        pytest.param(ncmd("Node Control/Reboot", 1), id="another control"),
+        pytest.param(ncmd("Node Control/Rebirth", 1)[:-3], id="cut short"),
+        pytest.param(b"\xff" * 20, id="no protobuf"),
+        pytest.param(b"", id="empty"),
+    ],
+)
+def test_sparkplug_does_nothing_on_other_commands(command: bytes) -> None:
+    encoder = FORMATS["sparkplug"](CARD)
+    list(encoder.hello(TIME))
+    assert isinstance(encoder, Commanded)
+    assert list(encoder.answer(command, TIME)) == []
 
 
 def test_sparkplug_bears_what_it_has_not_announced() -> None:
