@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from simulators.faults import Fault
 from simulators.scenario import ExpectSpec, ForbidSpec
 from simulators.simulation import Simulation
 from simulators.truth import Interval, truth
@@ -41,8 +42,12 @@ class Verdict:
     true_alerts: int
     alerts: int
     """Alerts after the start, and how many fall into the truth of their device."""
-    before_failure: tuple[int, ...] = field(default=())
-    """Lead of the first alert before each breakdown."""
+    delays: tuple[int, ...] = ()
+    """From the start of each interval that was found to its first alert."""
+    before_failure: tuple[int, ...] = ()
+    """Lead of the first alert before each breakdown, and before each that a repair prevented."""
+    breakdowns: int = 0
+    """Breakdowns that nobody prevented."""
 
     @property
     def kept(self) -> bool:
@@ -79,16 +84,19 @@ def judge(sim: Simulation, alerts: Iterable[Raised], orders: Iterable[str] = (),
     forbidden = [text for ban in spec.forbid for text in _broken(sim, ban, raised)]
     intervals = [one for one in truth(sim, until) if one.kind != "failure"]
     live = [one for one in raised if one.raised_at >= sim.start]
+    delays = [delay for one in intervals if (delay := _delay(one, live)) is not None]
     return Verdict(
         missed=tuple(missed),
         forbidden=tuple(forbidden),
         gaps=tuple(gaps),
         closed_gaps=tuple(closed),
-        found=sum(any(_belongs(alert, one) for alert in live) for one in intervals),
+        found=len(delays),
         events=len(intervals),
         true_alerts=sum(any(_belongs(alert, one) for one in intervals) for alert in live),
         alerts=len(live),
-        before_failure=tuple(_leads(truth(sim, until), live)),
+        delays=tuple(delays),
+        before_failure=tuple(_leads(sim.faults, live)),
+        breakdowns=sum(one.kind == "failure" for one in truth(sim, until)),
     )
 
 
@@ -122,12 +130,18 @@ def _belongs(alert: Raised, one: Interval) -> bool:
     return alert.device == one.device and metric and one.start <= alert.raised_at <= one.end + ECHO_NS
 
 
-def _leads(intervals: Iterable[Interval], alerts: Sequence[Raised]) -> list[int]:
+def _delay(one: Interval, alerts: Sequence[Raised]) -> int | None:
+    """How long after its start an interval was found; `alerts` in order of time."""
+    return next((max(alert.raised_at - one.start, 0) for alert in alerts if _belongs(alert, one)), None)
+
+
+def _leads(faults: Iterable[Fault], alerts: Sequence[Raised]) -> list[int]:
     leads = []
-    for one in intervals:
-        if one.kind == "failure":
-            inside = [a.raised_at for a in alerts if a.device == one.device and one.start <= a.raised_at <= one.end]
-            leads += [one.end - min(inside)] if inside else []
+    for fault in faults:
+        if fault.fails_at is not None:
+            end = fault.fails_at if fault.ends_at is None else min(fault.fails_at, fault.ends_at)
+            inside = [a.raised_at for a in alerts if a.device == fault.device and fault.onset <= a.raised_at <= end]
+            leads += [fault.fails_at - min(inside)] if inside else []
     return leads
 
 

@@ -1,93 +1,32 @@
-"""Fixtures for testing your own rules against a simulated site, whatever they are written in.
+"""The fixture `simulated_site`, which pytest finds by itself where this package is installed.
 
-Put `pytest_plugins = ["simulators.pytest_plugin"]` into your top conftest.py, then:
+from simulators.testing import Raised
 
-    def test_my_rule_finds_the_open_door(simulated_site):
-        site = simulated_site("cold-chain", seed=3)
-        alerts = my_rule(site.csv())                      # or site.blocks(), or site.publish(broker_url)
-        assert site.judge(alerts).kept                    # all that must be raised, nothing that must not
+def test_my_rule_finds_the_open_door(simulated_site):
+    site = simulated_site("cold-chain", seed=3)
+    alerts = my_rule(site.csv())       # or site.blocks(), or site.publish(broker_url); a list of Raised
+    assert site.judge(alerts).kept     # all that must be raised, nothing that must not
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulators.blocks import Block
-from simulators.csvfile import write_csv, write_truth
-from simulators.judge import Raised, Verdict, judge
-from simulators.publish import MAX, Played, publish
-from simulators.registry import registry_toml
-from simulators.scenario import load_scenario
-from simulators.simulation import DEFAULT_START, Simulation
-from simulators.truth import Interval, truth
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedSite:
-    """A scenario on virtual time, its truth, and the judge of what was made of it."""
-
-    sim: Simulation
-    folder: Path
-
-    def blocks(self, begin: int | None = None, until: int | None = None) -> Iterator[Block]:
-        """Readings as columns, history first."""
-        return self.sim.blocks(self.sim.history_start if begin is None else begin, until)
-
-    def csv(self, until: int | None = None) -> Path:
-        """A readings CSV with the history and the scenario."""
-        path = self.folder / f"{self.sim.scenario.name}-{self.sim.seed}.csv"
-        write_csv(self.sim, path, until)
-        return path
-
-    def truth_csv(self, until: int | None = None) -> Path:
-        """A truth CSV."""
-        path = self.folder / f"{self.sim.scenario.name}-{self.sim.seed}.truth.csv"
-        write_truth(self.sim, path, until)
-        return path
-
-    def registry(self) -> Path:
-        """The device registry of the site, as a TOML file."""
-        path = self.folder / "registry.toml"
-        path.write_text(registry_toml(self.sim), encoding="utf-8")
-        return path
-
-    def truth(self) -> list[Interval]:
-        """What really happened."""
-        return truth(self.sim)
-
-    def publish(self, url: str, *, speed: float = MAX, until: int | None = None, clients: int | None = None) -> Played:
-        """Play it to a broker."""
-        return publish(self.sim, url, speed=speed, until=until, clients=clients)
-
-    def judge(self, alerts: Iterable[Raised], orders: Iterable[str] = ()) -> Verdict:
-        """What must be raised and was not, what must not and was, and how good the rest is."""
-        return judge(self.sim, alerts, orders)
-
-
-class MakeSite(Protocol):
-    """Makes a site of a built-in scenario's name or of a scenario file."""
-
-    def __call__(
-        self, scenario: str | Path, *, seed: int = 0, start: int = DEFAULT_START, faults: bool = True
-    ) -> SimulatedSite:
-        """`faults=False`: the same site with nothing wrong."""
-        ...
+if TYPE_CHECKING:
+    from simulators.testing import MakeSite, SimulatedSite
 
 
 @pytest.fixture
 def simulated_site(tmp_path_factory: pytest.TempPathFactory) -> MakeSite:
-    """A factory of simulated sites, each with a folder of its own."""
+    """A factory of simulated sites, each with a folder of its own; see `simulators.testing.MakeSite`."""
+    from simulators.testing import (
+        make_site,  # here, so that a pytest that simulates nothing starts as quickly as before
+    )
 
-    def make(scenario: str | Path, *, seed: int = 0, start: int = DEFAULT_START, faults: bool = True) -> SimulatedSite:
-        sim = Simulation(load_scenario(scenario, faults=faults), seed, start)
-        return SimulatedSite(sim, tmp_path_factory.mktemp("site"))
+    def make(scenario: str | Path, **options: Any) -> SimulatedSite:
+        return make_site(scenario, tmp_path_factory.mktemp("site"), **options)
 
     return make
-
-
-__all__ = ["MakeSite", "Raised", "SimulatedSite", "simulated_site"]

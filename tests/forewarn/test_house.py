@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
@@ -76,6 +77,31 @@ def test_the_installed_wheel_runs_away_from_the_checkout(wheel: Path, tmp_path: 
         [sys.executable, "-c", run], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == [str(target / "forewarn" / "__init__.py"), PYPROJECT["project"]["version"]]
+
+
+def test_the_installed_wheel_brings_simulated_sites_to_pytest(wheel: Path, tmp_path: Path) -> None:
+    """As a third party has it: no conftest, no checkout, the example of docs/simulators.md."""
+    target, project = tmp_path / "site", tmp_path / "project"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
+    subprocess.run([*command, str(wheel)], check=True, timeout=100)
+    project.mkdir()
+    document = (ROOT / "docs" / "simulators.md").read_text("utf-8")
+    (project / "test_mine.py").write_text(python_block(document, "def test_my_rule"), "utf-8")
+    environment = {"PYTHONPATH": str(target), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--trace-config"],
+        cwd=project, env=environment, check=False, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    assert str(target / "simulators" / "pytest_plugin.py") in done.stdout
+
+
+def python_block(document: str, having: str) -> str:
+    """The indented block of a Markdown document that holds these words, without the indent."""
+    blocks = re.findall(r"(?:^(?: {4}.*)?\n)+", document, re.MULTILINE)
+    [found] = [block for block in blocks if having in block]
+    return textwrap.dedent(found)
 
 
 def vendored_names() -> list[str]:

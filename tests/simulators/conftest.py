@@ -1,4 +1,4 @@
-"""The simulators' own fixtures, used as a third party would."""
+"""The fixture that an installed package brings by itself, for a checkout that was installed before it did."""
 
 from simulators.pytest_plugin import simulated_site
 

@@ -4,6 +4,7 @@ import csv
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forewarn.backtest import run_backtest
@@ -15,17 +16,22 @@ from simulators.faults import FAULTS
 from simulators.judge import Raised, judge
 from simulators.lies import LieKind
 from simulators.machines.table import MACHINES
-from simulators.pytest_plugin import MakeSite, SimulatedSite
-from simulators.scenario import list_scenarios, load_scenario
+from simulators.scenario import Scenario, ScenarioSpec, list_scenarios, load_scenario
 from simulators.simulation import Simulation
+from simulators.testing import MakeSite, SimulatedSite
 
 NOT_JUDGED = {"demo", "fleet", "month", "soak"}
+DAY = 86400 * 10**9
 JUDGED = [name for name, _ in list_scenarios() if name not in NOT_JUDGED]
+
+
+def spec_of(name: str) -> ScenarioSpec:
+    return load_scenario(name).spec
 
 
 def test_ten_scenarios_cover_every_machine_fault_and_lie() -> None:
     assert len(JUDGED) >= 10
-    specs = [load_scenario(name).spec for name in JUDGED]
+    specs = [spec_of(name) for name in JUDGED]
     assert {fault.kind for spec in specs for fault in spec.fault} == set(FAULTS)
     assert {lie.kind for spec in specs for lie in spec.lie} == set(LieKind)
     assert {device.model for spec in specs for device in spec.device} == set(MACHINES)
@@ -38,6 +44,65 @@ def test_every_fault_and_lie_says_what_must_or_must_not_be_raised(name: str) -> 
     assert {one.device for one in spec.fault} | {one.device for one in spec.lie} <= spoken
     assert spec.forbid, "every scenario has something that must stay quiet"
     assert spec.expect
+
+
+def test_every_fault_is_expected_in_its_time_by_some_scenario() -> None:
+    """For each kind of fault: an alert that must come while it lasts, about the device that has it."""
+    expected = set()
+    for spec in map(spec_of, JUDGED):
+        for fault in spec.fault:
+            end = spec.timeline.span if fault.repair is None else fault.repair
+            waited = [one for one in spec.expect if one.device == fault.device]
+            if any(one.after < end and fault.onset < one.before for one in waited):
+                expected.add(fault.kind)
+    assert expected == set(FAULTS)
+
+
+def test_every_lie_is_expected_or_forbidden_by_some_scenario() -> None:
+    """A lie that hurts must be found, one that does not must disturb nobody."""
+    judged = set()
+    for spec in map(spec_of, JUDGED):
+        for lie in spec.lie:
+            named = [one.metric for one in spec.expect if one.device == lie.device and lie.start < one.before]
+            named += [one.metric for one in spec.forbid if one.device == lie.device]
+            if any(lie.metric is None or metric in (None, lie.metric) for metric in named):
+                judged.add(lie.kind)
+    assert judged == set(LieKind)
+
+
+@pytest.mark.parametrize("model", sorted(MACHINES))
+def test_every_machine_must_raise_something_and_must_not_raise_something(model: str) -> None:
+    found, quiet = [], []
+    for spec in map(spec_of, JUDGED):
+        of_model = {name for device in spec.device if device.model == model for name in device.names()}
+        found += [one.device for one in spec.expect if one.device in of_model]
+        quiet += [one.device for one in spec.forbid if one.device in of_model]
+    assert found
+    assert quiet
+
+
+@pytest.mark.parametrize("model", sorted(MACHINES))
+def test_every_fault_of_a_machine_shows_in_the_metrics_it_is_said_to(model: str) -> None:
+    """Also those no scenario plays: the fully grown fault moves a metric by more than its usual spread."""
+    machine = MACHINES[model]
+    metrics = [channel.metric for channel in machine.channels]
+    for kind in sorted(machine.faults):
+        tables = {
+            "description": kind,
+            "timeline": {"interval": "5min", "span": "4d"},
+            "device": [{"name": "it", "model": model, "metrics": metrics, "schedule": "steady"}],
+            "fault": [{"device": "it", "kind": kind, "onset": "1h", "duration": "1d"}],
+        }
+        scenario = Scenario(name=kind, spec=ScenarioSpec.model_validate(tables))
+        sims = [Simulation(one) for one in (scenario, scenario.without_faults())]
+        sick, well = (sim.block(sim.start + 2 * DAY, sim.end) for sim in sims)
+        moved = set()
+        for number, metric in enumerate(sims[0].metrics):
+            usual = well.value[well.metric == number]
+            shift = abs(np.median(sick.value[sick.metric == number]) - np.median(usual))
+            if shift > 2.0 * usual.std():
+                moved.add(metric)
+        assert moved & FAULTS[kind].shows_in, f"{kind} of a {model} moves {moved or 'nothing'}"
 
 
 def raised_by_engine(site: SimulatedSite) -> tuple[list[Raised], list[str]]:
