@@ -141,7 +141,7 @@ class _Devices:
             return
         if self._sleepers.get(device) == period:
             return
-        self._sleepers[device] = period
+        self._sleepers[device] = float(period)
         if len(self._sleepers) > MAX_SLEEPERS:
             del self._sleepers[next(iter(self._sleepers))]
         rows.registrations.extend(
