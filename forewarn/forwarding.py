@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import orjson
 import structlog
 
@@ -20,9 +21,12 @@ from forewarn.health import Health, reported
 from forewarn.judging import ToStore
 from forewarn.metrics import Metrics
 from forewarn.patience import Patience
+from ingest.columns import joined
 from ingest.errors import IngestError
-from ingest.keyed import KeyedBatch
+from ingest.keyed import KeyedBatch, SeriesNames
 from ingest.keyedscores import KeyedScores
+from ingest.reading import ReadingBatch
+from ingest.registry import Registry
 from ingest.rejects import Reject, Rejects, RejectSource
 from ingest.spool import Consumer, Spool
 from ingest.stores.store import Refused, TelemetryStore
@@ -30,6 +34,8 @@ from ingest.stores.store import Refused, TelemetryStore
 MAX_ROWS = 50_000
 """Readings written at once."""
 WAIT_S = 0.2
+REST_S, REST_BELOW = 0.5, 16_384
+"""From one start to the next if there is less to write than that: what comes meanwhile is written together."""
 UPKEEP_S = 10.0
 NS_PER_MS = 1_000_000
 
@@ -43,6 +49,7 @@ class _Work:
     position: int
     batch: KeyedBatch | None
     scores: KeyedScores
+    rows: int
 
 
 class Forwarding:
@@ -54,6 +61,7 @@ class Forwarding:
         spool: Spool,
         rejects: Rejects,
         source: Backlog[ToStore],
+        registry: Registry,
         judged: Callable[[], int],
         health: Health,
         metrics: Metrics,
@@ -61,6 +69,7 @@ class Forwarding:
     ) -> None:
         self._store, self._spool, self._rejects, self._source = store, spool, rejects, source
         self._judged, self._metrics, self._clock = judged, metrics, clock
+        self._names = SeriesNames(registry)
         self._stopping, self._giving_up = threading.Event(), threading.Event()
         self._health = health
         self._patience = Patience("store", health, self._giving_up)
@@ -118,21 +127,27 @@ class Forwarding:
         self._metrics.write_seconds.observe(time.monotonic() - began)
         self._spool.mark(Consumer.STORE, work.position)
         self._done, self._work = work.position, None
+        if work.rows < REST_BELOW:
+            self._stopping.wait(max(0.0, began + REST_S - time.monotonic()))
         return True
 
     def _next(self) -> _Work | None:
         """What comes next, from memory where it is there, else from the spool."""
         items = self._source.take(self._done, MAX_ROWS, WAIT_S)
         if items:
-            batch = KeyedBatch.concat([item.value.batch for item in items])
-            return _Work(items[-1].position, batch, KeyedScores.concat([item.value.scores for item in items]))
+            parts = [item.value for item in items]
+            received_at = joined([part.received_at for part in parts], np.int64)
+            batch = KeyedBatch.of(ReadingBatch.concat([part.readings for part in parts]), self._names, received_at)
+            scores = KeyedScores.of_all([part.scores for part in parts], self._names)
+            return _Work(items[-1].position, batch, scores, len(batch))
         last = self._source.gap(self._done, self._judged())
         if last <= self._done:
             return None
         entries = [(at, batch) for at, batch in self._spool.read(self._done, MAX_ROWS) if at <= last]
         position = entries[-1][0] if entries else last
-        scores = [kept for at, kept in self._spool.read_scores(self._done, MAX_ROWS) if at <= position]
-        return _Work(position, KeyedBatch.concat([batch for _, batch in entries]), KeyedScores.concat(scores))
+        kept = [kept for at, kept in self._spool.read_scores(self._done, MAX_ROWS) if at <= position]
+        batch = KeyedBatch.concat([batch for _, batch in entries])
+        return _Work(position, batch, KeyedScores.concat(kept), len(batch))
 
     def _refused(self, batch: KeyedBatch, refused: Sequence[Refused]) -> list[Reject]:
         rejects = []

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import structlog
 
 from alerts.alert import AlertEvent
@@ -25,18 +26,22 @@ from forewarn.health import Health, reported
 from forewarn.metrics import Metrics
 from forewarn.patience import Patience
 from forewarn.receiving import Entry
+from ingest.columns import joined
 from ingest.errors import IngestError
-from ingest.keyed import KeyedBatch, SeriesNames
+from ingest.keyed import SeriesNames
 from ingest.keyedscores import KeyedScores
-from ingest.reading import NS_PER_SECOND, ReadingBatch
+from ingest.reading import NS_PER_SECOND, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.sequence import Sequences
 from ingest.spool import Spool
+from models.score import Scores
 from workorders.desk import Desk
 
 MAX_ROWS = 65_536
 """Readings judged at once: enough for arrays to pay, little enough to answer within a second."""
 WAIT_S = 0.1
+REST_S, REST_BELOW = 0.1, 8_192
+"""From one start to the next if there is less to judge than that: what comes meanwhile is judged together."""
 TICK_NS = 5 * NS_PER_SECOND
 """Between wall ticks; the shortest silence is 5 minutes."""
 CHECKPOINT_S = 30.0
@@ -51,10 +56,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ToStore:
-    """What is to be stored of an entry."""
+    """What is to be stored of an entry: readings with their arrival in ns UTC, and what they scored."""
 
-    batch: KeyedBatch
-    scores: KeyedScores
+    readings: ReadingBatch
+    received_at: TimeArray
+    scores: Scores
 
 
 class Judging:
@@ -134,12 +140,16 @@ class Judging:
             self._spool_patience.failed(error)
             return
         self._spool_patience.worked()
+        began, rows = time.monotonic(), 0
         for after, position, entries in found:
+            rows += sum(len(entry.batch) for entry in entries)
             if not self._judge(after, position, entries):
                 return
         self._tick()
         if self.done > self._saved and self._checkpoint_is_due():
             self._checkpoint()
+        if 0 < rows < REST_BELOW:
+            self._stopping.wait(max(0.0, began + REST_S - time.monotonic()))
 
     def _next(self) -> list[tuple[int, int, list[Entry]]]:
         """What comes next, as (after, position, entries), from memory where it is there, else from the spool."""
@@ -155,16 +165,17 @@ class Judging:
 
     def _judge(self, after: int, position: int, entries: Sequence[Entry]) -> bool:
         """Judge entries and record what follows; False if the service stops before all of it is done."""
-        batch = KeyedBatch.concat([entry.batch for entry in entries])
         readings = ReadingBatch.concat([entry.readings for entry in entries])
+        received_at = joined([entry.batch.received_at for entry in entries], np.int64)
         self._settled = False
         outcome = self._engine.process(readings)
-        self._sequences.remember(batch)
-        if not (self._record(outcome.events) and self._hand_on(after, position, batch, outcome)):
+        for entry in entries:
+            self._sequences.remember(entry.batch)
+        if not (self._record(outcome.events) and self._hand_on(after, position, readings, received_at, outcome)):
             return False
         self.done = position
         self._settled = True
-        self._arrived_at = int(batch.received_at.max())
+        self._arrived_at = int(received_at.max())
         self._announcer.readings(readings, outcome.scores, outcome.counts, self._arrived_at)
         self._announcer.warmth(self._engine)
         return True
@@ -183,12 +194,16 @@ class Judging:
                 return True
         return True
 
-    def _hand_on(self, after: int, position: int, batch: KeyedBatch, outcome: Outcome) -> bool:
+    def _hand_on(
+        self, after: int, position: int, readings: ReadingBatch, received_at: TimeArray, outcome: Outcome
+    ) -> bool:
         """Hand on to the store, however long it takes; False if the service stops first."""
-        kept = batch[~outcome.duplicate] if outcome.duplicate.any() else batch
-        scores = KeyedScores.of(outcome.scores, self._names)
-        if self._target.push(Item(after, position, len(batch), ToStore(kept, scores))):
+        rows = len(readings)
+        if outcome.duplicate.any():
+            readings, received_at = readings[~outcome.duplicate], received_at[~outcome.duplicate]
+        if self._target.push(Item(after, position, rows, ToStore(readings, received_at, outcome.scores))):
             return True
+        scores = KeyedScores.of(outcome.scores, self._names)
         while True:
             try:
                 self._spool.put_scores(position, scores)
@@ -224,7 +239,7 @@ class Judging:
         self._save_at = began + CHECKPOINT_S
         try:
             for item in self._target.waiting():
-                self._spool.put_scores(item.position, item.value.scores)
+                self._spool.put_scores(item.position, KeyedScores.of(item.value.scores, self._names))
             state = Checkpoint(self._engine.save(), self._sequences.save(), self._adapters_memory())
             self._spool.save_checkpoint(self.done, state.encode())
         except IngestError as error:

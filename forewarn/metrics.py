@@ -64,6 +64,9 @@ class SpoolMetrics(Collector):
             return
         age_s = 0.0 if depth.oldest_at is None else max(0, self._clock() - depth.oldest_at) / NS_PER_SECOND
         yield GaugeMetricFamily("forewarn_spool_entries", "Micro-batches in the spool", depth.entries)
+        yield GaugeMetricFamily(
+            "forewarn_spool_unstored_entries", "Micro-batches that the store has not confirmed", depth.unstored
+        )
         yield GaugeMetricFamily("forewarn_spool_readings", "Readings in the spool", depth.rows)
         yield GaugeMetricFamily("forewarn_spool_bytes", "Size of the spool in bytes", depth.size_bytes)
         yield GaugeMetricFamily("forewarn_spool_oldest_seconds", "Age of the oldest entry of the spool", age_s)

@@ -120,6 +120,7 @@ class Pipeline:
             parts.spool,
             parts.rejects,
             to_store,
+            parts.registry,
             lambda: self.judging.done,
             parts.health,
             parts.metrics,

@@ -39,8 +39,9 @@ CLOCK_TOLERANCE_NS = 300 * NS_PER_SECOND
 class Decoded:
     """What a batch of messages says: columns of one length, rows in order of arrival.
 
-    `keys` holds each (site, device, metric, unit as sent) once, `key` the row's place in it; `time` event time in ns
-    UTC, `value` as sent, `quality` bits of `Quality`, `seq` the sequence number or -1, `received_at` arrival in ns UTC.
+    `keys` is the decoder's table of (site, device, metric, unit as sent), `key` the row's place in it; the same object
+    as of the batch before, unless all places are new ones. `time` is event time in ns UTC, `value` as sent, `quality`
+    bits of `Quality`, `seq` the sequence number or -1, `received_at` arrival in ns UTC.
     """
 
     keys: Sequence[Key]
@@ -89,7 +90,7 @@ class Decoder:
         """Everything that the messages say; what cannot be read is among the problems, whatever it is."""
         self._keys.trim()
         rows = Rows(self._keys)
-        sizes = np.zeros(len(messages), np.int64)
+        sizes: list[int] = []
         for number, message in enumerate(messages):
             rows.message, before = number, len(rows.key)
             try:
@@ -99,8 +100,9 @@ class Decoder:
                 rows.refuse(str(error))
             except Exception as error:  # noqa: BLE001  whatever a format's reader stumbles over, the stream goes on
                 rows.refuse(f"the adapter failed: {type(error).__name__}: {error}"[:200])
-            sizes[number] = len(rows.key) - before
-        received_at = np.repeat(np.array([message.received_at for message in messages], np.int64), sizes)
+            sizes.append(len(rows.key) - before)
+        arrivals = np.array([message.received_at for message in messages], np.int64)
+        received_at = np.repeat(arrivals, sizes) if sizes else arrivals
         return self._columns(rows, received_at)
 
     def _read(self, message: Message, rows: Rows) -> None:
@@ -114,8 +116,6 @@ class Decoder:
             self._adapters.route(message.topic)(message.payload, arrival, rows)
 
     def _columns(self, rows: Rows, received_at: TimeArray) -> Decoded:
-        used, key = np.unique(np.array(rows.key, np.int64), return_inverse=True)
-        table = self._keys.table
         time = np.array(rows.time, np.int64)
         unstamped = time == NO_TIME
         time = np.where(unstamped, received_at, time)
@@ -127,8 +127,8 @@ class Decoder:
         quality[rows.historical] &= ~np.uint8(Quality.CLOCK_OFF)
         quality[rows.historical] |= np.uint8(Quality.HISTORICAL)
         return Decoded(
-            [table[number] for number in used.tolist()],
-            key.astype(np.int32),
+            self._keys.table,
+            np.array(rows.key, np.int32),
             time,
             np.array(rows.value, np.float64),
             quality,

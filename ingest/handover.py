@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ingest.message import Message
 
@@ -47,6 +47,14 @@ class Handover:
             self._messages.append(message)
             self._bytes += len(message.payload)
             if len(self._messages) == 1:
+                self._changed.notify()
+
+    def put_all(self, messages: Sequence[Message]) -> None:
+        """Lay down messages, as `put` does."""
+        if messages:
+            with self._changed:
+                self._messages.extend(messages)
+                self._bytes += sum([len(message.payload) for message in messages])
                 self._changed.notify()
 
     def take(self, max_messages: int, max_bytes: int, timeout_s: float) -> list[Message]:

@@ -64,9 +64,17 @@ class KeyedScores:
     @classmethod
     def of(cls, scores: ScoreColumns, names: SeriesNames) -> KeyedScores:
         """The same scores by name."""
-        numbers, key = np.unique(scores.series, return_inverse=True)
-        floats = (scores.score, scores.p_value, scores.expected, scores.low, scores.high)
-        return cls(names.names(numbers), key.astype(np.int32), scores.time, *floats)
+        return cls.of_all([scores], names)
+
+    @classmethod
+    def of_all(cls, parts: Sequence[ScoreColumns], names: SeriesNames) -> KeyedScores:
+        """The scores of all `parts` by name, one after the other."""
+        columns = [(p.series, p.time, p.score, p.p_value, p.expected, p.low, p.high) for p in parts]
+        if not columns:
+            return cls.concat([])
+        series, time, *floats = columns[0] if len(columns) == 1 else map(np.concatenate, zip(*columns, strict=True))
+        numbers, key = np.unique(series, return_inverse=True)
+        return cls(names.names(numbers), key.astype(np.int32), time, *floats)
 
     @classmethod
     def concat(cls, parts: Sequence[KeyedScores]) -> KeyedScores:

@@ -66,12 +66,46 @@ class _Known:
     place: Place | str
 
 
+class _Table:
+    """What the keys of a decoder's table led to, as columns by their number."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self.keys = keys
+        self.reasons: dict[int, str] = {}
+        self.version = np.zeros(0, np.int64)
+        """The registry's, for which the row holds; -1: never looked at."""
+        self.series = np.zeros(0, np.int32)
+        """-1: refused, with its reason in `reasons`."""
+        self.scale, self.offset, self.quality = np.zeros(0), np.zeros(0), np.zeros(0, np.uint8)
+
+    def grow(self) -> None:
+        """Have a row for every key."""
+        missing = len(self.keys) - len(self.version)
+        if missing > 0:
+            missing = max(missing, len(self.version))  # doubled, so that growing stays cheap
+            self.version = np.concatenate([self.version, np.full(missing, -1, np.int64)])
+            self.series = np.concatenate([self.series, np.zeros(missing, np.int32)])
+            self.scale = np.concatenate([self.scale, np.zeros(missing)])
+            self.offset = np.concatenate([self.offset, np.zeros(missing)])
+            self.quality = np.concatenate([self.quality, np.zeros(missing, np.uint8)])
+
+    def put(self, number: int, place: Place | str, version: int) -> None:
+        """Note where the key with that number belongs while the registry has that version."""
+        self.version[number] = version
+        if isinstance(place, Place):
+            self.series[number], self.quality[number] = place.series, place.quality
+            self.scale[number], self.offset[number] = place.scale, place.offset
+        else:
+            self.series[number], self.reasons[number] = -1, place
+
+
 class Intake:
     """Finds the series and the conversion of values, and tells the registry what it learned about units."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._cache: dict[Key, _Known] = {}
+        self._table = _Table(())
 
     def resolve(self, site: str, device: str, metric: str, unit: str | None) -> Place | str:
         """The place of such a value, or the reason why it cannot be taken."""
@@ -128,8 +162,33 @@ class Intake:
     def place(self, keys: Sequence[Key], key: IntArray, value: FloatArray) -> Placed:
         """Place whole columns: row i is `value[i]` of `keys[key[i]]`; rows count in order, as one by one.
 
-        Values must be finite; one that is not any more in its canonical unit is refused.
+        Values must be finite; one that is not any more in its canonical unit is refused. Quick where nothing was
+        learned since the same table `keys` was last used: a table may grow between calls, but not change.
         """
+        if keys is not self._table.keys:
+            self._table = _Table(keys)
+        table = self._table
+        table.grow()
+        if not (table.version[key] == self._registry.version).all():
+            used, compact = np.unique(key, return_inverse=True)
+            placed = self._place_anew([keys[number] for number in used.tolist()], compact.astype(np.int32), value)
+            self._note(used)
+            return placed
+        odd = np.flatnonzero(table.series[key] < 0).tolist()
+        refused = {row: table.reasons[int(key[row])] for row in odd}
+        series = table.series[key]
+        series[odd] = 0
+        return _finite(series, value, table.scale[key], table.offset[key], table.quality[key], refused)
+
+    def _note(self, used: IntArray) -> None:
+        """Remember in the table what the keys with these numbers led to, as far as it still holds."""
+        table, version = self._table, self._registry.version
+        for number in used.tolist():
+            known = self._cache.get(table.keys[number])
+            if known is not None and known.version == version:
+                table.put(number, known.place, version)
+
+    def _place_anew(self, keys: Sequence[Key], key: IntArray, value: FloatArray) -> Placed:
         order = _first_use(key, len(keys))
         if _mixes_units(keys, order):
             return self._place_by_row(keys, key, value)

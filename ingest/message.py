@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Source(Protocol):
@@ -14,8 +13,7 @@ class Source(Protocol):
         """What these messages said is durable now: their sender may forget them. Called from any thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message as it arrived. Of `payload` and `objects` one counts: bytes of a topic, or objects sent over HTTP."""
 
     topic: str

@@ -44,6 +44,11 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 60.0
 FLUSH_WITHIN_S = 2.0
 MAX_WISHES = 1_000
 """Messages of ours that wait to be published; they are requests that a device will be sent again."""
+REST_S = 0.025
+"""After a read that emptied the socket: what comes meanwhile is read, committed and acknowledged together."""
+MAX_TOPICS = 1 << 17
+LONGEST_REMEMBERED = 512
+"""Topics whose text is remembered before the memory is cleared, and how long each may be."""
 _TICK_S = 0.5
 _SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -67,6 +72,9 @@ class MqttInput:
         self._wake_write: socket.socket
         self._stopping, self._paused = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._topics: dict[bytes, str] = {}
+        self._watched = 0
+        self._rest_until = 0.0
         self._life = 0
         self._subscribed = False
         self._protocol = MQTTProtocolVersion.MQTTv5
@@ -159,6 +167,7 @@ class MqttInput:
         )
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake_read, selectors.EVENT_READ)
+            self._watched, self._rest_until = 0, 0.0
             try:
                 self._serve(client, selector)
             except _LostError as error:
@@ -215,22 +224,30 @@ class MqttInput:
 
     def _wait(self, client: BufferedClient, connection: socket.socket, selector: selectors.BaseSelector) -> None:
         """Wait for something to do and read what came."""
-        reads = not self._paused.is_set() and not self._handover.full
-        wanted = selectors.EVENT_READ * reads | selectors.EVENT_WRITE * client.want_write()
-        if wanted:
-            selector.register(connection, wanted)
-        try:
-            events = {key.fileobj: mask for key, mask in selector.select(_TICK_S)}
-        finally:
-            if wanted:
-                selector.unregister(connection)
+        rest_s = self._rest_until - time.monotonic()
+        reads = not self._paused.is_set() and not self._handover.full and rest_s <= 0
+        self._watch(connection, selectors.EVENT_READ * reads | selectors.EVENT_WRITE * client.want_write(), selector)
+        events = {key.fileobj: mask for key, mask in selector.select(_TICK_S if rest_s <= 0 else rest_s)}
         if self._wake_read in events:
             with contextlib.suppress(BlockingIOError):
                 self._wake_read.recv(4096)
         if events.get(connection, 0) & selectors.EVENT_READ:
-            _check(client.loop_read())
-            while client.buffered:
-                _check(client.loop_read())
+            code, more = client.read()
+            _check(code)
+            if not more and self._protocol == MQTTProtocolVersion.MQTTv5:  # else few are in flight: each counts
+                self._rest_until = time.monotonic() + REST_S
+
+    def _watch(self, connection: socket.socket, wanted: int, selector: selectors.BaseSelector) -> None:
+        """Have the selector tell these events of the connection."""
+        if wanted == self._watched:
+            return
+        if not self._watched:
+            selector.register(connection, wanted)
+        elif wanted:
+            selector.modify(connection, wanted)
+        else:
+            selector.unregister(connection)
+        self._watched = wanted
 
     def _send_acks(self, client: BufferedClient) -> None:
         mids = []
@@ -272,12 +289,28 @@ class MqttInput:
             self._subscribed = True
             self._tell(None)
 
-    def _receive(self, topic: bytes, payload: bytes, qos: int, mid: int) -> None:
-        if qos == 0 and self._handover.full:
-            self.dropped += 1
-            return
+    def _receive(self, publishes: Sequence[tuple[bytes, bytes, int, int]]) -> None:
+        now, life, messages = self._now(), self._life, []
+        for topic, payload, qos, mid in publishes:
+            name = self._topics.get(topic) or self._name(topic)
+            if qos:
+                messages.append(Message(name, payload, now, self, (life, mid)))
+                continue
+            self._handover.put_all(messages)
+            messages = []
+            if self._handover.full:
+                self.dropped += 1
+            else:
+                self._handover.put(Message(name, payload, now))
+        self._handover.put_all(messages)
+
+    def _name(self, topic: bytes) -> str:
+        if len(self._topics) >= MAX_TOPICS:
+            self._topics.clear()
         name = topic.decode("utf-8", "replace")
-        self._handover.put(Message(name, payload, self._now(), self if qos else None, (self._life, mid)))
+        if len(topic) <= LONGEST_REMEMBERED:
+            self._topics[topic] = name
+        return name
 
 
 def _v5_options() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """paho's client with quicker ways in and out: large reads, no object for each message, acknowledgements in one write.
 
 paho reads byte by byte from the socket, builds a message and a `Properties` for each PUBLISH, and writes each PUBACK by
-itself; at thousands of messages a second that is most of its time. Its own parts stay in charge of everything else.
+itself; at thousands of messages a second that is most of its time. Here PUBLISH packets are cut out of large reads. Its
+own parts stay in charge of everything else: each other packet is given to it whole.
 """
 
 from __future__ import annotations
@@ -15,34 +16,90 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 
 READ_BYTES = 1 << 16
+MORE_BYTES = 1 << 14
+"""A read of that much has probably left something behind; over TLS one record is all that a read brings."""
+_PUBLISH = 0x30
 _PUBACK = 0x40
 _PUBACK_HEAD = b"\x40\x02"
 _DISCONNECT = b"\xe0\x00"
 
-OnPublish: TypeAlias = Callable[[bytes, bytes, int, int], None]
-"""Called with topic, payload, QoS and packet id of each message."""
+Publish: TypeAlias = tuple[bytes, bytes, int, int]
+"""Topic, payload, QoS and packet id."""
+
+OnPublishes: TypeAlias = Callable[[list[Publish]], None]
+"""Called with the messages that one read brought."""
 
 
 class BufferedClient(mqtt.Client):
-    """A client for an event loop of one's own; messages go to `on_publish_received` and are acknowledged by hand."""
+    """A client for an event loop of one's own; messages go to `on_publishes` and are acknowledged by hand."""
 
-    def __init__(self, on_publish_received: OnPublish, **options: Any) -> None:
+    def __init__(self, on_publishes: OnPublishes, **options: Any) -> None:
         super().__init__(**options)
-        self._on_publish_received = on_publish_received
-        self._read = b""
-        self._at = 0
+        self._on_publishes = on_publishes
+        self._parts: list[bytes] = []
+        """What was read of a packet that is not whole yet."""
+        self._missing = 0
+        """Bytes without which it cannot be whole."""
+        self._packet = b""
+        """What paho is given to read."""
 
-    @property
-    def buffered(self) -> bool:
-        """Whether something was read from the socket that is not handled yet."""
-        return self._at < len(self._read)
+    def read(self) -> tuple[MQTTErrorCode, bool]:
+        """Read once from the socket and handle every whole packet; also whether more is probably there already."""
+        try:
+            data = super()._sock_recv(READ_BYTES)
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS, False
+        if not data:
+            return MQTTErrorCode.MQTT_ERR_CONN_LOST, False
+        with self._msgtime_mutex:
+            self._last_bytes_received = self._last_msg_in = mqtt.time_func()
+        self._parts.append(data)
+        self._missing -= len(data)
+        if self._missing > 0:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS, True
+        whole = data if len(self._parts) == 1 else b"".join(self._parts)
+        return self._handle(whole), len(data) >= MORE_BYTES
+
+    def _handle(self, data: bytes) -> MQTTErrorCode:
+        """Handle the packets in `data`, and keep what is left behind the last whole one."""
+        publishes: list[Publish] = []
+        at, code = 0, MQTTErrorCode.MQTT_ERR_SUCCESS
+        while at < len(data) and code == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            body, length = _variable(data, at + 1)
+            if body + length > len(data):
+                break
+            end = body + length
+            if data[at] & 0xF0 == _PUBLISH:
+                publishes.append(self._publish_in(data[at], data, body, end))
+            else:
+                self._packet = data[at:end]
+                code = super().loop_read()
+            at = end
+        self._parts = [data[at:]] if at < len(data) else []
+        self._missing = body + length - len(data) if self._parts else 0
+        if publishes:
+            self._on_publishes(publishes)
+        return code
+
+    def _publish_in(self, command: int, data: bytes, at: int, end: int) -> Publish:
+        """Topic, payload, QoS and packet id of a PUBLISH whose variable header begins at `at`."""
+        start = at + 2
+        at = start + int.from_bytes(data[at:start], "big")
+        topic, qos, mid = data[start:at], command >> 1 & 3, 0
+        if qos:
+            mid = int.from_bytes(data[at : at + 2], "big")
+            at += 2
+        if self._protocol == MQTTProtocolVersion.MQTTv5 and at < end:
+            at, length = (at + 1, 0) if not data[at] else _variable(data, at)
+            at += length
+        if at > end:
+            raise ValueError("the broker sent a PUBLISH that ends before its payload")
+        return topic, data[at:end], qos, mid
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        if self._at >= len(self._read):
-            self._read, self._at = b"", 0
-            self._read = super()._sock_recv(READ_BYTES)
-        data = self._read[self._at : self._at + bufsize]
-        self._at += len(data)
+        data, self._packet = self._packet[:bufsize], self._packet[bufsize:]
+        if not data:
+            raise BlockingIOError
         return data
 
     def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:
@@ -57,27 +114,6 @@ class BufferedClient(mqtt.Client):
             connection.close()
             raise
         return connection
-
-    def _handle_publish(self) -> MQTTErrorCode:
-        packet = self._in_packet["packet"]
-        qos = (self._in_packet["command"] >> 1) & 3
-        at = 2 + int.from_bytes(packet[:2], "big")
-        topic, mid = packet[2:at], 0
-        if qos:
-            mid = int.from_bytes(packet[at : at + 2], "big")
-            at += 2
-        if self._protocol == MQTTProtocolVersion.MQTTv5:
-            length, shift = 0, 0
-            while True:
-                byte = packet[at]
-                at += 1
-                length |= (byte & 0x7F) << shift
-                shift += 7
-                if not byte & 0x80:
-                    break
-            at += length
-        self._on_publish_received(bytes(topic), bytes(packet[at:]), qos, mid)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def acknowledge(self, mids: Iterable[int]) -> None:
         """Queue a PUBACK for each packet id, to be written at once."""
@@ -100,3 +136,19 @@ class BufferedClient(mqtt.Client):
             while connection.recv(READ_BYTES) and time.monotonic() < ends:
                 pass
         self._sock_close()
+
+
+def _variable(data: bytes, at: int) -> tuple[int, int]:
+    """The variable byte integer at `at` (MQTT 5, section 1.5.5): where it ends, and its value.
+
+    One that is not whole reads as one that wants more bytes than there are.
+    """
+    value, shift = 0, 0
+    for place in range(at, min(at + 4, len(data))):
+        value |= (data[place] & 0x7F) << shift
+        if data[place] < 0x80:
+            return place + 1, value
+        shift += 7
+    if len(data) >= at + 4:
+        raise ValueError("the broker sent a packet with a malformed length")
+    return len(data), 1

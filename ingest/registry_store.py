@@ -65,6 +65,10 @@ class RegistryStore:
             registry.put_device(device)
         for site, name, metric in metrics:
             registry.put_metric(site, name, metric)
+        if registry.n_devices == len(devices) and registry.n_series == len(metrics):
+            with self._lock:  # all of it came from here, in this order
+                self._version = registry.version
+                self._devices, self._metrics = devices, [metric for _, _, metric in metrics]
 
     def save(self, registry: Registry) -> int:
         """Write what changed since the last save, from any thread; how many records that were.

@@ -67,6 +67,8 @@ class Depth:
     size_bytes: int
     oldest_at: int | None
     """Arrival of the oldest entry in ns UTC, None if nothing waits."""
+    unstored: int = 0
+    """Entries that the store has not confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,4 +250,5 @@ class Spool:
         """How much waits now."""
         with self._lock, self._local.look() as db:
             oldest = db.execute("SELECT arrived_at FROM entry ORDER BY position LIMIT 1").get
-            return Depth(self._waiting.entries, self._waiting.rows, self._waiting.size_bytes, oldest)
+            unstored = self._last - self._marks.get(Consumer.STORE, 0)
+            return Depth(self._waiting.entries, self._waiting.rows, self._waiting.size_bytes, oldest, unstored)

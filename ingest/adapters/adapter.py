@@ -6,9 +6,9 @@ lie in tests/ingest/examples, what users need to know in docs/adapters.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ingest.adapters.options import Options
 from ingest.measure import Key
@@ -83,6 +83,8 @@ class Keys:
         self.table: list[Key] = []
         self._number: dict[Key, int] = {}
         self._left_out: set[tuple[str, str, str]] = set()
+        self._shapes: dict[Hashable, Sequence[int]] = {}
+        self._in_shapes = 0
 
     def find(self, key: Key) -> int | None:
         """The number of a key that occurred before."""
@@ -102,12 +104,25 @@ class Keys:
         self._left_out.add(part)
         return True
 
+    def of_shape(self, shape: Hashable) -> Sequence[int] | None:
+        """The numbers that objects of that shape hold, if one of them came before; see `note_shape`."""
+        return self._shapes.get(shape)
+
+    def note_shape(self, shape: Hashable, numbers: Sequence[int]) -> None:
+        """Remember the keys of an object: its next ones differ in their numbers only."""
+        if self._in_shapes > MAX_KEYS:
+            self._shapes, self._in_shapes = {}, 0
+        self._shapes[shape] = numbers
+        self._in_shapes += 1 + len(numbers)
+
     def trim(self) -> None:
         """Forget everything when too much is known."""
         if len(self.table) + len(self._left_out) > MAX_KEYS:
             self.table = []
             self._number = {}
             self._left_out = set()
+            self._shapes = {}
+            self._in_shapes = 0
 
 
 class Rows:
@@ -135,6 +150,8 @@ class Rows:
         self.item = 0
         self.most_problems = MAX_PROBLEMS
         self._refused_of, self._refused = -1, 0
+        self.refusals = 0
+        """Parts that were refused, those that are not among the problems included."""
 
     def begin(self, item: int) -> None:
         """The rows and problems that follow belong to that object of the current message."""
@@ -146,6 +163,7 @@ class Rows:
         if self._refused_of != self.message:
             self._refused_of, self._refused = self.message, 0
         self._refused += 1
+        self.refusals += 1
         if self._refused > self.most_problems:
             if self._refused == self.most_problems + 1:
                 self.problems.append(Problem(self.message, self.item, None, "more of this message was refused as well"))
@@ -174,6 +192,13 @@ class Rows:
             return None
         return self.keys.add(key)
 
+    def add_all(self, keys: Sequence[int], time: int, values: Iterable[float], seq: int = NO_SEQ) -> None:
+        """Append a reading for each of `keys`, which `values` must be as many as."""
+        self.key += keys
+        self.value += values
+        self.time += [time] * len(keys)
+        self.seq += [seq] * len(keys)
+
     def add(self, key: int, time: int, value: float, seq: int = NO_SEQ) -> None:
         """Append a reading."""
         self.key.append(key)
@@ -182,8 +207,7 @@ class Rows:
         self.seq.append(seq)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What is known when a message arrives, beside its bytes."""
 
     received_at: int

@@ -7,7 +7,7 @@ forewarn/v1/{site}/{device}/status      online | offline, also as the will
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 
 from ingest.adapters.adapter import (
@@ -22,10 +22,11 @@ from ingest.adapters.adapter import (
     unreadable,
 )
 from ingest.adapters.options import DEFAULT_SITE
-from ingest.adapters.stamps import from_ms
+from ingest.adapters.stamps import NS_PER_MS, from_ms
 from ingest.measure import MAX_UNIT_LENGTH
 from ingest.names import name_problem
 from ingest.payload import PayloadError, kind, parse_json
+from ingest.times import EARLIEST
 
 ROOT = ("forewarn", "v1")
 _MAX_SEQ = 2**63 - 1
@@ -98,6 +99,8 @@ def _object(said: object, site: str, device: str | None, arrival: Arrival, rows:
     if type(said) is not dict:
         rows.refuse(f"should be an object with 'values', not {kind(said)}")
         return
+    if _taken_as_before(said, site, device, arrival, rows):
+        return
     if device is None:
         device = said.get("device")
         problem = "'device' is missing" if device is None else name_problem(device, "device")
@@ -110,9 +113,52 @@ def _object(said: object, site: str, device: str | None, arrival: Arrival, rows:
         return
     stamp = said.get("ts")
     time = NO_TIME if stamp is None else from_ms(stamp, "'ts'", arrival, rows)
-    if time is not None:
-        seq = _seq(said["seq"], rows) if "seq" in said else NO_SEQ
-        _values(values, site, device, _units(said.get("units"), rows), time, seq, rows)
+    if time is None:
+        return
+    seq = _seq(said["seq"], rows) if "seq" in said else NO_SEQ
+    units = _units(said.get("units"), rows)
+    first, refusals = len(rows.key), rows.refusals
+    _values(values, site, device, units, time, seq, rows)
+    if len(rows.key) - first == len(values) and rows.refusals == refusals:
+        rows.keys.note_shape(_shape(site, device, values, units), tuple(rows.key[first:]))
+
+
+def _shape(site: str, device: object, values: dict[str, object], units: dict[str, object] | None) -> Hashable:
+    """What two objects have in common whose readings belong to the same keys, in that order."""
+    if units:
+        return (site, device, *values, None, *units, None, *units.values())  # no name is None
+    return (site, device, *values)
+
+
+def _taken_as_before(said: dict[str, object], site: str, device: str | None, arrival: Arrival, rows: Rows) -> bool:
+    """Take an object without looking at its names again: nearly all are like one that was taken before.
+
+    False, with nothing done, if there was none like it, or if anything about its numbers needs a closer look.
+    """
+    values, stamp, units, seq = said.get("values"), said.get("ts"), said.get("units"), said.get("seq")
+    if type(values) is not dict or (units is not None and type(units) is not dict):
+        return False
+    if type(stamp) is int and EARLIEST <= stamp * NS_PER_MS <= arrival.latest:
+        time = stamp * NS_PER_MS
+    elif stamp is None:
+        time = NO_TIME
+    else:
+        return False
+    if seq is None:
+        seq = NO_SEQ
+    elif type(seq) is not int or not 0 <= seq <= _MAX_SEQ:
+        return False
+    for value in values.values():
+        if type(value) is not float and type(value) is not int:
+            return False
+    try:
+        keys = rows.keys.of_shape(_shape(site, said.get("device") if device is None else device, values, units))
+    except TypeError:  # a name or a unit that is no text
+        return False
+    if keys is None:
+        return False
+    rows.add_all(keys, time, values.values(), seq)
+    return True
 
 
 def _values(

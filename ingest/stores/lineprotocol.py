@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -63,24 +64,45 @@ def last_values(key: NDArray[np.int32], time: NDArray[np.int64]) -> Rows:
 
 def reading_lines(readings: KeyedBatch, rows: Rows) -> str:
     """Those rows, a line for each (site, device, time) with all its metrics; they must name no reading twice."""
-    device, heads, fields = _devices(readings.names)
-    owner, time = device[readings.key[rows]], readings.time[rows]
+    beginnings = [_beginning(name) for name in readings.names]
+    owner, time = _owners(beginnings)[readings.key[rows]], readings.time[rows]
     order = np.lexsort((time, owner))
     rows, owner, time = rows[order], owner[order], time[order]
     first = np.r_[True, (owner[1:] != owner[:-1]) | (time[1:] != time[:-1])][: len(rows)]
     last = np.r_[first[1:], True][: len(rows)]
-    starts = [heads[one] if begins else "," for one, begins in zip(owner.tolist(), first.tolist(), strict=True)]
-    keys = [fields[one] for one in readings.key[rows].tolist()]
-    ends = [f" {at}\n" if done else "" for at, done in zip(_texts(time), last.tolist(), strict=True)]
-    return "".join(chain.from_iterable(zip(starts, keys, _texts(readings.value[rows]), ends, strict=True)))
+    prefixes = [one.line for one in beginnings] + [one.further for one in beginnings]
+    starts = [prefixes[one] for one in (readings.key[rows] + np.where(first, 0, len(beginnings))).tolist()]
+    ends = np.full(len(rows), "", object)
+    ends[last] = [f" {at}\n" for at in _texts(time[last])]
+    return "".join(chain.from_iterable(zip(starts, _texts(readings.value[rows]), ends.tolist(), strict=True)))
 
 
 def single_lines(readings: KeyedBatch, rows: Rows) -> str:
     """Those rows in their order, a line for each, so that a server can refuse one without its neighbours."""
-    device, heads, fields = _devices(readings.names)
-    prefixes = [heads[owner] + field for owner, field in zip(device.tolist(), fields, strict=True)]
+    prefixes = [_beginning(name).line for name in readings.names]
     keys, values, times = readings.key[rows].tolist(), _texts(readings.value[rows]), _texts(readings.time[rows])
-    return "".join(f"{prefixes[k]}{value} {at}\n" for k, value, at in zip(keys, values, times, strict=True))
+    return "".join([f"{prefixes[k]}{value} {at}\n" for k, value, at in zip(keys, values, times, strict=True)])
+
+
+def score_lines(scores: KeyedScores, rows: Rows) -> str:
+    """Those rows, a line for each; what is unknown of the expected band is left out."""
+    heads = [_score_head(name) for name in scores.names]
+    starts = [heads[key] for key in scores.key[rows].tolist()]
+    columns = [column[rows] for column in scores.floats()]
+    texts = zip(starts, *map(_texts, columns), _texts(scores.time[rows]), strict=True)
+    lines = [
+        f"{start}score={score},p_value={p_value},expected={expected},low={low},high={high} {at}\n"
+        for start, score, p_value, expected, low, high, at in texts
+    ]
+    for row in np.flatnonzero(~np.isfinite(columns).all(axis=0)).tolist():
+        lines[row] = _known(lines[row], starts[row])
+    return "".join(lines)
+
+
+def _known(line: str, start: str) -> str:
+    """A line of scores without the fields that are `null`; `start` is its beginning up to the fields."""
+    fields, at = line[len(start) :].split(" ")
+    return f"{start}{','.join(part for part in fields.split(',') if not part.endswith('=null'))} {at}"
 
 
 def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> list[str]:
@@ -91,12 +113,19 @@ def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> list[str]:
     return written[1:-1].decode("ascii").split(",")
 
 
-def _devices(names: Sequence[SeriesName]) -> tuple[NDArray[np.int32], list[str], list[str]]:
-    """The device of every series, the beginning of a line for every device, and `metric=` for every series."""
-    numbers: dict[tuple[str, str], int] = {}
-    device = np.array([numbers.setdefault(name[:2], len(numbers)) for name in names], np.int32)
-    heads = [_reading_head(site, name) for site, name in numbers]
-    return device, heads, [_field(metric) for _, _, metric in names]
+class _Beginning(NamedTuple):
+    """What stands before the value of a series: where it begins a line, and where it goes on with one."""
+
+    device: str
+    line: str
+    further: str
+
+
+@lru_cache(MAX_REMEMBERED)
+def _beginning(name: SeriesName) -> _Beginning:
+    site, device, metric = name
+    head, field = _reading_head(site, device), f"{escaped(metric)}="
+    return _Beginning(head, head + field, f",{field}")
 
 
 @lru_cache(MAX_REMEMBERED)
@@ -105,24 +134,12 @@ def _reading_head(site: str, device: str) -> str:
 
 
 @lru_cache(MAX_REMEMBERED)
-def _field(metric: str) -> str:
-    return f"{escaped(metric)}="
-
-
-@lru_cache(MAX_REMEMBERED)
-def _score_head(site: str, device: str, metric: str) -> str:
+def _score_head(name: SeriesName) -> str:
+    site, device, metric = name
     return f"{SCORES},site={escaped(site)},device={escaped(device)},metric={escaped(metric)} "
 
 
-def score_lines(scores: KeyedScores, rows: Rows) -> str:
-    """Those rows, a line for each; what is unknown of the expected band is left out."""
-    heads = [_score_head(*name) for name in scores.names]
-    keys, times = scores.key[rows].tolist(), _texts(scores.time[rows])
-    columns = [_texts(column[rows]) for column in scores.floats()]
-    lines = []
-    for key, at, score, p_value, expected, low, high in zip(keys, times, *columns, strict=True):
-        said = f"score={score},p_value={p_value},expected={expected},low={low},high={high}"
-        if "null" in said:
-            said = ",".join(part for part in said.split(",") if not part.endswith("=null"))
-        lines.append(f"{heads[key]}{said} {at}\n")
-    return "".join(lines)
+def _owners(beginnings: Sequence[_Beginning]) -> NDArray[np.int32]:
+    """A number for the device of every series."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(one.device, len(numbers)) for one in beginnings], np.int32)

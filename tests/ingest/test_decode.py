@@ -64,6 +64,25 @@ def test_examples(case: Path) -> None:
     assert statuses == expected.get("statuses", [])
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
+def test_a_message_like_an_earlier_one_is_read_the_same(case: Path) -> None:
+    """Objects of a known shape take a short cut; it must not tell."""
+    topic = (case / "topic").read_text("utf-8").removesuffix("\n")
+    decoding, message = decoder(), Message(topic, (case / "input.json").read_bytes(), NOW)
+    first, again = decoding.decode([message]), decoding.decode([message])
+    assert readings(again) == readings(first)
+    assert again.problems == first.problems
+
+
+def test_values_that_are_no_numbers_are_refused_in_a_known_shape_too() -> None:
+    decoding = decoder()
+    said: list[Any] = [1, True, None, "2", 1.5]
+    messages = [Message(TOPIC, orjson.dumps({"values": {"t": value, "h": 1}}), NOW) for value in said]
+    decoded = decoding.decode(messages)
+    assert decoded.value.tolist() == [1, 1, 1, 1, 1, 1.5, 1]
+    assert [problem.message for problem in decoded.problems] == [1, 3]
+
+
 def test_a_payload_too_large_is_not_read() -> None:
     decoded = decode(b" " * 100_001)
     assert [problem.reason for problem in decoded.problems] == ["payload has 100001 bytes, allowed are 100000"]

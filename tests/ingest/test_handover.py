@@ -19,6 +19,15 @@ def test_what_was_put_is_taken_in_order() -> None:
     assert handover.take(3, 1_000, 0) == []
 
 
+def test_several_are_put_at_once() -> None:
+    handover = Handover(max_bytes=10)
+    handover.put_all([])
+    handover.put_all([message(0), message(1, size=9)])
+    assert handover.full
+    assert [one.topic for one in handover.take(3, 1_000, 0)] == ["0", "1"]
+    assert not handover.full
+
+
 def test_bytes_limit_what_is_taken_but_one_is_always() -> None:
     handover = Handover()
     for number in range(3):
