@@ -16,9 +16,11 @@ from api.access.store import AccessStore
 from api.board import Board
 from api.hub import Hub
 from api.recall import Recall
+from ingest.adapters.mapping import Mapping as PayloadMapping
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
+from ingest.rereading import Attempt, Replayed
 from ingest.stores.store import TelemetryStore
 from workorders.store import OrderStore
 
@@ -52,6 +54,18 @@ Submit = Callable[[Sequence[object]], TelemetryResult]
 """Takes canonical objects and returns once their readings are durable. Raises RetryableError when there is no room."""
 
 
+class Replays(Protocol):
+    """Reads rejects once more."""
+
+    def attempt(self, numbers: Sequence[int], mappings: Sequence[PayloadMapping], most_rows: int) -> Sequence[Attempt]:
+        """What they would give, at most `most_rows` rows of each; changes nothing."""
+        ...
+
+    def replay(self, numbers: Sequence[int], mappings: Sequence[PayloadMapping]) -> Sequence[Replayed]:
+        """Take what can be taken; returns once it is durable. Raises RetryableError when there is no room."""
+        ...
+
+
 @dataclass(frozen=True)
 class Deps:
     """Everything the API works with."""
@@ -66,6 +80,7 @@ class Deps:
     access: AccessStore
     hub: Hub
     submit: Submit
+    replays: Replays
     not_ready: Callable[[], Mapping[str, str]]
     """The parts that are down and why; empty when all is well."""
     metrics: CollectorRegistry

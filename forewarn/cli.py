@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forewarn import cli_people, cli_simulate
+from forewarn import cli_people, cli_rejects, cli_simulate
 from forewarn.failing import failing
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ app.command()(cli_simulate.simulate)
 app.command()(cli_simulate.replay)
 app.add_typer(cli_people.users, name="user")
 app.add_typer(cli_people.tokens, name="token")
+app.add_typer(cli_rejects.rejects, name="rejects")
 app.add_typer(databases, name="db")
 
 

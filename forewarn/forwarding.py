@@ -17,6 +17,7 @@ import orjson
 import structlog
 
 from forewarn.backlog import Backlog
+from forewarn.errands import Errands
 from forewarn.health import Health, reported
 from forewarn.judging import ToStore
 from forewarn.metrics import Metrics
@@ -28,8 +29,10 @@ from ingest.keyedscores import KeyedScores
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from ingest.rejects import Reject, Rejects, RejectSource
+from ingest.rereading import EXACT_TIME
 from ingest.spool import Consumer, Spool
 from ingest.stores.store import Refused, TelemetryStore
+from ingest.times import format_time
 
 MAX_ROWS = 50_000
 """Readings written at once."""
@@ -73,6 +76,8 @@ class Forwarding:
         self._stopping, self._giving_up = threading.Event(), threading.Event()
         self._health = health
         self._patience = Patience("store", health, self._giving_up)
+        self.errands = Errands(source.wake)
+        """For what else writes to the store, which one thread may do."""
         self._done = 0
         self._work: _Work | None = None
         self._upkeep_at = 0.0
@@ -100,6 +105,7 @@ class Forwarding:
     def _run(self) -> None:
         with reported("forwarding", self._health):
             while not (self._giving_up.is_set() or (self._stopping.is_set() and self.idle)):
+                self.errands.run(self._giving_up)
                 try:
                     worked = self._step()
                 except IngestError as error:
@@ -153,8 +159,10 @@ class Forwarding:
         rejects = []
         for one in refused:
             site, device, metric = batch.names[batch.key[one.row]]
-            ms = int(batch.time[one.row]) / NS_PER_MS
-            said = {"site": site, "device": device, "ts": ms, "values": {metric: float(batch.value[one.row])}}
+            time_ns, unit = int(batch.time[one.row]), batch.units[batch.key[one.row]][0]
+            said: dict[str, object] = {"site": site, "device": device, "ts": time_ns / NS_PER_MS}
+            said |= {EXACT_TIME: format_time(time_ns), "values": {metric: float(batch.value[one.row])}}
+            said |= {"units": {metric: unit}} if unit is not None else {}
             rejects.append(_reject(int(batch.received_at[one.row]), one.reason, said))
         return rejects
 

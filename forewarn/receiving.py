@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from forewarn.backlog import Backlog, Item
+from forewarn.errands import Errands
 from forewarn.health import Health, reported
 from forewarn.metrics import Metrics
 from forewarn.patience import Patience
@@ -82,6 +83,7 @@ class Receiving:
         self._health = health
         self._patience = Patience("spool", health, self._giving_up, longest_s=ROOM_WITHIN_S)
         self._busy = False
+        self.errands = Errands(handover.wake)
         self._thread = threading.Thread(target=self._run, name="receiving", daemon=True)
 
     def start(self) -> None:
@@ -100,12 +102,23 @@ class Receiving:
     @property
     def idle(self) -> bool:
         """Whether everything that arrived is durable."""
-        return not self._busy and not len(self._handover)
+        return not self._busy and not len(self._handover) and not len(self.errands)
+
+    def keep(self, entry: Entry, also: Callable[[], object]) -> None:
+        """Make an entry durable, `also` in the same transaction. Raises IngestError, keeping nothing.
+
+        For this thread alone, its errands included: entries have to reach the backlog in the order of the spool.
+        """
+        after = self._spool.last
+        position = self._spool.append(entry.batch, also)
+        if len(entry.batch):
+            self._backlog.push(Item(after, position, len(entry.batch), entry))
 
     def _run(self) -> None:
         with reported("receiving", self._health):
             while not self._giving_up.is_set():
                 self._note_memory()
+                self.errands.run(self._giving_up)
                 messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S)
                 if messages:
                     self._busy = True
@@ -152,19 +165,15 @@ class Receiving:
         return True
 
     def _keep_entry(self, entry: Entry, rejects: Sequence[Reject]) -> bool:
-        after = self._spool.last
         while True:
             try:
-                position = self._spool.append(entry.batch, lambda: self._rejects.add(rejects))
+                self.keep(entry, lambda: self._rejects.add(rejects))
             except IngestError as error:
                 if not self._patience.failed(error):
                     return False
             else:
                 self._patience.worked()
-                break
-        if len(entry.batch):
-            self._backlog.push(Item(after, position, len(entry.batch), entry))
-        return True
+                return True
 
     def _acknowledge(self, messages: Sequence[Message], received: Received) -> None:
         tokens: dict[int, tuple[Source, list[object]]] = {}

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Table
 from contextlib import ExitStack
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -31,6 +33,7 @@ from forewarn.inputs import make_input
 from forewarn.metrics import Metrics, NoticeMetrics, SpoolMetrics
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.registry_file import fill, read_registry
+from forewarn.replaying import Replaying
 from forewarn.resources import Resources, opened
 from forewarn.setting_types import is_loopback
 from forewarn.settings import Settings
@@ -38,6 +41,8 @@ from forewarn.versions import installed_version
 from forewarn.watch import Watch
 from forewarn.web import WebServer
 from ingest.adapters import make_adapters
+from ingest.adapters.chain import Adapters
+from ingest.adapters.mapping import Mapping
 from ingest.database import is_sqlite
 from ingest.decode import Decoder
 from ingest.errors import IngestError, RetryableError
@@ -75,7 +80,19 @@ class Service:
         self._notify = notify_config(settings)
         held = self._held.enter_context(opened(settings))
         self._notifier = Notifier(held.database, self._notify, AppriseSender(), self._clock)
+        self._adapter_options = adapter_options(settings)
         self.pipeline = Pipeline(self._parts(held), config)
+        self._replays = Replaying(
+            self.registry,
+            held.rejects,
+            held.store,
+            self._decoder_for,
+            self._clock,
+            self.pipeline.receiving.keep,
+            self.pipeline.receiving.errands.ask,
+            self.pipeline.forwarding.errands.ask,
+            self.metrics.received.inc,
+        )
         self._records = RegistryStore(held.database)
         self._watch = Watch(
             self.registry,
@@ -100,11 +117,11 @@ class Service:
 
     def _parts(self, held: Resources) -> Parts:
         settings = self.settings
-        adapters = make_adapters(adapter_options(settings))
+        adapters = make_adapters(self._adapter_options)
         return Parts(
             registry=self.registry,
             handover=self._handover,
-            decoder=Decoder(settings.ingest.future, settings.engine.live_within, settings.ingest.max_payload, adapters),
+            decoder=self._decoder(adapters),
             adapters=adapters,
             spool=held.spool,
             spool_bytes=settings.ingest.spool_size,
@@ -121,6 +138,17 @@ class Service:
             on_notices=self._notifier.wake,
         )
 
+    def _decoder(self, adapters: Adapters) -> Decoder:
+        ingest = self.settings.ingest
+        return Decoder(ingest.future, self.settings.engine.live_within, ingest.max_payload, adapters)
+
+    def _decoder_for(self, mappings: Sequence[Mapping]) -> Decoder:
+        """A decoder that knows what the running one knows, and these mappings before all others."""
+        options = self._adapter_options
+        adapters = make_adapters(replace(options, mappings=(*mappings, *options.mappings)))
+        adapters.restore(self.pipeline.receiving.memory)
+        return self._decoder(adapters)
+
     def _deps(self, held: Resources) -> Deps:
         settings = self.settings
         return Deps(
@@ -134,6 +162,7 @@ class Service:
             access=AccessStore(held.database),
             hub=self._hub,
             submit=self.submit,
+            replays=self._replays,
             not_ready=self.not_ready,
             metrics=self.metrics.registry,
             clock=self._clock,
@@ -179,7 +208,7 @@ class Service:
         """Take canonical objects; returns once they are durable. Raises RetryableError when there is no room."""
         return self.pipeline.submit(objects)
 
-    def not_ready(self) -> Mapping[str, str]:
+    def not_ready(self) -> Table[str, str]:
         """The parts that are down and why; empty when all is well."""
         down = dict(self.health.not_ready())
         if not self._begun and not down:

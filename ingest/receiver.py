@@ -126,10 +126,15 @@ def _rejects(messages: Sequence[Message], problems: Sequence[Problem]) -> tuple[
     return tuple(_reject(messages[number], item, found) for (number, item), found in sorted(grouped.items()))
 
 
-def _reject(message: Message, item: int, problems: Sequence[Problem]) -> Reject:
+def told(problems: Sequence[Problem]) -> str:
+    """The reasons of one message in a line."""
     said = [f"{problem.metric}: {problem.reason}" if problem.metric else problem.reason for problem in problems]
     more = f"; and {len(said) - REASONS_TOLD} more" if len(said) > REASONS_TOLD else ""
-    reason = "; ".join(said[:REASONS_TOLD]) + more
+    return "; ".join(said[:REASONS_TOLD]) + more
+
+
+def _reject(message: Message, item: int, problems: Sequence[Problem]) -> Reject:
+    reason = told(problems)
     if message.objects is None:
         return Reject(message.received_at, RejectSource.MQTT, message.topic, reason, message.payload)
     payload = json.dumps(message.objects[item], ensure_ascii=True, default=str).encode()

@@ -5,14 +5,16 @@ Nothing that came in disappears without a trace: it lies here with its reason un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 import apsw
 
 from ingest.paging import Page, checked_limit, decode_cursor, encode_cursor
 from ingest.sqlitefile import SqliteFile
+from ingest.topics import covers
 
 MAX_COUNT = 100_000
 MAX_BYTES = 256 * 10**6
@@ -60,6 +62,19 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Which:
+    """Some of the rejects: those that came from there, with a topic that the filter covers; None: any."""
+
+    source: RejectSource | None = None
+    topic: str | None = None
+    """An MQTT topic filter."""
+
+    def covers(self, source: str, topic: str) -> bool:
+        """Whether a reject of that source and topic is one of them."""
+        return self.source in (None, source) and (self.topic is None or covers(self.topic, topic))
+
+
+@dataclass(frozen=True, slots=True)
 class RejectCount:
     """How many rejects are in the list, and how many were dropped from it to make room."""
 
@@ -103,14 +118,21 @@ class Rejects:
             change = "UPDATE reject_total SET count = count - ?, bytes = bytes - ?, dropped = dropped + ?"
             db.execute(change, (dropped, freed, dropped))
 
-    def list(self, limit: int, cursor: str | None = None) -> Page[Reject]:
+    def list(self, limit: int, cursor: str | None = None, which: Which | None = None) -> Page[Reject]:
         """Rejects, newest first. Raises InputError on a limit or cursor that cannot be."""
         before = decode_cursor(cursor)[0] if cursor is not None else 2**63 - 1
-        query = f"{_SELECT} WHERE id < ? ORDER BY id DESC LIMIT ?"
+        query = "SELECT id, source, topic FROM reject WHERE id < ? ORDER BY id DESC"
         with self._local.look() as db:
-            found = [_reject(row) for row in db.execute(query, (before, checked_limit(limit) + 1))]
+            numbers = _first(db.execute(query, (before,)), which, checked_limit(limit) + 1)
+            found = [_reject(row) for number in numbers for row in db.execute(f"{_SELECT} WHERE id = ?", (number,))]
         page = tuple(found[:limit])
         return Page(page, encode_cursor(page[-1].id, "") if len(found) > limit else None)
+
+    def oldest(self, limit: int, after: int = 0, which: Which | None = None) -> Sequence[int]:
+        """Numbers of rejects behind `after`, in order of arrival."""
+        with self._local.look() as db:
+            query = "SELECT id, source, topic FROM reject WHERE id > ? ORDER BY id"
+            return _first(db.execute(query, (after,)), which, limit)
 
     def get(self, number: int) -> Reject | None:
         """The reject with that number, None if there is none (any more)."""
@@ -127,6 +149,13 @@ class Rejects:
                 db.execute("UPDATE reject_total SET count = count - 1, bytes = bytes - ?", (weight,))
         return bool(found)
 
+    def amend(self, number: int, reason: str) -> None:
+        """Give a reject another reason: what is wrong with it now."""
+        with self._local.change() as db:
+            for (before,) in db.execute("SELECT reason FROM reject WHERE id = ?", (number,)).fetchall():
+                db.execute("UPDATE reject SET reason = ? WHERE id = ?", (reason, number))
+                db.execute("UPDATE reject_total SET bytes = bytes + ?", (len(reason) - len(str(before)),))
+
     def count(self) -> RejectCount:
         """How many there are."""
         with self._local.look() as db:
@@ -134,6 +163,11 @@ class Rejects:
 
 
 _SELECT = "SELECT received_at, source, topic, reason, payload, size, id FROM reject"
+
+
+def _first(found: Iterable[tuple[int, str, str]], which: Which | None, limit: int) -> list[int]:
+    wanted = (number for number, source, topic in found if which is None or which.covers(source, topic))
+    return list(islice(wanted, limit))
 
 
 def _reject(row: tuple[int, str, str, str, bytes, int, int]) -> Reject:

@@ -33,6 +33,7 @@ LANGUAGE_COOKIE = "forewarn_lang"
 SOON_NS = 30 * 60 * NS_PER_SECOND
 """A due time this near is pointed out."""
 _YEAR_S = 365 * 86_400
+_LOOKING = ("GET", "HEAD")
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def _frame(view: View) -> dict[str, Any]:
         "may_act": view.may_act,
         "csrf": view.csrf,
         "counts": _counts(view.deps, view.now),
-        "self_url": _without_language(view.request),
+        # What a button shows is an answer, which must stay; a page that was asked for follows what happens.
+        "self_url": _without_language(view.request) if view.request.method in _LOOKING else None,
     }
 
 
@@ -172,6 +174,7 @@ def _counts(deps: Deps, now: int) -> Mapping[str, int]:
         "urgent": sum(deps.alerts.count(urgent).values()),
         "orders": len(orders),
         "overdue": sum(is_overdue(order, now) for order in orders),
+        "rejects": deps.rejects.count().kept,
     }
 
 
@@ -188,5 +191,8 @@ def _other_parameters(request: Request) -> list[tuple[str, str]]:
 
 
 def _address(request: Request, parameters: list[tuple[str, str]]) -> str:
-    path = quote(request.scope["path"]) if request.method in ("GET", "HEAD") else "/"
+    path = request.scope["path"]
+    if request.method not in _LOOKING:  # a button: the page that it is on
+        path = path.rpartition("/")[0] or "/"
+    path = quote(path)
     return f"{path}?{urlencode(parameters)}" if parameters else path

@@ -17,6 +17,7 @@ current item. docs/adapters.md tells users about every key.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -135,6 +136,14 @@ def parse_mappings(document: Table[str, Any], source: str) -> tuple[Mapping, ...
     if len(listed) > MOST_MAPPINGS:
         raise InputError(f"{source}: {len(listed)} mappings; allowed are {MOST_MAPPINGS}")
     return tuple(_Reader(one, f"{source}: mapping {number}").mapping() for number, one in enumerate(listed, 1))
+
+
+def parse_mapping_text(text: str, source: str) -> tuple[Mapping, ...]:
+    """The mappings of a TOML text. Raises InputError naming what is wrong in it."""
+    try:
+        return parse_mappings(tomllib.loads(text), source)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: is not TOML: {error}") from error
 
 
 def _level(text: str) -> Level | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,13 @@ from api.deps import Deps
 from api.hub import Hub
 from api.publish import publish_alert, publish_readings, publish_work_order
 from forewarn.engine import Engine, EngineConfig
+from forewarn.receiving import Entry
+from forewarn.replaying import Replaying
+from ingest.adapters import make_adapters
+from ingest.adapters.mapping import Mapping
+from ingest.adapters.options import Options
 from ingest.database import Base, make_engine
+from ingest.decode import Decoder
 from ingest.errors import RetryableError
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.keyed import KeyedBatch, SeriesNames
@@ -88,6 +95,7 @@ class Site:
             access=AccessStore(self.database),
             hub=self.hub,
             submit=self.submit,
+            replays=self.replays(),
             not_ready=lambda: self.down,
             metrics=metrics,
             clock=lambda: self.now,
@@ -95,6 +103,32 @@ class Site:
             version="0.0.0",
             zone=ZoneInfo("Asia/Shanghai"),
         )
+
+    def decoder(self, mappings: Sequence[Mapping]) -> Decoder:
+        """What reads rejects."""
+        adapters = make_adapters(Options(mappings=tuple(mappings)))
+        return Decoder(timedelta(hours=24), timedelta(hours=1), 2**20, adapters)
+
+    def replays(self) -> Replaying:
+        """Replays rejects in the thread of the request."""
+        return Replaying(
+            self.registry,
+            self.rejects,
+            self.telemetry,
+            self.decoder,
+            lambda: self.now,
+            self.keep,
+            lambda do: do(),
+            lambda do: do(),
+            lambda count: None,
+        )
+
+    def keep(self, entry: Entry, also: Callable[[], object]) -> None:
+        """Stands in for the spool: straight to the store."""
+        if self.full:
+            raise RetryableError("the spool is full")
+        self.telemetry.write(entry.batch)
+        also()
 
     def submit(self, objects: Sequence[object]) -> Result:
         """Stands in for the input: takes values of objects with a device, one by one."""

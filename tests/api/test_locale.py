@@ -17,6 +17,7 @@ from api.web import work_orders as order_page
 from api.web.figures import Health
 from api.web.i18n import Language, Translator, choose, texts
 from ingest.registry import Criticality
+from ingest.rejects import RejectSource
 from workorders.order import Priority, Stage
 from workorders.store import EVENT_KINDS
 
@@ -67,6 +68,7 @@ def families() -> dict[str, set[str]]:
         "kind.": set(Kind),
         "priority.": set(Priority),
         "range.": set(device_page.RANGES),
+        "reject_source.": set(RejectSource),
         "severity.": set(Severity),
         "show.": set(alert_page.SHOWS),
         "show_orders.": set(order_page.SHOWS),

@@ -3,18 +3,30 @@
 import re
 from html import escape
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from alerts.store import AlertFilter
+from api.web.suggest import suggest
+from ingest.adapters.mapping import parse_mapping_text
 from ingest.reading import ReadingBatch
 from ingest.registry import Device
+from ingest.rejects import Reject, RejectSource
 from tests.api.harness import MINUTE, Site
 from workorders.store import OrderFilter
 
 VOID = {"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle"}
-PATHS = ("/", "/devices/plant/pump-1", "/devices/north/logger%207", "/alerts", "/work-orders?show=all", "/login")
+PATHS = (
+    "/",
+    "/devices/plant/pump-1",
+    "/devices/north/logger%207",
+    "/alerts",
+    "/work-orders?show=all",
+    "/rejects",
+    "/login",
+)
 
 
 class Balanced(HTMLParser):
@@ -184,3 +196,80 @@ def test_many_devices(client: TestClient, made: Site) -> None:
     found = client.get("/?q=DEVICE-22").text
     assert found.count('class="device ') == 10
     assert 'value="DEVICE-22"' in found
+
+
+# -- rejects -----------------------------------------------------------------------------------------------------------
+
+
+def last_reject(made: Site, topic: str, payload: bytes, count: int = 1) -> int:
+    made.rejects.add([Reject(made.now, RejectSource.MQTT, topic, "no adapter reads this topic", payload)] * count)
+    return made.rejects.list(1).items[0].id
+
+
+def test_a_reject_with_what_was_sent_and_a_mapping_to_begin_with(client: TestClient, made: Site) -> None:
+    number = last_reject(made, "factory/press", b'{"t": {"bearing": 41.5}, "<b>": 1}')
+    text = client.get(f"/rejects/{number}").text
+    parse(text)
+    assert "&#34;bearing&#34;: 41.5" in text
+    assert "$.t.bearing" in text
+    assert "<b>" not in text
+    assert client.get("/rejects/999").status_code == 404
+
+
+def test_a_reject_that_is_no_text(plant_client: TestClient, plant: Site) -> None:
+    binary = plant.rejects.list(1).items[0]
+    text = plant_client.get(f"/rejects/{binary.id}").text
+    parse(text)
+    assert "ff 00" in text
+
+
+def read(client: TestClient, number: int, **fields: str) -> Any:
+    return client.post(f"/rejects/{number}/read", data=fields, follow_redirects=False)
+
+
+def test_a_suggested_mapping_can_be_tried_and_replayed_at_once(client: TestClient, made: Site) -> None:
+    number = last_reject(made, "factory/press", b'{"t": {"bearing": 41.5}}', count=3)
+    mapping = suggest("factory/press", b'{"t": {"bearing": 41.5}}')
+    tried = read(client, number, do="try", mapping=mapping, all="true")
+    assert "It would give 3 readings" in parse_and_return(tried.text)
+    assert made.rejects.count().kept == 3
+    done = read(client, number, do="replay", mapping=mapping, all="true")
+    assert (done.status_code, done.headers["location"]) == (303, "/rejects?taken=3&left=0")
+    assert "3 readings were taken." in client.get(done.headers["location"]).text
+    assert made.rejects.count().kept == 0
+    assert made.registry.find("default", "press", "bearing") is not None
+
+
+def parse_and_return(text: str) -> str:
+    parse(text)
+    return text
+
+
+def test_what_is_wrong_with_a_mapping_is_told_and_it_stays_in_the_form(client: TestClient, made: Site) -> None:
+    number = last_reject(made, "factory/press", b'{"t": 1}')
+    answer = read(client, number, do="try", mapping="[[mapping]]\ntopic = 'my own'")
+    assert answer.status_code == 422
+    assert "mapping: mapping 1: device is missing" in answer.text
+    assert "my own" in answer.text
+    assert read(client, number, do="delete").status_code == 422
+    made.full = True
+    answer = read(client, number, do="replay", mapping=suggest("factory/press", b'{"t": 1}'))
+    assert (answer.status_code, "the spool is full" in answer.text) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "paths"),
+    [
+        ("a/b", b'{"x": 1, "y": {"z w": 2.5, "on": true, "s": "3"}, "l": [1]}', ["$.x", "$.y['z w']"]),
+        ("b", b'{"\xc3\xa4": 1, "it\'s": 2}', ["$['\u00e4']"]),
+        ("a/b", b"21.5", ["$"]),
+        ("a/b", b"{oops", []),
+        ("", b'{"x": 1}', []),
+        ("a/b", b'{"s": "text"}', []),
+    ],
+)
+def test_a_suggestion_reads_the_numbers_of_its_payload(topic: str, payload: bytes, paths: list[str]) -> None:
+    text = suggest(topic, payload)
+    mappings = parse_mapping_text(text, "suggestion")
+    assert [value.value.text for mapping in mappings for value in mapping.values] == paths
+    assert all(mapping.match(topic) for mapping in mappings)

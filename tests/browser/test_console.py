@@ -11,19 +11,26 @@ from alerts.alert import Kind
 from alerts.store import AlertFilter
 from api.access.principal import Role
 from ingest.reading import ReadingBatch
+from ingest.rejects import Reject, RejectSource, Which
 from tests.api.harness import MINUTE
 from tests.browser.conftest import SIZES, Console, Look, Watched
 from workorders.store import OrderFilter
 
 pytestmark = pytest.mark.timeout(240)
 WORDS = {
-    "en": {"overview": "Needs attention", "device": "About this device", "alerts": "What to do", "orders": "Next step"},
-    "zh": {"overview": "需要关注", "device": "设备信息", "alerts": "处理", "orders": "下一步"},
+    "en": {
+        "overview": "Needs attention",
+        "device": "About this device",
+        "alerts": "What to do",
+        "orders": "Next step",
+        "rejects": "Read it once more",
+    },
+    "zh": {"overview": "需要关注", "device": "设备信息", "alerts": "处理", "orders": "下一步", "rejects": "重新读取"},
 }
 
 
 def paths(console: Console) -> dict[str, str]:
-    """The four pages, with something chosen on the last two."""
+    """The pages, with something chosen where there is a list."""
     deps = console.made.deps()
     alert = deps.alerts.list(AlertFilter(device="coldroom-1", kinds=[Kind.BASELINE])).items[0]
     order = deps.orders.list(OrderFilter(device="coldroom-1")).items[0]
@@ -32,6 +39,7 @@ def paths(console: Console) -> dict[str, str]:
         "device": "/devices/plant/pump-1?range=24h",
         "alerts": f"/alerts/{alert.id}",
         "orders": f"/work-orders/{order.number}",
+        "rejects": f"/rejects/{deps.rejects.oldest(1)[0]}",
     }
 
 
@@ -53,7 +61,7 @@ def overflow(page: Page) -> list[str]:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["overview", "device", "alerts", "orders"])
+@pytest.mark.parametrize("name", ["overview", "device", "alerts", "orders", "rejects"])
 def test_page(console: Console, look: Look, name: str, size: str, language: str, dark: bool) -> None:
     watched = look(console.base + paths(console)[name], size, language, dark)
     settle(watched.page)
@@ -66,7 +74,13 @@ def test_page(console: Console, look: Look, name: str, size: str, language: str,
 def test_no_width_needs_sideways_scrolling(console: Console, look: Look, width: int) -> None:
     watched = look(console.base)
     watched.page.set_viewport_size({"width": width, "height": 800})
-    for path in (*paths(console).values(), "/alerts?show=all", "/work-orders?show=all", "/devices/north/logger%207"):
+    for path in (
+        *paths(console).values(),
+        "/alerts?show=all",
+        "/work-orders?show=all",
+        "/rejects",
+        "/devices/north/logger%207",
+    ):
         watched.page.goto(console.base + path)
         settle(watched.page)
         assert overflow(watched.page) == [], path
@@ -194,6 +208,37 @@ def test_an_order_from_assignment_to_the_end(own_console: Console, look: Look) -
     expect(page.locator(".history")).to_contain_text("bearing replaced")
     expect(page.locator(".stages .done")).to_have_count(9)
     assert own_console.made.deps().orders.get(order.number).closure_note == "bearing replaced"
+
+
+def test_a_reject_is_read_once_more(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    payload = b'{"when": 1779998400, "t": {"bearing": 41.5}, "load": "12.5"}'
+    made.rejects.add(
+        [Reject(made.now, RejectSource.MQTT, "hall/press-1/state", "no adapter reads this topic", payload)] * 3
+    )
+    watched = look(f"{own_console.base}/rejects", "phone", "zh")
+    page = watched.page
+    settle(page)
+    page.get_by_text("hall/press-1/state").first.click()
+    mapping = page.get_by_label("映射(TOML)")
+    mapping.fill(mapping.input_value() + "# mine")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    expect(mapping).to_have_value(re.compile(r"\$\.t\.bearing[^$]+# mine"))
+    page.get_by_label("同时处理该主题的其他 2 条").check()
+    page.get_by_role("button", name="试读").click()
+    expect(page.get_by_role("heading", name="可读出 3 个读数")).to_be_visible()
+    expect(page.locator("tbody tr").first).to_contain_text("press-1")
+    settle(page)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    expect(mapping).to_have_value(re.compile(r"\$\.t\.bearing"))
+    expect(page.get_by_role("heading", name="可读出 3 个读数")).to_be_visible()
+    assert overflow(page) == []
+    watched.picture("reject-tried-phone-zh")
+    page.get_by_role("button", name="重放").click()
+    expect(page.get_by_role("status").filter(has_text="已接收")).to_contain_text("已接收 3 个读数。")
+    assert made.rejects.list(10, which=Which(topic="hall/#")).items == ()
 
 
 def test_everything_works_without_scripts(own_console: Console, look: Look) -> None:

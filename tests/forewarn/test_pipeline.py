@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from forewarn.engine import EngineConfig
 from forewarn.health import Health
 from forewarn.metrics import Metrics
 from forewarn.pipeline import Parts, Pipeline
+from forewarn.replaying import Replaying
 from forewarn.settings import IngestSettings
 from ingest.adapters import make_adapters
 from ingest.decode import Decoder
@@ -30,6 +32,7 @@ from ingest.message import Message
 from ingest.receiver import Receiver
 from ingest.registry import Registry
 from ingest.rejects import Rejects
+from ingest.rereading import Replayed
 from ingest.spool import Spool
 from ingest.sqlitefile import SqliteFile
 from ingest.stores.sqlite import SqliteStore
@@ -195,6 +198,33 @@ def test_a_refused_point_goes_to_the_rejects_and_holds_nothing_up(site: Site) ->
     site.say(2.0, first=1)
     site.settle()
     assert site.store.written == [1, 1]
+
+
+def test_a_refused_point_is_stored_by_a_replay_though_it_was_judged_before(site: Site) -> None:
+    site.store.refuse = lambda batch: [Refused(0, "field type conflict")]
+    site.say(1.0)
+    site.settle()
+    (reject,) = site.rejects.list(10).items
+    replays = Replaying(
+        site.registry,
+        site.rejects,
+        site.store,
+        lambda mappings: Decoder(timedelta(hours=24), timedelta(hours=24), 10**6),
+        time.time_ns,
+        site.pipeline.receiving.keep,
+        site.pipeline.receiving.errands.ask,
+        site.pipeline.forwarding.errands.ask,
+        lambda count: None,
+    )
+    assert replays.replay([reject.id], ()) == [Replayed(reject.id, 0, "field type conflict")]
+    site.store.away = True
+    with pytest.raises(RetryableError, match="the store is away"):
+        replays.replay([reject.id], ())
+    site.store.away, site.store.refuse = False, lambda batch: []
+    assert site.rejects.count().kept == 1
+    assert replays.replay([reject.id], ()) == [Replayed(reject.id, 1, None)]
+    assert site.store.written == [1, 1, 1], "judged, told to be refused, and stored"
+    assert site.rejects.count().kept == 0
 
 
 def test_after_a_restart_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path, sqlite_engine: sa.Engine) -> None:
