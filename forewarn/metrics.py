@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from alerts.notify.worker import Notifier
 from ingest.errors import IngestError
 from ingest.reading import NS_PER_SECOND
+from ingest.rejects import Rejects
 from ingest.spool import Spool
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -70,6 +71,21 @@ class SpoolMetrics(Collector):
         yield GaugeMetricFamily("forewarn_spool_readings", "Readings in the spool", depth.rows)
         yield GaugeMetricFamily("forewarn_spool_bytes", "Size of the spool in bytes", depth.size_bytes)
         yield GaugeMetricFamily("forewarn_spool_oldest_seconds", "Age of the oldest entry of the spool", age_s)
+
+
+class RejectMetrics(Collector):
+    """How much lies in the list of rejects, asked when the metrics are read."""
+
+    def __init__(self, rejects: Rejects) -> None:
+        self._rejects = rejects
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauge, none while the list cannot be read."""
+        try:
+            kept = self._rejects.count().kept
+        except IngestError:
+            return
+        yield GaugeMetricFamily("forewarn_rejects", "Unreadable payloads and refused points in the list", kept)
 
 
 class NoticeMetrics(Collector):

@@ -30,7 +30,7 @@ from forewarn.configured import adapter_options, engine_config, notify_config
 from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health
 from forewarn.inputs import make_input
-from forewarn.metrics import Metrics, NoticeMetrics, SpoolMetrics
+from forewarn.metrics import Metrics, NoticeMetrics, RejectMetrics, SpoolMetrics
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.registry_file import fill, read_registry
 from forewarn.replaying import Replaying
@@ -104,6 +104,7 @@ class Service:
             self._look,
         )
         self.metrics.registry.register(SpoolMetrics(held.spool, self._clock))
+        self.metrics.registry.register(RejectMetrics(held.rejects))
         self.metrics.registry.register(NoticeMetrics(self._notifier))
         self._database = held.database
         self._web = WebServer(create_app(self._deps(held)), held.listening)
