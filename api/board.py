@@ -8,10 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ingest.columns import pack, unpack
+from ingest.errors import RejectedError
 from ingest.reading import BoolArray, Quality, ReadingBatch
+from ingest.registry import Registry
 from ingest.rows import StateTable
 
 NEVER = np.iinfo(np.int64).min
+_MAGIC = b"FWB1"
+_SAVED = {"time": np.int64, "value": np.float64, "received_at": np.int64, "quality": np.uint8, "warm": np.bool_}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +99,24 @@ class Board:
             SeriesState(warm=warm) if time == NEVER else SeriesState(time, value, received_at, off, warm)
             for time, value, received_at, warm, off in zip(*lists, clock_off.tolist(), strict=True)
         ]
+
+    def save(self, registry: Registry) -> bytes:
+        """All of it by the names of `registry`, for `restore` after the next start."""
+        with self._lock:
+            saved = self._table.save()
+        rows = np.flatnonzero((saved["time"] != NEVER) | saved["warm"])
+        names = [registry.key(number) for number in rows.tolist()]
+        return pack(_MAGIC, len(rows), {"names": names}, [saved[name][rows] for name in _SAVED])
+
+    def restore(self, blob: bytes, registry: Registry) -> None:
+        """Take back what `save` gave, as far as `registry` knows the series. What cannot be read is left out."""
+        try:
+            _, meta, take = unpack(_MAGIC, blob)
+            columns = {name: take(kind) for name, kind in _SAVED.items()}
+        except RejectedError:
+            return
+        found = [registry.find(*name) for name in meta["names"]]
+        rows = np.array([row for row, number in enumerate(found) if number is not None], np.int64)
+        known = {name: column[rows] for name, column in columns.items()}
+        with self._lock:
+            self._table.restore(known, np.array([number for number in found if number is not None], np.int32))

@@ -76,3 +76,7 @@ class Announcer:
         if now >= self._warm_at:
             self._board.note_warm(engine.warm)
             self._warm_at = now + WARM_NS
+
+    def memory(self) -> bytes:
+        """What the board knows, to be kept with a checkpoint."""
+        return self._board.save(self._registry)

@@ -16,17 +16,20 @@ _MAGIC = b"FWC1"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What the engine, the memory of repeated messages and the payload formats know."""
+    """What the engine, the memory of repeated messages, the payload formats and the board know."""
 
     engine: bytes
     sequences: list[list[object]]
     adapters: bytes
+    board: bytes = b""
+    """What was last heard; empty in checkpoints of earlier releases."""
 
     def encode(self) -> bytes:
         """The checkpoint as bytes for `decode`."""
-        facts = {"version": VERSION, "sequences": self.sequences, "adapters": len(self.adapters)}
+        sizes = {"adapters": len(self.adapters), "board": len(self.board)}
+        facts = {"version": VERSION, "sequences": self.sequences, **sizes}
         head = orjson.dumps(facts)
-        return _HEAD.pack(_MAGIC, len(head)) + head + self.adapters + self.engine
+        return _HEAD.pack(_MAGIC, len(head)) + head + self.adapters + self.board + self.engine
 
     @classmethod
     def decode(cls, blob: bytes) -> Checkpoint:
@@ -37,6 +40,7 @@ class Checkpoint:
             if magic != _MAGIC or head["version"] != VERSION:
                 raise StateError("the checkpoint is of another version")
             rest = blob[_HEAD.size + size :]
-            return cls(rest[head["adapters"] :], head["sequences"], rest[: head["adapters"]])
+            board, engine = head["adapters"], head["adapters"] + head.get("board", 0)
+            return cls(rest[engine:], head["sequences"], rest[:board], rest[board:engine])
         except (struct.error, orjson.JSONDecodeError, LookupError, TypeError) as error:
             raise StateError(f"the checkpoint cannot be read: {error}") from error

@@ -145,7 +145,7 @@ def run_import(
         told.bad_rows = bad.count
         records.save(registry)
         Desk(database, registry, NotifyConfig()).record(told.events, clock())
-        spool.save_checkpoint(position, replace(before, engine=engine.save()).encode())
+        spool.save_checkpoint(position, replace(before, engine=engine.save(), board=b"").encode())
     return told
 
 

@@ -240,7 +240,8 @@ class Judging:
         try:
             for item in self._target.waiting():
                 self._spool.put_scores(item.position, KeyedScores.of(item.value.scores, self._names))
-            state = Checkpoint(self._engine.save(), self._sequences.save(), self._adapters_memory())
+            memory, board = self._adapters_memory(), self._announcer.memory()
+            state = Checkpoint(self._engine.save(), self._sequences.save(), memory, board)
             self._spool.save_checkpoint(self.done, state.encode())
         except IngestError as error:
             log.warning("no checkpoint", error=str(error))

@@ -140,6 +140,7 @@ class Pipeline:
                 engine.restore(checkpoint.engine)
                 sequences = checkpoint.sequences
                 self._parts.adapters.restore(checkpoint.adapters)
+                self._parts.board.restore(checkpoint.board, self._parts.registry)
             except StateError as error:
                 log.warning("the engine starts without its memory", reason=str(error))
                 engine = Engine(self._parts.registry, self._config)

@@ -1,9 +1,11 @@
 """What was last heard of every series."""
 
 import numpy as np
+import pytest
 
 from api.board import UNKNOWN, Board, SeriesState
 from ingest.reading import Quality, ReadingBatch
+from ingest.registry import Registry
 
 
 def test_nothing_was_heard_yet() -> None:
@@ -60,3 +62,32 @@ def test_every_series_at_once() -> None:
     assert board.every(4) == [board.of(series) for series in range(4)]
     assert board.every(2) == [board.of(0), board.of(1)], "no more than asked for"
     assert board.every(0) == []
+
+
+def registry_of(*metrics: str) -> Registry:
+    registry = Registry()
+    for metric in metrics:
+        registry.series("s", "d", metric)
+    return registry
+
+
+def test_it_comes_back_after_a_restart_by_name() -> None:
+    board = Board()
+    board.note(ReadingBatch.of([2, 0], [7, 5], [2.0, 0.5], int(Quality.CLOCK_OFF)), received_at=9)
+    board.note_warm(np.array([False, True, False]))
+    blob = board.save(registry_of("a", "b", "c"))
+    later = Board()
+    later.restore(blob, registry_of("c", "new", "a", "b"))
+    assert [later.of(number) for number in (2, 3, 0)] == [board.of(number) for number in (0, 1, 2)]
+    assert later.of(1) == UNKNOWN
+    fewer = Board()
+    fewer.restore(blob, registry_of("b"))
+    assert fewer.of(0) == SeriesState(warm=True)
+
+
+@pytest.mark.parametrize("blob", [b"", b"FWB1", b"XXXX" * 20, Board().save(Registry())])
+def test_what_is_no_board_changes_nothing(blob: bytes) -> None:
+    board = Board()
+    board.note(ReadingBatch.of([0], [7], [2.0]), received_at=9)
+    board.restore(blob, registry_of("a"))
+    assert board.of(0) == SeriesState(7, 2.0, 9)

@@ -109,6 +109,7 @@ class Site:
             publish=lambda wishes: None,
             on_notices=lambda: None,
         )
+        self.board = parts.board
         self.pipeline = Pipeline(parts, EngineConfig())
 
     def start(self) -> None:
@@ -240,6 +241,17 @@ def test_after_a_restart_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path,
         assert second.values() == list(map(float, range(25)))
         assert second.scores() == 25
         assert second.metrics.registry.get_sample_value("forewarn_readings_duplicate_total") == 20
+
+
+def test_what_was_last_heard_is_known_after_a_restart(tmp_path: Path, sqlite_engine: sa.Engine) -> None:
+    with running(tmp_path, sqlite_engine) as first:
+        first.say(1.0, 2.0)
+        first.settle()
+        heard = first.board.of(0)
+        assert heard.value == 2.0
+        first.pipeline.judging.stop(30)
+    with running(tmp_path, sqlite_engine) as second:
+        assert second.board.of(0) == heard
 
 
 def test_what_finds_no_room_in_memory_is_read_from_the_spool(
