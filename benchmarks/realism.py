@@ -4,7 +4,8 @@
 
 DATA_FOLDER holds readings CSV files of the contract (`STEM.csv.gz`, with `STEM.truth.csv` beside it where faults are
 known), in any depth. Series are compared by the kind of their metric, each at its own interval; labelled intervals,
-and everything after the first of them, are left out.
+and everything after the first of them, are left out. A folder named in benchmarks/rigs.py is also compared with a
+machine set to the rig it was recorded on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.rigs import MADE_UP, RIGS
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.recorded import Row, parse_time, read_rows
@@ -27,13 +29,16 @@ from simulators.tape import FloatArray, TimeArray
 
 FEWEST_READINGS = 300
 MOST_READINGS = 50_000
+SEEDS = 8
+"""Machines set to a rig; enough for a range."""
+FEWEST_LEVELS = 32
 KINDS = {
+    "flow": ("flow",),
     "vibration": ("vibration", "accelerometer", "rms"),
     "temperature": ("temperature", "thermocouple", "temp"),
     "humidity": ("humidity",),
     "current": ("current",),
     "pressure": ("pressure",),
-    "flow": ("flow", "volume flow"),
 }
 """What a recorded metric's name must contain to be of that kind."""
 SOURCES = {
@@ -54,7 +59,7 @@ class Statistics:
     `roughness`: spread of the differences of neighbours over √2 × spread of the values; 1 for white noise, towards 0
     for a slow signal. `lag1`, `lag10`: autocorrelation one and ten intervals apart. `daily`: share of the variance
     that the mean course over the day explains, NaN under three days. `tails`: kurtosis of the differences, 3 for a
-    Gaussian. `relative`: spread over level.
+    Gaussian. `relative`: spread over level, NaN for what swings about zero.
     """
 
     roughness: float
@@ -79,14 +84,15 @@ def statistics(time: TimeArray, value: FloatArray) -> Statistics:
         lag10=float((centred[10:] * centred[:-10]).mean()) / variance,
         daily=_daily(time, centred, variance),
         tails=float((change**4).mean() / max((change**2).mean() ** 2, 1e-300)),
-        relative=float(spread / max(abs(float(np.median(value))), 1e-12)),
+        relative=spread / level if (level := abs(float(np.median(value)))) > spread else float("nan"),
     )
 
 
 def _spread(value: FloatArray) -> float:
+    if len(np.unique(value)) < FEWEST_LEVELS:
+        return float(value.std())  # quartiles of a few steps say nothing
     low, high = np.percentile(value, [25.0, 75.0])
-    spread = float(high - low) / 1.349
-    return spread if spread > 0 else float(value.std())
+    return float(high - low) / 1.349 or float(value.std())
 
 
 def _daily(time: TimeArray, centred: FloatArray, variance: float) -> float:
@@ -122,6 +128,8 @@ class Series:
 def recorded(folder: Path) -> Iterator[Series]:
     """Every recorded series of a known kind, up to the first labelled fault of its device."""
     for path in sorted(folder.rglob("*.csv.gz")):
+        if path.parent.name in MADE_UP:
+            continue
         rows: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
         for row in read_rows(path):
             if isinstance(row, Row) and kind_of(row.metric):
@@ -166,40 +174,62 @@ def simulated(kind: str, interval_s: float, seconds: float) -> Iterator[Series]:
             yield Series(f"simulated/{model}/{kind}", kind, block.time, block.value)
 
 
+def like_the_rig(rig: str, kind: str, interval_s: float, seconds: float) -> Iterator[Series]:
+    """The same kind from a machine set to that rig, one for each of some seeds; nothing where no rig is known."""
+    scenario = RIGS[rig].scenario(kind, interval_s, seconds) if rig in RIGS else None
+    if scenario is None:
+        return
+    for seed in range(SEEDS):
+        sim = Simulation(scenario, seed)
+        blocks = list(sim.blocks())
+        time, value = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("time", "value"))
+        yield Series(f"{rig}/{seed}/{kind}", kind, time, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Medians and 10 … 90 % ranges of the statistics of one kind at about one interval."""
+    """Series of one kind at about one interval: of one set of recordings, of machines as they are, of its rig."""
 
+    rig: str
     kind: str
     interval_s: float
-    real: Sequence[Statistics]
-    made: Sequence[Statistics]
+    real: Sequence[Series]
+    shipped: Sequence[Series]
+    alike: Sequence[Series]
+
+    def rows(self) -> Iterator[tuple[str, Sequence[Series]]]:
+        """(name, series) of each."""
+        yield from (("recorded", self.real), ("as shipped", self.shipped), ("set to the rig", self.alike))
 
 
 def compare(folder: Path) -> list[Comparison]:
-    """Recorded against simulated, by kind and interval (to a power of two)."""
-    groups: dict[tuple[str, int], list[Series]] = defaultdict(list)
+    """Recorded against simulated, by set of recordings, kind and interval (to a power of two)."""
+    groups: dict[tuple[str, str, int], list[Series]] = defaultdict(list)
     for series in recorded(folder):
-        groups[series.kind, round(np.log2(max(series.interval_s, 0.001)))].append(series)
+        rig = series.source.split("/")[0]
+        groups[rig, series.kind, round(np.log2(max(series.interval_s, 0.001)))].append(series)
     found = []
-    for (kind, _), members in sorted(groups.items()):
+    for (rig, kind, _), members in sorted(groups.items()):
         interval = float(np.median([series.interval_s for series in members]))
         length = float(np.median([len(series.time) for series in members])) * interval
-        made = [statistics(one.time, one.value) for one in simulated(kind, interval, length)]
+        made = list(simulated(kind, interval, length))
         if made:
-            real = [statistics(one.time, one.value) for one in members]
-            found.append(Comparison(kind, interval, real, made))
+            found.append(
+                Comparison(rig, kind, interval, members, made, list(like_the_rig(rig, kind, interval, length)))
+            )
     return found
 
 
 def table(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """Lines of a Markdown table."""
-    yield "| kind, interval | series | " + " | ".join(FIELDS) + " |"
+    """Lines of a Markdown table: medians and 10 … 90 % ranges."""
+    yield "| recordings: kind, interval | series | " + " | ".join(FIELDS) + " |"
     yield "|---|---|" + "---|" * len(FIELDS)
     for one in comparisons:
-        for name, items in (("recorded", one.real), ("simulated", one.made)):
-            cells = " | ".join(_range([getattr(item, field) for item in items]) for field in FIELDS)
-            yield f"| {one.kind}, {one.interval_s:g} s | {name} ({len(items)}) | {cells} |"
+        for name, series in one.rows():
+            if series:
+                items = [statistics(member.time, member.value) for member in series]
+                cells = " | ".join(_range([getattr(item, field) for item in items]) for field in FIELDS)
+                yield f"| {one.rig}: {one.kind}, {one.interval_s:g} s | {name} ({len(series)}) | {cells} |"
 
 
 def _range(values: Sequence[float]) -> str:
@@ -211,7 +241,7 @@ def _range(values: Sequence[float]) -> str:
 
 
 LAGS = 60
-_COLOURS = {"recorded": "#1f77b4", "simulated": "#d95f02"}
+_COLOURS = {"recorded": "#1f77b4", "as shipped": "#d95f02", "set to the rig": "#1b9e77"}
 
 
 def autocorrelation(value: FloatArray, lags: int = LAGS) -> FloatArray:
@@ -223,21 +253,16 @@ def autocorrelation(value: FloatArray, lags: int = LAGS) -> FloatArray:
     return np.asarray(found / max(float(found[0]), 1e-300))
 
 
-def write_plots(folder: Path, plots: Path) -> list[Path]:
-    """A plot a kind and interval: median autocorrelation of recorded and of simulated series, as SVG."""
+def write_plots(comparisons: Sequence[Comparison], plots: Path) -> list[Path]:
+    """A plot for each comparison: median autocorrelation of recorded and of simulated series, as SVG."""
     plots.mkdir(parents=True, exist_ok=True)
-    groups: dict[tuple[str, int], list[Series]] = defaultdict(list)
-    for series in recorded(folder):
-        groups[series.kind, round(series.interval_s)].append(series)
     written = []
-    for (kind, interval), members in sorted(groups.items()):
-        length = float(np.median([len(series.time) for series in members])) * members[0].interval_s
-        made = list(simulated(kind, members[0].interval_s, length))
-        if made:
-            lines = {"recorded": _median(members), "simulated": _median(made)}
-            path = plots / f"{kind}-{interval}s.svg"
-            path.write_text(_svg(f"{kind}, one reading every {interval} s", lines), encoding="utf-8")
-            written.append(path)
+    for one in comparisons:
+        path = plots / f"{one.rig}-{one.kind}-{round(one.interval_s)}s.svg"
+        lines = {name: _median(series) for name, series in one.rows() if series}
+        title = f"{one.kind}, one reading every {one.interval_s:g} s ({one.rig})"
+        path.write_text(_svg(title, lines), encoding="utf-8")
+        written.append(path)
     return written
 
 
@@ -261,7 +286,7 @@ def _svg(title: str, lines: Mapping[str, FloatArray], width: int = 480, height: 
         y = (bottom - np.clip(value, -0.2, 1.0) * (bottom - top)).tolist()
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
         parts.append(f'<polyline fill="none" stroke="{_COLOURS[name]}" stroke-width="1.5" points="{points}"/>')
-        parts.append(f'<text x="{width - 190 + 95 * number}" y="{height - 8}" fill="{_COLOURS[name]}">{name}</text>')
+        parts.append(f'<text x="{width - 290 + 95 * number}" y="{height - 8}" fill="{_COLOURS[name]}">{name}</text>')
     parts.append(f'<text x="{left}" y="{height - 8}">0 … {LAGS}</text></svg>')
     return "\n".join(parts) + "\n"
 
@@ -282,6 +307,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print("\n".join(table(comparisons)))
     if options.plots is not None:
-        for path in write_plots(options.data, options.plots):
+        for path in write_plots(comparisons, options.plots):
             print(path)
     return 0

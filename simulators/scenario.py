@@ -72,6 +72,8 @@ class DeviceSpec(Table):
     battery: bool = False
     noise: dict[MetricName, Annotated[float, Field(ge=0, le=100)]] = Field({})
     """How many times noisier than a good sensor each metric is."""
+    resolution: dict[MetricName, Annotated[float, Field(gt=0)]] = Field({})
+    """Last digit of a metric, where its sensor shows another than a good one."""
     schedule: Working = Working.CONTINUOUS
     format: str = "canonical"
     criticality: Annotated[str, Field(pattern="^(low|medium|high)$")] = "medium"
@@ -100,7 +102,7 @@ class DeviceSpec(Table):
         if problem:
             raise ValueError(problem)
         known = [channel.metric for channel in MACHINES[self.model].channels]
-        for metric in (*(self.metrics or ()), *self.noise):
+        for metric in (*(self.metrics or ()), *self.noise, *self.resolution):
             if metric not in known:
                 raise ValueError(f"a {self.model} has no metric {metric!r}; it has {', '.join(known)}")
         self.machine()

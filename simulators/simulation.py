@@ -277,8 +277,14 @@ def _channels(machine: Machine, spec: DeviceSpec) -> list[Channel]:
         chosen = [channel for channel in machine.channels if channel.default]
     else:
         chosen = [channel for channel in machine.channels if channel.metric in spec.metrics]
-    chosen = [replace(channel, noise=channel.noise * spec.noise.get(channel.metric, 1.0)) for channel in chosen]
-    return [*chosen, BATTERY] if spec.battery else chosen
+    bought = [_as_bought(channel, spec) for channel in chosen]
+    return [*bought, BATTERY] if spec.battery else bought
+
+
+def _as_bought(channel: Channel, spec: DeviceSpec) -> Channel:
+    """The sensor that this device has: noisier, or coarser, than a good one."""
+    noise = channel.noise * spec.noise.get(channel.metric, 1.0)
+    return replace(channel, noise=noise, resolution=spec.resolution.get(channel.metric, channel.resolution))
 
 
 def _usual_amount(kind: LieKind, channel: Channel | None) -> float:

@@ -30,8 +30,8 @@ class ColdRoom(Machine):
     asset_class: ClassVar[str] = "cold_room"
     faults: ClassVar[frozenset[str]] = frozenset({"door_open", "refrigerant_leak", "blocked_filter", "overheating"})
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.04, 0.1, -50.0, 50.0, 6.0),
-        Channel("humidity", "%", 0.27, 0.1, 0.0, 100.0, 12.0),
+        Channel("temperature", "°C", 0.01, 0.01, -50.0, 50.0, 6.0),
+        Channel("humidity", "%", 0.05, 0.01, 0.0, 100.0, 12.0),
         Channel("current", "A", 0.2, 0.1, 0.0, 60.0, 5.0, default=False),
     )
 

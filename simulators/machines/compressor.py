@@ -38,7 +38,7 @@ class Compressor(Machine):
         }
     )
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.08, 0.1, -40.0, 180.0, 15.0),
+        Channel("temperature", "°C", 0.02, 0.01, -40.0, 180.0, 15.0),
         Channel("vibration", "mm/s", 0.15, 0.01, 0.0, 50.0, 4.0, "velocity_rms"),
         Channel("pressure", "bar", 0.02, 0.01, 0.0, 16.0, 0.8),
         Channel("current", "A", 0.6, 0.1, 0.0, 500.0, 20.0, default=False),

@@ -25,8 +25,8 @@ class Concrete(Machine):
     asset_class: ClassVar[str] = "concrete"
     faults: ClassVar[frozenset[str]] = frozenset({"overheating", "door_open"})
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.04, 0.1, -40.0, 110.0, 12.0),
-        Channel("humidity", "%", 0.27, 0.1, 0.0, 100.0, 20.0),
+        Channel("temperature", "°C", 0.01, 0.01, -40.0, 110.0, 12.0),
+        Channel("humidity", "%", 0.05, 0.01, 0.0, 100.0, 20.0),
     )
 
     adiabatic_rise_k: float = Field(38.0, ge=5, le=80)

@@ -38,8 +38,8 @@ class Fan(Machine):
         }
     )
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.036, 0.1, -40.0, 85.0, 5.0),
-        Channel("humidity", "%", 0.3, 0.1, 0.0, 100.0, 20.0),
+        Channel("temperature", "°C", 0.012, 0.01, -40.0, 85.0, 5.0),
+        Channel("humidity", "%", 0.05, 0.01, 0.0, 100.0, 20.0),
         Channel("vibration", "mm/s", 0.08, 0.01, 0.0, 50.0, 3.0, "velocity_rms"),
         Channel("pressure", "Pa", 3.0, 1.0, 0.0, 1000.0, 80.0, default=False),
         Channel("current", "A", 0.12, 0.1, 0.0, 100.0, 3.5, default=False),

@@ -28,7 +28,7 @@ class GearMotor(Machine):
         {"bearing_wear", "lubrication_loss", "imbalance", "misalignment", "looseness", "overheating"}
     )
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.06, 0.1, -40.0, 150.0, 12.0),
+        Channel("temperature", "°C", 0.02, 0.01, -40.0, 150.0, 12.0),
         Channel("vibration", "mm/s", 0.11, 0.01, 0.0, 50.0, 3.5, "velocity_rms"),
         Channel("current", "A", 0.5, 0.1, 0.0, 300.0, 10.0),
         Channel("speed", "rpm", 1.5, 1.0, 0.0, 3600.0, 60.0, default=False),
@@ -41,12 +41,14 @@ class GearMotor(Machine):
     tau_s: float = Field(3000.0, gt=10, le=1e5)
     swing: float = Field(0.02, ge=0, le=0.2)
     """Share by which demand wanders within the hour."""
+    ripple: float = Field(0.002, ge=0, le=0.2)
+    """Share by which it fluctuates within seconds and minutes: turbulence, and what is conveyed."""
     ambient: float = Field(0.35, ge=0, le=1)
     """How much of the outdoor temperature's change reaches the room; little in a heated hall."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """Oil temperature, vibration velocity, motor current, motor speed."""
-        load = self._load(t, around)
+        load = self._load(t, around) * (1.0 + self.ripple * around.ripple(t))
         return {
             "temperature": lambda: self._temperature(t, around),
             "vibration": lambda: self._vibration(t, load, around),

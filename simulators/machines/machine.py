@@ -64,6 +64,10 @@ class Surroundings:
         """Smooth unit noise of each machine."""
         return wander(self.tape(name), t, period_s)
 
+    def ripple(self, t: FloatArray) -> FloatArray:
+        """Quick unit noise of each machine: two scales, twenty seconds and three minutes."""
+        return 0.7 * (self.wander("ripple", t, 20.0) + self.wander("ripple-slow", t, 180.0))
+
     def running(self, t: FloatArray) -> FloatArray | float:
         """Share of each machine that is not broken down: 1, and 0 after a failure until the repair."""
         down = self._rows(t, lambda fault, at: fault.stopped(at) if fault.fails_at is not None else None, np.maximum)

@@ -40,7 +40,7 @@ class Pump(Machine):
         }
     )
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.05, 0.1, -40.0, 150.0, 12.0),
+        Channel("temperature", "°C", 0.02, 0.01, -40.0, 150.0, 12.0),
         Channel("vibration", "mm/s", 0.09, 0.01, 0.0, 50.0, 3.0, "velocity_rms"),
         Channel("current", "A", 0.35, 0.1, 0.0, 200.0, 9.0),
         Channel("pressure", "bar", 0.03, 0.01, 0.0, 16.0, 0.9, default=False),
@@ -56,12 +56,14 @@ class Pump(Machine):
     tau_s: float = Field(2100.0, gt=10, le=1e5)
     swing: float = Field(0.012, ge=0, le=0.2)
     """Share by which demand wanders within the hour."""
+    ripple: float = Field(0.002, ge=0, le=0.2)
+    """Share by which it fluctuates within seconds and minutes: turbulence, and what is conveyed."""
     ambient: float = Field(0.3, ge=0, le=1)
     """How much of the outdoor temperature's change reaches the room; little in a heated hall."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """Bearing temperature, vibration velocity, motor current, discharge pressure and flow."""
-        speed = self._speed(t, around)
+        speed = self._speed(t, around) * (1.0 + self.ripple * around.ripple(t))
         flow = self._flow(speed, around.effect(Effect.RESISTANCE, t))
         return {
             "temperature": lambda: self._temperature(t, around),

@@ -27,8 +27,8 @@ class ServerRoom(Machine):
     asset_class: ClassVar[str] = "server_room"
     faults: ClassVar[frozenset[str]] = frozenset({"door_open", "overheating", "blocked_filter", "refrigerant_leak"})
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.03, 0.1, -20.0, 85.0, 5.0),
-        Channel("humidity", "%", 0.23, 0.1, 0.0, 100.0, 15.0),
+        Channel("temperature", "°C", 0.01, 0.01, -20.0, 85.0, 5.0),
+        Channel("humidity", "%", 0.05, 0.01, 0.0, 100.0, 15.0),
         Channel("power", "kW", 0.15, 0.01, 0.0, 500.0, 6.0),
     )
 

@@ -29,8 +29,8 @@ class BuildingSite(Machine):
     asset_class: ClassVar[str] = "building_site"
     faults: ClassVar[frozenset[str]] = frozenset({"door_open", "overheating"})
     channels: ClassVar[tuple[Channel, ...]] = (
-        Channel("temperature", "°C", 0.04, 0.1, -40.0, 60.0, 8.0),
-        Channel("humidity", "%", 0.3, 0.1, 0.0, 100.0, 20.0),
+        Channel("temperature", "°C", 0.01, 0.01, -40.0, 60.0, 8.0),
+        Channel("humidity", "%", 0.05, 0.01, 0.0, 100.0, 20.0),
     )
 
     heated_c: float = Field(16.0, ge=0, le=30)
