@@ -38,8 +38,11 @@ class Sampled:
         x = t * (1.0 / self._step_s) - float(first * self._points)
         i = np.minimum(x.astype(np.intp), len(values) - 2)
         x -= i
-        low = values[i]
-        return np.asarray(low + x * (values[i + 1] - low))
+        low, high = values[i], values[1:][i]
+        high -= low
+        high *= x
+        high += low
+        return np.asarray(high)
 
     def _day(self, day: int) -> FloatArray:
         found = self._days.get(day)

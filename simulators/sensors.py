@@ -62,10 +62,11 @@ class Sensors:
             signal = signals.get(channel.metric)
             value = signal() if signal is not None else np.full(t.shape, _FULL_BATTERY_V)
             noise = self.tape(f"noise-{channel.metric}", sampling).take(int(k[0]), int(k[-1]) + 1)
-            value = value + channel.noise * (noise if noise.shape[1] == len(k) else noise[:, k - k[0]])
+            value = channel.noise * (noise if noise.shape[1] == len(k) else noise[:, k - k[0]]) + value
             if distort is not None:
                 value = distort(column, value)
-            shown[:, :, column] = _to_resolution(np.clip(value, channel.low, channel.high), channel.resolution).T
+            np.clip(value, channel.low, channel.high, out=value)
+            shown[:, :, column] = _to_resolution(value, channel.resolution).T
         return shown
 
     def tape(self, name: str, sampling: Sampling, uniform: bool = False) -> Tapes:

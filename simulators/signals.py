@@ -33,10 +33,20 @@ def wander(tape: Tape | Tapes, t: FloatArray, period_s: float) -> FloatArray:
     x -= first
     i = x.astype(np.intp)
     x -= i
-    blend = x * x * (3.0 - 2.0 * x)
+    blend = x * -2.0
+    blend += 3.0
+    x *= x
+    blend *= x
     rest = 1.0 - blend
-    mixed = gather(knots, i) * rest + gather(knots, i, 1) * blend
-    return np.asarray(mixed / np.sqrt(rest * rest + blend * blend))
+    low, high = gather(knots, i), gather(knots, i, 1)
+    low *= rest
+    high *= blend
+    low += high
+    rest *= rest
+    blend *= blend
+    rest += blend
+    low /= np.sqrt(rest, out=rest)
+    return low
 
 
 def lagged(drive: Callable[[FloatArray], FloatArray], t: FloatArray, tau_s: float) -> FloatArray:
@@ -55,8 +65,11 @@ def lagged(drive: Callable[[FloatArray], FloatArray], t: FloatArray, tau_s: floa
     x -= first
     i = x.astype(np.intp)
     x -= i
-    low = gather(response, i)
-    return np.asarray(low + x * (gather(response, i, 1) - low))
+    low, high = gather(response, i), gather(response, i, 1)
+    high -= low
+    high *= x
+    high += low
+    return high
 
 
 def _reach(x: FloatArray) -> tuple[int, int]:

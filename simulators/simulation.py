@@ -36,8 +36,9 @@ from simulators.troubles import FaultSpec, LieSpec
 NEVER = 2**62
 Named = TypeVar("Named", Fault, LieSpec)
 READINGS_PER_BLOCK = 400_000
-SAMPLES_PER_BLOCK = 64
-"""Of each device at least, also in a large fleet: a block of few samples costs as much as one of many."""
+SAMPLES_PER_BLOCK = (64, 8192)
+"""Of each device: at least, as a block of few samples costs as much as one of many, also in a large fleet; and at
+most, so that the arrays of a small one stay in the processor's cache."""
 DEFAULT_START = 1_767_225_600 * NS
 """2026-01-01T00:00:00Z"""
 
@@ -136,12 +137,12 @@ class Simulation:
                 unit[concerned] = self.units.index(OTHER_UNIT[channel.unit][0])
 
     def _block_length(self, live: bool) -> int:
-        readings_per_ns = sum(
-            len(placed.device.channels) / (placed.live if live else placed.past).interval for placed in self.devices
-        )
-        longest = max((placed.live if live else placed.past).interval for placed in self.devices)
-        wanted = max(int(READINGS_PER_BLOCK / readings_per_ns), SAMPLES_PER_BLOCK * longest)
-        return max(NS, wanted // NS * NS)
+        intervals = [(placed.live if live else placed.past).interval for placed in self.devices]
+        widths = [len(placed.device.channels) for placed in self.devices]
+        readings_per_ns = sum(width / interval for width, interval in zip(widths, intervals, strict=True))
+        fewest, most = SAMPLES_PER_BLOCK
+        wanted = min(int(READINGS_PER_BLOCK / readings_per_ns), most * min(intervals))
+        return max(NS, max(wanted, fewest * max(intervals)) // NS * NS)
 
     # -- changes on the way --------------------------------------------------------------------------------------
     def repair(self, device: str, at: int) -> list[Fault]:

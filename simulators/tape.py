@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 TimeArray = NDArray[np.int64]
-Key = NDArray[np.uint64]
+Key = list[int]
+"""Two 64-bit numbers."""
 BLOCK = 512
 """Numbers made at once: enough to spread the cost of a generator, few enough to waste little at the ends."""
 
@@ -28,24 +30,26 @@ class _Philox(threading.local):
         self._generator = np.random.Generator(self._bits)
 
     def at(self, key: Key, block: int) -> np.random.Generator:
-        self._bits.state = {
+        state: Any = {
             "bit_generator": "Philox",
-            "state": {"counter": np.array([0, 0, 0, block], np.uint64), "key": key},
+            "state": {"counter": [0, 0, 0, block], "key": key},  # lists: numpy takes them faster than arrays
             "buffer": _EMPTY,
             "buffer_pos": 4,
             "has_uint32": 0,
             "uinteger": 0,
         }
+        self._bits.state = state
         return self._generator
 
 
-_EMPTY = np.zeros(4, np.uint64)
+_EMPTY = [0, 0, 0, 0]
 _philox = _Philox()
 
 
 def _key_of(parts: Sequence[object]) -> Key:
     text = "\x1f".join(str(part) for part in parts)
-    return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=16).digest(), "<u8").astype(np.uint64)
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return [int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")]
 
 
 class Tapes:
