@@ -23,8 +23,8 @@ from ingest.rejects import Reject, Rejects, RejectSource
 from ingest.rereading import Attempt, Replayed, Reread, attempts, reread
 from ingest.stores.store import TelemetryStore
 
-AT_ONCE = 100
-"""Rejects taken in one commit: messages wait no longer than that takes."""
+AT_ONCE, BYTES_AT_ONCE = 100, 8 * 2**20
+"""Rejects read in one go, and taken in one commit: messages wait no longer than that takes."""
 
 MakeDecoder: TypeAlias = Callable[[Sequence[Mapping]], Decoder]
 """A decoder of its own that reads by these mappings before all others."""
@@ -55,18 +55,20 @@ class Replaying:
 
     def attempt(self, numbers: Sequence[int], mappings: Sequence[Mapping], most_rows: int) -> list[Attempt]:
         """What rejects would give; of those that are not there (any more) nothing. Changes nothing."""
-        rejects = self._found(numbers)
-        return attempts(rejects, self._read(rejects, mappings, dry=True), most_rows)
+        tried: list[Attempt] = []
+        for rejects in self._chunks(numbers):
+            tried += attempts(rejects, self._read(rejects, mappings, dry=True), most_rows)
+        return tried
 
     def replay(self, numbers: Sequence[int], mappings: Sequence[Mapping]) -> list[Replayed]:
         """Take what can be taken; returns once it is durable. Raises RetryableError when there is no room."""
-        return [one for chunk in _chunks(numbers) for one in self._replay(chunk, mappings)]
+        return [one for rejects in self._chunks(numbers) for one in self._replay(rejects, mappings)]
 
-    def _replay(self, numbers: Sequence[int], mappings: Sequence[Mapping]) -> Iterator[Replayed]:
+    def _replay(self, rejects: Sequence[Reject], mappings: Sequence[Mapping]) -> Iterator[Replayed]:
         """The engine has judged refused points, and would drop them as duplicates: they go straight to the store."""
-        refused = [one.id for one in self._found(numbers) if one.source is RejectSource.STORE]
-        others = [number for number in numbers if number not in refused]
-        if others:
+        refused = [one.id for one in rejects if one.source is RejectSource.STORE]
+        others = [one.id for one in rejects if one.source is not RejectSource.STORE]
+        if others:  # looked up again by the thread that takes them: another request may have been faster
             yield from self._ask_receiving(lambda: self._take(self._found(others), mappings))
         if refused:
             yield from self._ask_forwarding(lambda: self._store_again(self._found(refused), mappings))
@@ -99,8 +101,18 @@ class Replaying:
             elif one.accepted:
                 self._rejects.amend(one.number, one.problem)
 
+    def _chunks(self, numbers: Sequence[int]) -> Iterator[list[Reject]]:
+        chunk: list[Reject] = []
+        for number in dict.fromkeys(numbers):
+            chunk += self._found([number])
+            if len(chunk) == AT_ONCE or sum(len(one.payload) for one in chunk) >= BYTES_AT_ONCE:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
     def _found(self, numbers: Sequence[int]) -> list[Reject]:
-        return [found for number in dict.fromkeys(numbers) if (found := self._rejects.get(number)) is not None]
+        return [found for number in numbers if (found := self._rejects.get(number)) is not None]
 
     def _read(self, rejects: Sequence[Reject], mappings: Sequence[Mapping], *, dry: bool) -> Reread:
         decoder = self._make_decoder(mappings)
@@ -110,7 +122,3 @@ class Replaying:
 def _told(rejects: Sequence[Reject], found: Reread) -> list[Replayed]:
     counts = np.bincount(found.origin, minlength=len(rejects)).tolist()
     return [Replayed(one.id, *pair) for one, *pair in zip(rejects, counts, found.problems, strict=True)]
-
-
-def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (numbers[start : start + AT_ONCE] for start in range(0, len(numbers), AT_ONCE))

@@ -142,7 +142,7 @@ def parse_mapping_text(text: str, source: str) -> tuple[Mapping, ...]:
     """The mappings of a TOML text. Raises InputError naming what is wrong in it."""
     try:
         return parse_mappings(tomllib.loads(text), source)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{source}: is not TOML: {error}") from error
 
 

@@ -123,6 +123,16 @@ def test_many_at_once_the_oldest_first(client: TestClient, made: Site) -> None:
     assert made.rejects.count().kept == 1
 
 
+def test_large_payloads_are_read_a_few_at_a_time(client: TestClient, made: Site) -> None:
+    numbers = put(made, *({"t": float(n), "more": "x" * 900_000} for n in range(20)))
+    tried = post(client, "try", mapping=MAPPING)
+    assert [(one["id"], one["readings"][0]["value"]) for one in tried["items"]] == list(
+        zip(numbers, map(float, range(20)), strict=True)
+    )
+    assert len(post(client, "replay", mapping=MAPPING)["items"]) == 20
+    assert stored(made) == [(20 - n, float(n)) for n in range(20)]
+
+
 def test_without_room_nothing_is_changed(client: TestClient, made: Site) -> None:
     (number,) = put(made, {"t": 1.0})
     made.full = True

@@ -150,7 +150,11 @@ def test_nothing_at_all() -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[[mapping", "mapping: is not TOML"), ("[[mapping]]\ntopic = 'a'", "mapping: mapping 1: device is missing")],
+    [
+        ("[[mapping", "mapping: is not TOML"),
+        ("a = " + "[" * 50_000, "mapping: is not TOML"),
+        ("[[mapping]]\ntopic = 'a'", "mapping: mapping 1: device is missing"),
+    ],
 )
 def test_a_mapping_that_is_none(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
