@@ -46,6 +46,7 @@ class Device:
         self.name = name
         self.machine = machine
         self.channels = tuple(channels)
+        self.around = around
         self.lies = tuple(lies)
         self._sensors = Sensors(machine, self.channels, around)
         self._stuck: dict[tuple[int, int, int], float] = {}
@@ -53,6 +54,11 @@ class Device:
     def lies_in(self, start: int, stop: int) -> list[Lie]:
         """The lies that can matter to what is sent in [start, stop); without any, the sensors alone tell."""
         return [lie for lie in self.lies if lie.start < stop and start < lie.end + lie.delay]
+
+    def is_mute(self, time: int) -> bool:
+        """Whether nothing of the device gets out then."""
+        kinds = (LieKind.SILENCE, LieKind.LATE_BATCH)
+        return any(lie.kind in kinds and lie.metric is None and lie.start <= time < lie.end for lie in self.lies)
 
     def emit(self, start: int, stop: int, sampling: Sampling) -> Sent:
         """Everything sent in [start, stop), measured on the grid of `sampling` (of this device alone)."""

@@ -11,7 +11,7 @@ import orjson
 
 from simulators.blocks import Block
 from simulators.payloads.canonical import gateway_topic, stamp_ms
-from simulators.payloads.encoder import DeviceCard, Encoder, Quantity, Sample
+from simulators.payloads.encoder import DeviceCard, Encoder, Quantity, Recording, Sample, Wave
 from simulators.payloads.table import FORMATS
 from simulators.simulation import Placed, Simulation
 
@@ -59,6 +59,21 @@ def gateway_messages(sim: Simulation, block: Block, readings: int = 100) -> Iter
             yield Message(sent, device, gateway_topic(site), orjson.dumps(waiting.pop(site)), counts.pop(site))
     for site, objects in waiting.items():
         yield Message(*last[site], gateway_topic(site), orjson.dumps(objects), counts[site])
+
+
+WAVE_SCALE = 0.001
+"""m/s² a count."""
+
+
+def wave_messages(sim: Simulation, begin: int, until: int, encoders: Sequence[Encoder]) -> Iterator[Message]:
+    """Recordings sent in [begin, until), in the format of each device."""
+    for waveform in sim.waveforms(begin, until):
+        encoder = encoders[waveform.device]
+        if isinstance(encoder, Recording):
+            counts = np.rint(waveform.recording.acceleration / WAVE_SCALE).astype(np.int64).tolist()
+            wave = Wave(waveform.time, "acceleration", "m/s²", waveform.recording.rate_hz, WAVE_SCALE, counts)
+            for outgoing in encoder.encode_wave(wave):
+                yield Message(waveform.sent, waveform.device, outgoing.topic, outgoing.payload, 0)
 
 
 def samples(sim: Simulation, block: Block) -> Iterator[tuple[int, int, Sample]]:

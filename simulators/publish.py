@@ -16,7 +16,7 @@ from simulators.csvfile import Progress, write_csv, write_truth
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.limits import allow_files
-from simulators.messages import Message, device_messages, encoder_of, gateway_messages
+from simulators.messages import Message, device_messages, encoder_of, gateway_messages, wave_messages
 from simulators.payloads.encoder import Commanded, Encoder, Outgoing
 from simulators.scenario import Scenario
 from simulators.sessions import Broker, Identity, Sessions
@@ -206,6 +206,7 @@ class _Run:
         else:
             messages = gateway_messages(self.sim, block)
         found: list[tuple[Message, bool | None]] = [(message, None) for message in messages]
+        found += [(message, None) for message in wave_messages(self.sim, opens, closes, self.encoders)]
         for number, placed in enumerate(self.sim.devices):
             if placed.device.lies:
                 changes = placed.device.sessions(opens, closes)

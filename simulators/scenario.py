@@ -20,12 +20,13 @@ from simulators.errors import SimulatorError
 from simulators.machines.machine import Machine
 from simulators.machines.table import MACHINES
 from simulators.names import DeviceName, MetricName, SiteName, name_problem
-from simulators.payloads.table import FORMATS
+from simulators.payloads.table import FORMATS, WAVEFORM_FORMATS
 from simulators.people import PeopleSpec
 from simulators.scatter import ScatterSpec
 from simulators.schedule import Working
 from simulators.table import Table
 from simulators.troubles import FaultSpec, LieSpec
+from simulators.vibration import WaveformSpec
 
 LIBRARY = Path(__file__).with_name("scenarios")
 
@@ -74,6 +75,8 @@ class DeviceSpec(Table):
     """How many times noisier than a good sensor each metric is."""
     resolution: dict[MetricName, Annotated[float, Field(gt=0)]] = Field({})
     """Last digit of a metric, where its sensor shows another than a good one."""
+    waveform: WaveformSpec | None = None
+    """Records its vibration too, from time to time."""
     schedule: Working = Working.CONTINUOUS
     format: str = "canonical"
     criticality: Annotated[str, Field(pattern="^(low|medium|high)$")] = "medium"
@@ -106,6 +109,10 @@ class DeviceSpec(Table):
             if metric not in known:
                 raise ValueError(f"a {self.model} has no metric {metric!r}; it has {', '.join(known)}")
         self.machine()
+        if self.waveform is not None and "vibration" not in known:
+            raise ValueError(f"a {self.model} has no vibration to record")
+        if self.waveform is not None and self.format not in WAVEFORM_FORMATS:
+            raise ValueError(f"format {self.format!r} carries no waveform; {', '.join(WAVEFORM_FORMATS)} does")
         return self
 
 

@@ -32,6 +32,7 @@ from simulators.schedule import Schedule, Working
 from simulators.sensors import BATTERY, MS, Sampling, Sensors
 from simulators.tape import Tape, TimeArray
 from simulators.troubles import FaultSpec, LieSpec
+from simulators.vibration import Waveform, waveform_of
 
 NEVER = 2**62
 Named = TypeVar("Named", Fault, LieSpec)
@@ -93,6 +94,21 @@ class Simulation:
         until = self.end if until is None else until
         for begins, ends in self.windows(at, until, batch):
             yield self.block(begins, ends)
+
+    def waveforms(self, begin: int | None = None, until: int | None = None) -> Iterator[Waveform]:
+        """Recordings sent in [begin, until), from the start on: device by device, each in order of time."""
+        begin = max(self.start, self.start if begin is None else begin)
+        until = self.end if until is None else until
+        for number, placed in enumerate(self.devices):
+            spec = placed.spec.waveform
+            if spec is None:
+                continue
+            length, phase = round(spec.seconds * NS), int(placed.share * spec.every) // MS * MS
+            for k in range((begin - phase - length) // spec.every, (until - phase) // spec.every + 1):
+                time = k * spec.every + phase
+                if begin <= time + length < until and time >= self.start and not placed.device.is_mute(time):
+                    recording = waveform_of(placed.device.machine, placed.device.around, spec, time)
+                    yield Waveform(number, time, recording)
 
     def windows(self, begin: int, until: int, batch: int | None = None) -> list[tuple[int, int]]:
         """How [begin, until) is cut into blocks; a cut always falls on the start of the scenario."""

@@ -39,6 +39,8 @@ class Rotor:
     """At 1×, 2×, 3× … shaft frequency."""
     half_orders_mms: float = 0.0
     """At 0.5×, 1.5×, 2.5×: looseness."""
+    others_mms: tuple[tuple[float, float], ...] = ()
+    """(Hz, mm/s) of lines anywhere else: the tones of a defect."""
     gear_teeth: int = 0
     gear_mms: float = 0.0
     noise_ms2: float = 0.3
@@ -101,6 +103,7 @@ def _lines(rotor: Rotor) -> list[tuple[float, float]]:
     """(Hz, mm/s RMS) of every discrete component."""
     lines = [(order * rotor.shaft_hz, mms) for order, mms in enumerate(rotor.harmonics_mms, 1)]
     lines += [((n + 0.5) * rotor.shaft_hz, rotor.half_orders_mms / (n + 1)) for n in range(3)]
+    lines += rotor.others_mms
     if rotor.gear_teeth:
         mesh = rotor.gear_teeth * rotor.shaft_hz
         lines += [(mesh, rotor.gear_mms), (mesh - rotor.shaft_hz, 0.3 * rotor.gear_mms)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from simulators.payloads.encoder import DeviceCard, Outgoing, Sample
+from simulators.payloads.encoder import DeviceCard, Outgoing, Sample, Wave
 
 MS = 1_000_000
 
@@ -20,6 +20,11 @@ def telemetry_topic(site: str, device: str) -> str:
 def gateway_topic(site: str) -> str:
     """Where a gateway reports for several devices."""
     return f"forewarn/v1/{site}/telemetry"
+
+
+def waveform_topic(site: str, device: str) -> str:
+    """Where a device sends recordings."""
+    return f"forewarn/v1/{site}/{device}/waveform"
 
 
 def status_topic(site: str, device: str) -> str:
@@ -51,6 +56,18 @@ class Canonical:
         """One object with stamp, values and units."""
         body = {"ts": stamp_ms(sample.time), "values": sample.values, "units": sample.units}
         yield Outgoing(telemetry_topic(self.card.site, self.card.name), orjson.dumps(body))
+
+    def encode_wave(self, wave: Wave) -> Iterator[Outgoing]:
+        """One object with rate, scale and whole numbers: a third of the size of decimals, and exact."""
+        body = {
+            "ts": stamp_ms(wave.time),
+            "metric": wave.metric,
+            "unit": wave.unit,
+            "rate_hz": wave.rate_hz,
+            "scale": wave.scale,
+            "values": wave.counts,
+        }
+        yield Outgoing(waveform_topic(self.card.site, self.card.name), orjson.dumps(body))
 
     def goodbye(self, time: int) -> Iterator[Outgoing]:
         """`offline`: a session that ends politely sends no will."""

@@ -43,6 +43,27 @@ class Outgoing:
     retain: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """A recording from `time` (ns UTC, its first sample) on: `counts` times `scale`, in `unit`, `rate_hz` a second."""
+
+    time: int
+    metric: str
+    unit: str
+    rate_hz: float
+    scale: float
+    counts: Sequence[int]
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """An encoder that can send waveforms."""
+
+    def encode_wave(self, wave: Wave) -> Iterator[Outgoing]:
+        """A recording as messages."""
+        ...
+
+
 @runtime_checkable
 class Commanded(Protocol):
     """An encoder that can be told something: its session subscribes to the topic of its commands."""

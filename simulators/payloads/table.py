@@ -29,3 +29,6 @@ FORMATS: dict[str, Callable[[DeviceCard], Encoder]] = {
     "line-protocol": LineProtocol,
 }
 """Encoders by the name a scenario uses."""
+
+WAVEFORM_FORMATS = ("canonical",)
+"""Those that can carry a recording."""

