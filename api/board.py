@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ingest.adapters.adapter import DeviceStatus
 from ingest.columns import pack, unpack
 from ingest.errors import RejectedError
 from ingest.reading import BoolArray, Quality, ReadingBatch
@@ -15,6 +16,8 @@ from ingest.registry import Registry
 from ingest.rows import StateTable
 
 NEVER = np.iinfo(np.int64).min
+MOST_STATUSES = 1 << 17
+"""Devices whose own word is remembered; beyond, the one that spoke longest ago is forgotten."""
 _MAGIC = b"FWB1"
 _SAVED = {"time": np.int64, "value": np.float64, "received_at": np.int64, "quality": np.uint8, "warm": np.bool_}
 
@@ -41,6 +44,7 @@ class Board:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._online: dict[tuple[str, str], bool] = {}
         self._table = StateTable(
             {
                 "time": (np.int64, (), NEVER),
@@ -64,6 +68,19 @@ class Board:
             for name, column in (("time", batch.time), ("value", batch.value), ("quality", batch.quality)):
                 self._table[name][series] = column[last]
             self._table["received_at"][series] = received_at
+
+    def note_statuses(self, statuses: Sequence[DeviceStatus]) -> None:
+        """Take in what devices, or their wills for them, said about being online."""
+        with self._lock:
+            for said in statuses:
+                self._online.pop((said.site, said.device), None)
+                self._online[said.site, said.device] = said.online
+                if len(self._online) > MOST_STATUSES:
+                    del self._online[next(iter(self._online))]
+
+    def online(self, site: str, device: str) -> bool | None:
+        """Whether the device said last that it is online; None if it said nothing since the start."""
+        return self._online.get((site, device))
 
     def note_warm(self, warm: BoolArray) -> None:
         """Take in which series have enough data, shape (n_series,)."""

@@ -56,6 +56,7 @@ class DeviceItem(BaseModel):
     by_first_sight: bool = Field(description="Known from its readings only, not from a file or a person")
     last_seen: Time | None = Field(description="Event time of the newest reading")
     received_at: Time | None = Field(description="When that arrived")
+    online: bool | None = Field(description="What the device, or its will, said last; null: nothing since the start")
     states: list[DeviceState]
     metrics: list[MetricItem]
 
@@ -67,6 +68,8 @@ class Heard:
     number: int
     device: Device
     series: tuple[tuple[Metric, SeriesState], ...]
+    online: bool | None = None
+    """What it said itself, None if nothing."""
 
     @property
     def newest(self) -> SeriesState | None:
@@ -91,7 +94,7 @@ def look_up(registry: Registry, board: Board, site: str, device: str) -> Heard:
     found = None
     if number is not None:
         states = {series: board.of(series) for series in registry.series_of(number)}
-        found = _heard(registry, number, registry.device(number), states)
+        found = _heard(registry, number, registry.device(number), states, board)
     if found is None or found.deleted:
         raise NotFoundError(f"there is no device {device!r} at site {site!r}")
     return found
@@ -102,15 +105,16 @@ def all_devices(registry: Registry, board: Board) -> Iterator[Heard]:
     known = sorted(registry.devices(), key=lambda pair: (pair[1].site, pair[1].name))
     states = dict(enumerate(board.every(registry.n_series)))
     for number, device in known:
-        found = _heard(registry, number, device, states)
+        found = _heard(registry, number, device, states, board)
         if not found.deleted:
             yield found
 
 
-def _heard(registry: Registry, number: int, device: Device, states: Mapping[int, SeriesState]) -> Heard:
+def _heard(registry: Registry, number: int, device: Device, states: Mapping[int, SeriesState], board: Board) -> Heard:
     """A device with the states of its series, as far as `states` has them."""
     series = registry.series_of(number)
-    return Heard(number, device, tuple((registry.metric(s), states[s]) for s in series if s in states))
+    known = tuple((registry.metric(s), states[s]) for s in series if s in states)
+    return Heard(number, device, known, board.online(device.site, device.name))
 
 
 def metric_states(metric: Metric, state: SeriesState) -> list[DeviceState]:
@@ -151,6 +155,7 @@ def device_item(heard: Heard) -> DeviceItem:
         by_first_sight=device.first_seen,
         last_seen=moment(newest.time if newest else None),
         received_at=moment(newest.received_at if newest else None),
+        online=heard.online,
         states=device_states(heard),
         metrics=[_metric_item(metric, state) for metric, state in heard.series],
     )

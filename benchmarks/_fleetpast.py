@@ -12,7 +12,6 @@ from forewarn.checkpoint import Checkpoint
 from forewarn.database_admin import upgrade
 from forewarn.engine import Engine
 from forewarn.settings import DataSettings, Settings
-from ingest.adapters import make_adapters
 from ingest.database import make_engine
 from ingest.inbox import inbox_file
 from ingest.reading import ReadingBatch
@@ -33,7 +32,7 @@ def prepare(folder: Path, devices: int) -> None:
             registry.series(SITE, device_name(number), metric)
     for number in range(PROBES):
         registry.series(SITE, probe_name(number), PROBE_METRIC)
-    state = Checkpoint(_judged(registry, devices).save(), [], make_adapters().save()).encode()
+    state = Checkpoint(_judged(registry, devices).save(), []).encode()
     folder.mkdir(mode=0o700)
     database = make_engine(Settings(data=DataSettings(dir=folder)).database_url)
     upgrade(database)

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +43,52 @@ log-enabled = false
 """
 
 
-@dataclass(frozen=True, slots=True)
 class Running:
-    """A process and where it listens."""
+    """A process on a port of its own, which can be killed and started again; what it prints goes to `folder`/log."""
 
-    process: subprocess.Popen[Any]
-    port: int
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        port: int,
+        answers: Callable[[], bool],
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.port = port
+        self._command, self._folder, self._answers = list(command), folder, answers
+        self._variables = os.environ | dict(variables or {})
+        self.process: subprocess.Popen[Any]
+
+    def start(self, stdin: int = subprocess.DEVNULL) -> None:
+        """Start and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command, cwd=self._folder, stdin=stdin, stdout=log, stderr=log, env=self._variables
+            )
+        wait_for(self._is_up, f"{Path(self._command[0]).name} answers", START_WITHIN_S)
+
+    def _is_up(self) -> bool:
+        if self.process.poll() is not None:
+            said = (self._folder / "log").read_text("utf-8", "replace").splitlines()[-5:]
+            raise InputError(f"bench: {self._command[0]} ended: {' '.join(said)}")
+        return self._answers()
+
+    def kill(self) -> None:
+        """Kill -9, and return when it is gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end; kill it where it does not."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def cpu_s(self) -> float:
         """CPU seconds of the process and its children so far, those that ended included."""
-        return sum(_cpu_s(pid) for pid in _family(self.process.pid))
+        return sum(cpu_s(pid) for pid in _family(self.process.pid))
 
     def threads_cpu_s(self) -> dict[str, float]:
         """CPU seconds of the threads by name; those of one name together."""
@@ -79,7 +114,7 @@ def _family(pid: int) -> Iterator[int]:
             yield from _family(int(child))
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system time of a process and of its children that ended (proc(5), fields 14 to 17 of stat)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
@@ -112,31 +147,13 @@ def wait_for(done: Callable[[], bool], what: str, timeout_s: float, every_s: flo
 
 
 @contextmanager
-def started(
-    command: Sequence[str], folder: Path, answers: Callable[[], bool], port: int, variables: Mapping[str, str]
-) -> Iterator[Running]:
-    """A process that runs until the end of the block; what it prints goes to `folder`/log."""
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | dict(variables)
-        )
-
-    def up() -> bool:
-        if process.poll() is not None:
-            said = (folder / "log").read_text("utf-8", "replace").splitlines()[-5:]
-            raise InputError(f"bench: {command[0]} ended: {' '.join(said)}")
-        return answers()
-
+def started(running: Running) -> Iterator[Running]:
+    """The process, until the end of the block."""
     try:
-        wait_for(up, f"{Path(command[0]).name} answers", START_WITHIN_S)
-        yield Running(process, port)
+        running.start()
+        yield running
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        running.stop()
 
 
 def _program(name: str) -> str:
@@ -161,7 +178,8 @@ def mosquitto(folder: Path, *, every_change: bool) -> Iterator[Running]:
     own += ["user root"] if os.geteuid() == 0 else []
     config = folder / "mosquitto.conf"
     config.write_text("\n".join(own + kept) + "\n", "utf-8")
-    with started([_program("mosquitto"), "-c", str(config)], folder, lambda: _listens(port), port, {}) as running:
+    command = [_program("mosquitto"), "-c", str(config)]
+    with started(Running(command, folder, port, lambda: _listens(port))) as running:
         yield running
 
 
@@ -181,7 +199,7 @@ def influxdb(folder: Path) -> Iterator[Running]:
     config = folder / "influxdb.conf"
     config.write_text(_INFLUX.format(folder=folder, port=port), "utf-8")
     command = [_program("influxd"), "-config", str(config)]
-    with started(command, folder, lambda: _answers(f"http://127.0.0.1:{port}/ping"), port, {}) as running:
+    with started(Running(command, folder, port, lambda: _answers(f"http://127.0.0.1:{port}/ping"))) as running:
         yield running
 
 
@@ -192,18 +210,26 @@ def _answers(url: str) -> bool:
         return False
 
 
-@contextmanager
-def service(folder: Path, variables: Mapping[str, str]) -> Iterator[Running]:
-    """`forewarn serve` over `folder`/data, ready."""
+SERVE = (sys.executable, "-c", "from forewarn.cli import main; main()", "serve")
+
+
+def served(folder: Path, variables: Mapping[str, str], command: Sequence[str] = SERVE) -> Running:
+    """`forewarn serve` over `folder`/data, not started."""
     port = free_port()
     own = {
         "FOREWARN_DATA__DIR": str(folder / "data"),
         "FOREWARN_HTTP__PORT": str(port),
         "FOREWARN_LOG__LEVEL": "warning",
+        "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    command = [sys.executable, "-c", "from forewarn.cli import main; main()", "serve"]
     ready = f"http://127.0.0.1:{port}/readyz"
-    with started(command, folder, lambda: _answers(ready), port, own | dict(variables)) as running:
+    return Running(command, folder, port, lambda: _answers(ready), own | dict(variables))
+
+
+@contextmanager
+def service(folder: Path, variables: Mapping[str, str]) -> Iterator[Running]:
+    """`forewarn serve` over `folder`/data, ready."""
+    with started(served(folder, variables)) as running:
         yield running
 
 

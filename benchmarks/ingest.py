@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks._fleet import LIMITS, METRICS, PROBES
 from benchmarks._fleetpast import prepare
-from benchmarks._servers import Counters, Running, influxdb, mosquitto, service, wait_for
+from benchmarks._servers import Counters, Running, cpu_s, influxdb, mosquitto, service, wait_for
 
 PARTS = ("messages", "batches", "latency", "memory")
 SHIPPED_RATE, FAST_RATE = 250.0, 4_000.0
@@ -99,8 +99,7 @@ def stock(broker: Running, version: str, rate: float, seconds: float, devices: i
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
-        running = Running(process, broker.port)
-        before = running.cpu_s()
+        before = cpu_s(process.pid)
         sent = Load(broker, rate, seconds, devices).result()["messages"]
 
         def count() -> int:
@@ -110,7 +109,7 @@ def stock(broker: Running, version: str, rate: float, seconds: float, devices: i
             return int(process.stdout.readline())
 
         wait_for(lambda: count() >= sent, "the reference has received everything", STORED_WITHIN_S, 0.2)
-        return sent / (running.cpu_s() - before)
+        return sent / (cpu_s(process.pid) - before)
 
 
 def settle(site: Site, readings: float) -> None:
@@ -127,10 +126,10 @@ def step(site: Site, rate: float, seconds: float, batch: int = 1) -> Step:
     """The service under that load, until everything is judged and stored."""
     Load(site.broker, rate, min(seconds, WARM_UP_S), site.devices, batch).result()
     settle(site, site.counters.read()["readings_received_total"])
-    before, cpu_s, threads = _stored(site), site.server.cpu_s(), site.server.threads_cpu_s()
+    before, used_s, threads = _stored(site), site.server.cpu_s(), site.server.threads_cpu_s()
     sent = Load(site.broker, rate, seconds, site.devices, batch).result()
     settle(site, before + sent["readings"])
-    spent_s = site.server.cpu_s() - cpu_s
+    spent_s = site.server.cpu_s() - used_s
     shares = {name: (s - threads.get(name, 0.0)) / spent_s for name, s in site.server.threads_cpu_s().items()}
     return Step(int(sent["messages"]), int(sent["readings"]), sent["seconds"], spent_s, shares)
 

@@ -16,11 +16,12 @@ _MAGIC = b"FWC1"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What the engine, the memory of repeated messages, the payload formats and the board know."""
+    """What the engine, the memory of repeated messages and the board know."""
 
     engine: bytes
     sequences: list[list[object]]
-    adapters: bytes
+    adapters: bytes = b""
+    """What the payload formats knew, of a release that kept it here."""
     board: bytes = b""
     """What was last heard; empty in checkpoints of earlier releases."""
 

@@ -142,10 +142,9 @@ class Engine:
     def save(self) -> bytes:
         """The whole state, keyed by names, so that it fits a registry with other numbers."""
         registry, silence = self._registry, self._silence.save()
-        n_series = len(silence["series"]["last"])
         head = {
             "version": STATE_VERSION,
-            "series": [registry.key(number) for number in range(n_series)],
+            "series": [registry.key(number) for number in range(registry.n_series)],  # some part has a row for each
             "devices": [(d.site, d.name) for _, d in registry.devices()][: len(silence["device"]["clock"])],
             "sites": [registry.site_name(number) for number in range(len(silence["site"]["clock"]))],
             "limits": self._on_limits.save(),

@@ -8,6 +8,7 @@ from typing import Protocol
 from forewarn.settings import Settings
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
+from ingest.spool import Spool
 
 
 class Input(Protocol):
@@ -26,11 +27,15 @@ class Input(Protocol):
     def problem(self) -> str | None:
         """What keeps messages from coming in; None if nothing does."""
 
+    @property
+    def dropped(self) -> int:
+        """Messages without QoS that found no room, since the start."""
+
     def publish(self, wishes: Sequence[Publish]) -> None:
         """Publish messages of our own, from any thread."""
 
 
-def make_input(settings: Settings, handover: Handover, clock: Callable[[], int]) -> Input:
+def make_input(settings: Settings, handover: Handover, clock: Callable[[], int], spool: Spool) -> Input:
     """The input of those settings, not started."""
     mqtt = settings.mqtt
     if mqtt.embedded:
@@ -42,6 +47,7 @@ def make_input(settings: Settings, handover: Handover, clock: Callable[[], int])
         return EmbeddedBroker(options, handover, mqtt.topics, clock)
     from ingest.mqtt import MqttInput
     from ingest.mqttoptions import MqttOptions
+    from ingest.subscriptions import SpooledSubscriptions
 
     return MqttInput(
         MqttOptions.from_url(
@@ -56,4 +62,5 @@ def make_input(settings: Settings, handover: Handover, clock: Callable[[], int])
         ),
         handover,
         clock,
+        subscriptions=SpooledSubscriptions(spool),
     )

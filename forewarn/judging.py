@@ -79,13 +79,12 @@ class Judging:
         metrics: Metrics,
         clock: Callable[[], int],
         now_if_connected: Callable[[], int | None],
-        adapters_memory: Callable[[], bytes],
         spool_bytes: int,
     ) -> None:
         self._engine, self._registry, self._desk, self._spool = engine, registry, desk, spool
         self._source, self._target, self._announcer = source, target, announcer
         self._metrics, self._clock, self._now_if_connected = metrics, clock, now_if_connected
-        self._adapters_memory, self._spool_bytes = adapters_memory, spool_bytes
+        self._spool_bytes = spool_bytes
         self._names = SeriesNames(registry)
         self._sequences = Sequences()
         self._stopping = threading.Event()
@@ -240,8 +239,7 @@ class Judging:
         try:
             for item in self._target.waiting():
                 self._spool.put_scores(item.position, KeyedScores.of(item.value.scores, self._names))
-            memory, board = self._adapters_memory(), self._announcer.memory()
-            state = Checkpoint(self._engine.save(), self._sequences.save(), memory, board)
+            state = Checkpoint(self._engine.save(), self._sequences.save(), board=self._announcer.memory())
             self._spool.save_checkpoint(self.done, state.encode())
         except IngestError as error:
             log.warning("no checkpoint", error=str(error))

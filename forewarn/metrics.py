@@ -48,6 +48,10 @@ class Metrics:
         self.write_seconds = seconds("store_write", "Duration of one write to the store")
         self.checkpoint_seconds = seconds("checkpoint", "Duration of one checkpoint")
         self.handover = Gauge("forewarn_handover_messages", "Messages received and not yet durable", registry=registry)
+        self.dropped = Gauge(
+            "forewarn_messages_dropped", "Messages without QoS that found no room, since the start", registry=registry
+        )
+        self.series = Gauge("forewarn_series", "Series that are known", registry=registry)
         self.up = Gauge("forewarn_mqtt_connected", "1 while messages can come in over MQTT", registry=registry)
 
 

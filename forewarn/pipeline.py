@@ -29,7 +29,7 @@ from forewarn.forwarding import Forwarding
 from forewarn.health import Health
 from forewarn.judging import Judging, ToStore
 from forewarn.metrics import Metrics
-from forewarn.receiving import Entry, Receiving, Ticket
+from forewarn.receiving import MEMORY, Entry, Receiving, Ticket
 from ingest.adapters.adapter import Publish
 from ingest.adapters.chain import Adapters
 from ingest.decode import Decoder
@@ -98,6 +98,7 @@ class Pipeline:
             parts.metrics,
             parts.clock,
             parts.publish,
+            parts.board.note_statuses,
             parts.adapters,
         )
         self.judging = Judging(
@@ -112,7 +113,6 @@ class Pipeline:
             parts.metrics,
             parts.clock,
             self._now_if_connected,
-            lambda: self.receiving.memory,
             parts.spool_bytes,
         )
         self.forwarding = Forwarding(
@@ -146,6 +146,8 @@ class Pipeline:
                 engine = Engine(self._parts.registry, self._config)
             self.judging.restore(position, engine, sequences)
             self._sequences.restore(sequences)
+        if memory := self._parts.spool.kept(MEMORY):
+            self._parts.adapters.restore(memory)
         self._remember(self.judging.done)
 
     def _remember(self, position: int) -> None:

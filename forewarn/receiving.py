@@ -17,7 +17,7 @@ from forewarn.errands import Errands
 from forewarn.health import Health, reported
 from forewarn.metrics import Metrics
 from forewarn.patience import Patience
-from ingest.adapters.adapter import Publish
+from ingest.adapters.adapter import DeviceStatus, Publish
 from ingest.adapters.chain import Adapters
 from ingest.errors import IngestError
 from ingest.handover import Handover
@@ -36,7 +36,8 @@ MAX_ROWS = 32_768
 IDLE_S = 0.5
 ROOM_WITHIN_S = 1.0
 """The spool is the machine's own: it is asked again soon, for everybody waits for it."""
-MEMORY_S = 30.0
+MEMORY, MEMORY_S = "adapters", 30.0
+"""What payload formats have learned is kept with the message that taught it, and what may be lost now and then."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,14 +72,14 @@ class Receiving:
         metrics: Metrics,
         clock: Callable[[], int],
         publish: Callable[[Sequence[Publish]], None],
+        on_statuses: Callable[[Sequence[DeviceStatus]], None],
         adapters: Adapters,
     ) -> None:
         self._adapters = adapters
-        self.memory = adapters.save()
-        """What the payload formats have learned, as of half a minute ago at most."""
-        self._memory_at = 0.0
+        self._memory, self._learned, self._memory_at = b"", adapters.revision, 0.0
         self._handover, self._receiver, self._spool, self._rejects = handover, receiver, spool, rejects
         self._backlog, self._metrics, self._clock, self._publish = backlog, metrics, clock, publish
+        self._on_statuses = on_statuses
         self._giving_up, self._stopping = threading.Event(), threading.Event()
         self._health = health
         self._patience = Patience("spool", health, self._giving_up, longest_s=ROOM_WITHIN_S)
@@ -117,7 +118,6 @@ class Receiving:
     def _run(self) -> None:
         with reported("receiving", self._health):
             while not self._giving_up.is_set():
-                self._note_memory()
                 self.errands.run(self._giving_up)
                 messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S)
                 if messages:
@@ -127,16 +127,25 @@ class Receiving:
                 elif self._stopping.is_set():
                     return
 
-    def _note_memory(self) -> None:
+    def _new_memory(self) -> bytes | None:
+        """What the payload formats have learned, where that is to be kept with these messages."""
         now = time.monotonic()
-        if now >= self._memory_at:
-            self.memory, self._memory_at = self._adapters.save(), now + MEMORY_S
+        if self._adapters.revision == self._learned and now < self._memory_at:
+            return None
+        self._learned, self._memory_at = self._adapters.revision, now + MEMORY_S
+        memory = self._adapters.save()
+        if memory == self._memory:
+            return None
+        self._memory = memory
+        return memory
 
     def _take(self, messages: Sequence[Message]) -> None:
         received = self._read(messages)
         if received is None or not self._keep(received):
             return  # nothing was acknowledged: whoever sent it will send it again
         self._acknowledge(messages, received)
+        if received.statuses:
+            self._on_statuses(received.statuses)
         if received.wishes:
             self._publish(received.wishes)
         self._count(messages, received)
@@ -155,19 +164,25 @@ class Receiving:
 
     def _keep(self, received: Received) -> bool:
         """Make readings and rejects durable, however long it takes; False if the service stops first."""
+        memory = self._new_memory()
         for start in range(0, max(len(received.batch), 1), MAX_ROWS):
             rows = slice(start, start + MAX_ROWS)
             whole = len(received.batch) <= MAX_ROWS
             batch, readings = received.batch, received.readings
             entry = Entry(batch, readings) if whole else Entry(batch[rows], readings[rows])
-            if not self._keep_entry(entry, received.rejects if start == 0 else ()):
+            if not self._keep_entry(entry, *((received.rejects, memory) if start == 0 else ((), None))):
                 return False
         return True
 
-    def _keep_entry(self, entry: Entry, rejects: Sequence[Reject]) -> bool:
+    def _keep_entry(self, entry: Entry, rejects: Sequence[Reject], memory: bytes | None) -> bool:
+        def also() -> None:
+            self._rejects.add(rejects)
+            if memory is not None:
+                self._spool.keep(MEMORY, memory)
+
         while True:
             try:
-                self.keep(entry, lambda: self._rejects.add(rejects))
+                self.keep(entry, also)
             except IngestError as error:
                 if not self._patience.failed(error):
                     return False

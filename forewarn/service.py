@@ -67,9 +67,9 @@ class Service:
         self._held = ExitStack()
         self._stopping = threading.Event()
         self._starter = threading.Thread(target=self._wait_for_database, name="start", daemon=True)
-        self.registry, self.health, self.metrics = Registry(), Health(), Metrics()
+        self.registry, self.health = Registry(settings.ingest.max_series), Health()
+        self.metrics = Metrics()
         self._handover, self._hub, self._board = Handover(), Hub(), Board()
-        self._input = make_input(settings, self._handover, clock)
         self._begun = False
 
     def start(self) -> None:
@@ -79,6 +79,7 @@ class Service:
         config = engine_config(settings)
         self._notify = notify_config(settings)
         held = self._held.enter_context(opened(settings))
+        self._input = make_input(settings, self._handover, self._clock, held.spool)
         self._notifier = Notifier(held.database, self._notify, AppriseSender(), self._clock)
         self._adapter_options = adapter_options(settings)
         self.pipeline = Pipeline(self._parts(held), config)
@@ -221,6 +222,8 @@ class Service:
     def _look(self) -> None:
         self.metrics.up.set(self._input.problem is None)
         self.metrics.handover.set(len(self._handover))
+        self.metrics.dropped.set(self._input.dropped)
+        self.metrics.series.set(self.registry.n_series)
 
     # -- stop ------------------------------------------------------------------------------------------------------
     def stop(self) -> None:

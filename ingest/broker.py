@@ -204,6 +204,11 @@ class EmbeddedBroker:
             self._loop.call_soon_threadsafe(broadcast)
 
     @property
+    def dropped(self) -> int:
+        """None: when there is no room, nothing more is read."""
+        return 0
+
+    @property
     def problem(self) -> str | None:
         """What keeps messages from coming in; None if nothing does."""
         return None if self._thread.is_alive() and self._started.done() else "the embedded broker does not run"

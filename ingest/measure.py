@@ -132,6 +132,9 @@ class Intake:
         return isinstance(known.place, Place) and self._registry.metric(known.place.series) is known.record
 
     def _resolve(self, site: str, device: str, metric: str, unit: str) -> Place | str:
+        full = self._registry.is_full_for(site, device, metric)
+        if full is not None:
+            return full
         try:
             series = self._registry.series(site, device, metric)
         except ValueError as error:

@@ -32,6 +32,7 @@ from ingest.handover import Handover
 from ingest.message import Message
 from ingest.mqttclient import BufferedClient
 from ingest.mqttoptions import MqttOptions
+from ingest.subscriptions import NoMemory, Subscriptions
 
 RECEIVE_MAXIMUM = 2_000
 """Messages in flight: enough for the micro-batch that is being committed and the next one."""
@@ -49,6 +50,10 @@ REST_S = 0.025
 MAX_TOPICS = 1 << 17
 LONGEST_REMEMBERED = 512
 """Topics whose text is remembered before the memory is cleared, and how long each may be."""
+DROPPED = b"$SYS/broker/publish/messages/dropped"
+"""Where mosquitto tells how many messages it has dropped because a queue was full."""
+DOCS = "docs/mqtt.md, Another broker"
+"""Where the settings stand that a broker needs."""
 _TICK_S = 0.5
 _SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -63,8 +68,16 @@ class MqttInput:
     """Keeps a connection to a broker and hands over what it sends."""
 
     def __init__(
-        self, options: MqttOptions, handover: Handover, now: Callable[[], int] = time.time_ns, rng: Random | None = None
+        self,
+        options: MqttOptions,
+        handover: Handover,
+        now: Callable[[], int] = time.time_ns,
+        rng: Random | None = None,
+        subscriptions: Subscriptions | None = None,
     ) -> None:
+        self._session = f"{options.host}:{options.port}/{options.client_id}"
+        self._subscriptions = subscriptions or NoMemory()
+        self._broker_dropped: int | None = None
         self._options, self._handover, self._now, self._rng = options, handover, now, rng or Random()
         self._acks: deque[tuple[int, int]] = deque()
         self._wishes: deque[Publish] = deque(maxlen=MAX_WISHES)
@@ -77,6 +90,7 @@ class MqttInput:
         self._rest_until = 0.0
         self._life = 0
         self._subscribed = False
+        self._subscribing: int | None = None
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._known_protocol = False
         self._problem: str | None = "not connected yet"
@@ -268,25 +282,55 @@ class MqttInput:
             self._protocol = v311 if self._protocol == v5 else v5
 
     # -- called by paho, in the thread -----------------------------------------------------------------------------
-    def _on_connect(self, client: Any, _data: Any, flags: Any, reason: ReasonCode, _properties: Any) -> None:
+    def _on_connect(self, client: Any, _data: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
         self._answer = reason
         if reason.is_failure:
             return
+        self._broker_dropped = None
+        former = self._subscriptions.of(self._session)
+        self._look_at(flags.session_present, bool(former), properties)
         if flags.session_present and self._subscribed:
             self._tell(None)
             return
+        if gone := sorted(set(former) - set(self._options.topics)):
+            client.unsubscribe(gone)
+        client.subscribe(DROPPED.decode(), 0)
         if self._protocol == MQTTProtocolVersion.MQTTv5:
             options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
-            client.subscribe([(topic, options) for topic in self._options.topics])
+            _, self._subscribing = client.subscribe([(topic, options) for topic in self._options.topics])
         else:
-            client.subscribe([(topic, 1) for topic in self._options.topics])
+            _, self._subscribing = client.subscribe([(topic, 1) for topic in self._options.topics])
 
-    def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
+    def _look_at(self, session_present: bool, was_here: bool, properties: Properties | None) -> None:
+        """Warn of what can be seen of settings with which this broker loses messages."""
+        said = log.bind(broker=self._session, see=DOCS)
+        if not session_present and (was_here or self._subscribed):
+            said.warning("the broker lost our session and what it held for us")
+        kept_s = getattr(properties, "SessionExpiryInterval", SESSION_KEPT_S)
+        if kept_s < SESSION_KEPT_S:
+            said.warning("the broker keeps our session for a short time only while we are away", seconds=kept_s)
+        if getattr(properties, "MaximumQoS", 1) < 1:
+            said.warning("the broker knows QoS 0 only, so it may lose messages")
+
+    def _note_dropped(self, payload: bytes) -> None:
+        """The broker tells how many messages it has dropped since its start, ours or others'."""
+        dropped = int(payload) if payload.isdigit() else 0
+        if self._broker_dropped is not None and dropped > self._broker_dropped:
+            number = dropped - self._broker_dropped
+            log.warning("the broker dropped messages because a queue was full", messages=number, see=DOCS)
+        self._broker_dropped = dropped
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
+        if len(reasons) != len(self._options.topics) or mid != self._subscribing:
+            return  # what the broker tells of itself, which it may refuse
+        if any(reason.value == 0 for reason in reasons):
+            log.warning("the broker grants QoS 0 only, so it may lose messages", broker=self._session, see=DOCS)
         refused = [topic for topic, reason in zip(self._options.topics, reasons, strict=False) if reason.is_failure]
         if refused:
             self._tell(f"the broker refuses the subscription to {', '.join(refused)}")
         else:
             self._subscribed = True
+            self._subscriptions.note(self._session, self._options.topics)
             self._tell(None)
 
     def _receive(self, publishes: Sequence[tuple[bytes, bytes, int, int]]) -> None:
@@ -295,6 +339,9 @@ class MqttInput:
             name = self._topics.get(topic) or self._name(topic)
             if qos:
                 messages.append(Message(name, payload, now, self, (life, mid)))
+                continue
+            if topic == DROPPED:
+                self._note_dropped(payload)
                 continue
             self._handover.put_all(messages)
             messages = []

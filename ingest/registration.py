@@ -27,6 +27,8 @@ def register(registry: Registry, registrations: Iterable[Registration]) -> None:
 
 def _register_device(registry: Registry, said: Registration) -> None:
     number = registry.find_device(said.site, said.device)
+    if number is None and registry.is_full_for(said.site, said.device, ""):
+        return
     known = Device(said.site, said.device, first_seen=True) if number is None else registry.device(number)
     told = replace(known, title=known.title or said.title)
     if number is None or told != known:
@@ -34,6 +36,8 @@ def _register_device(registry: Registry, said: Registration) -> None:
 
 
 def _register_metric(registry: Registry, said: Registration, metric: str) -> None:
+    if registry.is_full_for(said.site, said.device, metric):
+        return
     known = registry.metric(registry.series(said.site, said.device, metric))
     told = replace(known, basis=known.basis or said.basis, interval_s=_interval_s(known.interval_s, said))
     if told != known:

@@ -64,6 +64,9 @@ class Device:
     """Known by first sight only, not from a file or the API."""
 
 
+MAX_SERIES = 500_000
+"""Series that are taken in by first sight: a bound against invented names. Each costs some kilobytes of memory."""
+
 SeriesKey = tuple[str, str, str]
 DeviceKey = tuple[str, str]
 
@@ -75,7 +78,8 @@ class Registry:
     thread; changes are made under a lock and a record is replaced as a whole.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_series: int = MAX_SERIES) -> None:
+        self._max_series = max_series
         self._lock = threading.Lock()
         self._site_number: dict[str, int] = {}
         self._device_number: dict[DeviceKey, int] = {}
@@ -96,6 +100,12 @@ class Registry:
         """The number of that series, given on first sight. Raises ValueError on an impossible name."""
         number = self._series_number.get((site, device, metric))
         return number if number is not None else self._add_series(site, device, metric)
+
+    def is_full_for(self, site: str, device: str, metric: str) -> str | None:
+        """Why no reading of that series can be taken in: it is new, and there are as many as are allowed."""
+        if self.n_series < self._max_series or (site, device, metric) in self._series_number:
+            return None
+        return f"{self._max_series} series are known, and no more are taken in (ingest.max_series)"
 
     def find(self, site: str, device: str, metric: str) -> int | None:
         """The number of that series, or None if it was never seen."""

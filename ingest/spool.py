@@ -222,6 +222,16 @@ class Spool:
             self._waiting -= freed
         self._local.shrink(SPARE_BYTES)
 
+    def keep(self, name: str, state: bytes) -> None:
+        """Keep something beside the entries, for `kept`; durable with the change that it is made in, or by itself."""
+        with self._local.change() as db:
+            db.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, 0, ?)", (name, state))
+
+    def kept(self, name: str) -> bytes | None:
+        """What was kept last under that name."""
+        found = self.load_checkpoint(name)
+        return None if found is None else found[1]
+
     def load_checkpoint(self, name: str = Consumer.ENGINE) -> tuple[int, bytes] | None:
         """The position and the state that `name` saved last, None before the first."""
         query = "SELECT position, state FROM checkpoint WHERE name = ?"

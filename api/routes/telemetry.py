@@ -61,7 +61,6 @@ def router_for(max_body: int) -> APIRouter:
     @router.post(
         "/telemetry",
         status_code=202,
-        max_body_size=max_body,
         response_model=Taken,
         responses={
             413: {"model": Problem, "description": "The body is too large"},
@@ -82,11 +81,23 @@ def router_for(max_body: int) -> APIRouter:
     async def post_telemetry(request: Request) -> Any:
         """Take readings: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
         deps: Deps = request.app.state.deps
-        objects = _objects(await request.body())
+        objects = _objects(await _body(request, max_body))
         result = await run_in_threadpool(deps.submit, objects)
         return _answer(result)
 
     return router
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body of a request, read no further than `most` bytes."""
+    if int(request.headers.get("content-length", 0)) > most:
+        raise HTTPException(413)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise HTTPException(413)
+    return bytes(body)
 
 
 def _objects(body: bytes) -> Sequence[object]:

@@ -228,6 +228,11 @@ FindRoute: TypeAlias = Callable[[str], Route | None]
 class Memory(Protocol):
     """What an adapter learned from messages and needs for later ones; bounded in size."""
 
+    @property
+    def revision(self) -> int:
+        """Grows when something was learned without which later messages could not be read."""
+        ...
+
     def save(self) -> object:
         """All of it, as values that JSON can hold."""
         ...

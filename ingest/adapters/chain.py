@@ -43,6 +43,11 @@ class Adapters:
                 self._routes[topic] = route
         return route
 
+    @property
+    def revision(self) -> int:
+        """Grows when an adapter learned something without which it could not read later messages."""
+        return sum(one.memory.revision for one in self._adapters.values() if one.memory is not None)
+
     def save(self) -> bytes:
         """What the adapters have learned from messages (births, discovered sensors), for `restore`."""
         memories = {name: one.memory.save() for name, one in self._adapters.items() if one.memory is not None}

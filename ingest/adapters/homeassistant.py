@@ -49,6 +49,7 @@ class _Discovered:
 
     def __init__(self, around: Surroundings) -> None:
         self._around, self._site = around, around.options.site
+        self.revision = 0
         self._prefix = f"{around.options.homeassistant_prefix}/"
         self._configured: dict[str, tuple[Sensor, ...]] = {}
         self._by_state: dict[str, dict[tuple[str, str], Sensor]] = {}
@@ -125,6 +126,7 @@ class _Discovered:
             for one in sensor.availability:
                 self._by_availability.setdefault(one.topic, {})[name] = sensor
         self._around.forget_routes()
+        self.revision += 1
 
     def _forget(self, topic: str) -> None:
         for sensor in self._configured.pop(topic, ()):
@@ -135,6 +137,7 @@ class _Discovered:
                 if _drop(self._by_availability, one.topic, name):
                     self._online.pop(one.topic, None)
             self._around.forget_routes()
+            self.revision += 1
 
     # -- states and availability ---------------------------------------------------------------------------------
     def _said(self, topic: str, payload: bytes, arrival: Arrival, rows: Rows) -> None:

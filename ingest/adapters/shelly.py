@@ -81,6 +81,8 @@ class _Devices:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._sleepers: dict[str, float] = {}
+        self.revision = 0
+        """Without its periods a message is read all the same."""
 
     def route(self, topic: str) -> Route | None:
         """The route of a device's topic."""

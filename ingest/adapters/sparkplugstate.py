@@ -107,6 +107,7 @@ class Nodes:
     def __init__(self) -> None:
         self._nodes: dict[NodeName, Node] = {}
         self._size = 0
+        self.revision = 0
 
     def get(self, name: NodeName) -> Node:
         """The node of that name, a new one at first sight."""
@@ -118,6 +119,7 @@ class Nodes:
 
     def bear(self, name: NodeName, device: str | None, birth: Birth | None) -> None:
         """Keep the birth of a device, or of a node itself, which ends all earlier ones; None: a device has died."""
+        self.revision += 1
         node = self._nodes[name] = self._nodes.pop(name)  # now the last to be forgotten
         if device is None:
             self._forget_births(node)

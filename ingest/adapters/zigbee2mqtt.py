@@ -60,6 +60,7 @@ class _Bridge:
         self._options = options
         self._root = f"{options.zigbee2mqtt_topic}/"
         self._units: dict[str, dict[str, str]] = {}
+        self.revision = 0
 
     def route(self, topic: str) -> Route | None:
         """The route of a topic below the base topic."""
@@ -124,6 +125,7 @@ class _Bridge:
             title = one.get("description")
             if found and isinstance(title, str) and title.isprintable():
                 rows.registrations.append(Registration(self._options.site, device, title=title[:128] or None))
+        self.revision += units != self._units
         self._units = units
 
     def save(self) -> object:

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from api.board import Board, SeriesState
 from api.devices import all_devices, look_up
+from ingest.adapters.adapter import DeviceStatus
 from ingest.reading import Quality, ReadingBatch
 from ingest.registry import Device, Registry
 from ingest.registry_store import load_registry
@@ -25,6 +26,15 @@ def test_list_and_get(looking: TestClient) -> None:
     assert device["states"] == ["not enough data"]
     temperature = device["metrics"][0]
     assert (temperature["metric"], temperature["unit"], temperature["value"]) == ("temperature", "°C", 65.0)
+
+
+def test_what_a_device_says_of_itself(made: Site) -> None:
+    deps = made.deps()
+    with client_of(deps) as client:
+        assert client.get(PUMP).json()["online"] is None
+        deps.board.note_statuses([DeviceStatus("plant", "pump-1", False, 0)])
+        assert client.get(PUMP).json()["online"] is False
+        assert [d["online"] for d in client.get("/api/v1/devices").json()["items"]] == [False]
 
 
 def test_states(plant_client: TestClient) -> None:

@@ -73,7 +73,9 @@ def test_telemetry_when_full(client: TestClient, made: Site) -> None:
 
 def test_telemetry_that_is_too_large(made: Site) -> None:
     with client_of(replace_deps(made, max_body=1_000)) as client:
-        assert client.post("/api/v1/telemetry", content=b" " * 1_001).status_code == 413
+        whole = client.post("/api/v1/telemetry", content=b" " * 1_001)
+        assert (whole.status_code, whole.json()["detail"]) == (413, "the body is too large")
+        assert whole.headers["content-type"] == "application/problem+json"
         chunks: Callable[[], object] = lambda: (b" " * 100 for _ in range(11))  # noqa: E731
         answer = client.post("/api/v1/telemetry", content=chunks())  # type: ignore[arg-type]
         assert answer.status_code == 413

@@ -105,6 +105,18 @@ def test_cutting_a_record_short_changes_nothing_before_the_cut(cut: int) -> None
     assert np.array_equal(whole[whole[:, 0] < cut], short)
 
 
+def test_series_that_are_known_but_not_judged_yet_do_not_spoil_a_saved_state() -> None:
+    registry, batch = Registry(), ReadingBatch.of([0, 0], [START, START + MINUTE], [1.0, 2.0])
+    for name in "abcde":
+        registry.series("s", name, "t")
+    engine, again, other = Engine(registry), Engine(registry), Registry()
+    engine.process(batch)
+    again.restore(engine.save())
+    assert again.save() == engine.save()
+    Engine(other).restore(engine.save())
+    assert other.n_series == 5
+
+
 @pytest.mark.parametrize("cut", [1, 777, 1500])
 def test_a_restored_engine_goes_on_as_if_nothing_had_happened(cut: int) -> None:
     registry, batch = site(2)

@@ -19,6 +19,7 @@ from forewarn.engine import EngineConfig
 from forewarn.health import Health
 from forewarn.metrics import Metrics
 from forewarn.pipeline import Parts, Pipeline
+from forewarn.receiving import MEMORY
 from forewarn.replaying import Replaying
 from forewarn.settings import IngestSettings
 from ingest.adapters import make_adapters
@@ -86,6 +87,7 @@ class Site:
         self.spool.open()
         self.store = Store(folder / "telemetry.db")
         self.store.prepare()
+        self.board = Board()
         self.rejects, self.health, self.metrics = Rejects(self.local), Health(), Metrics()
         self.registry, self.handover, self.source = Registry(), Handover(), Source()
         adapters = make_adapters()
@@ -100,7 +102,7 @@ class Site:
             rejects=self.rejects,
             store=self.store,
             desk=Desk(database, self.registry, NotifyConfig()),
-            board=Board(),
+            board=self.board,
             hub=Hub(),
             health=self.health,
             metrics=self.metrics,
@@ -164,6 +166,24 @@ def test_what_is_acknowledged_is_in_the_spool_before(site: Site) -> None:
     site.settle()
     assert site.values() == [1.0, 2.0]
     assert site.scores() == 2
+
+
+def test_what_a_format_learned_is_durable_with_the_message_that_taught_it(site: Site) -> None:
+    said = b'{"state_topic": "states/one", "unique_id": "one"}'
+    site.handover.put(Message("homeassistant/sensor/one/config", said, time.time_ns(), site.source, "config"))
+    wait_until(lambda: site.source.acknowledged == ["config"], "acknowledged", 30)
+    adapters = make_adapters()
+    empty = adapters.save()
+    adapters.restore(site.spool.kept(MEMORY) or b"")
+    assert adapters.save() != empty
+    assert not site.source.acknowledged[1:]
+
+
+def test_what_devices_say_of_themselves_is_on_the_board(site: Site) -> None:
+    for word in (b"online", b"offline"):
+        site.handover.put(Message("forewarn/v1/s/d/status", word, time.time_ns(), site.source, word))
+        wait_until(lambda: site.board.online("s", "d") is (word == b"online"), "on the board", 30)  # noqa: B023
+    assert site.board.online("s", "e") is None
 
 
 def test_a_store_that_is_away_holds_nobody_up(site: Site) -> None:

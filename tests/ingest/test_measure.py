@@ -119,3 +119,14 @@ def test_the_result_does_not_depend_on_the_cutting(rows: list[tuple[int, str | N
     for column in ("series", "value", "quality"):
         joined = np.concatenate([getattr(part, column) for part in parts])
         assert joined[whole.good].tolist() == getattr(whole, column)[whole.good].tolist()
+
+
+def test_beyond_the_bound_of_the_registry_new_series_are_refused_and_known_ones_taken() -> None:
+    registry = Registry(max_series=2)
+    keys: list[Key] = [("s", "d", metric, None) for metric in "abc"]
+    intake = Intake(registry)
+    for _ in range(2):
+        placed = intake.place(keys, np.array([0, 2, 1, 0], np.int32), np.ones(4))
+        assert placed.refused == {2: "2 series are known, and no more are taken in (ingest.max_series)"}
+        assert placed.good.tolist() == [True, True, False, True]
+    assert registry.n_series == 2

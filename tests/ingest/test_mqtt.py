@@ -4,17 +4,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from structlog.testing import capture_logs
 
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
+from ingest.inbox import inbox_file
 from ingest.message import Message
 from ingest.mqtt import MqttInput
 from ingest.mqttoptions import MqttOptions
+from ingest.spool import Spool
+from ingest.subscriptions import SpooledSubscriptions, Subscriptions
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import server_folder
 from tests.waiting import wait_until
@@ -25,10 +30,18 @@ WITHIN_S = 30.0
 class Listener:
     """An input and what it handed over."""
 
-    def __init__(self, broker: Mosquitto, name: str, url: str | None = None, handover: Handover | None = None) -> None:
+    def __init__(
+        self,
+        broker: Mosquitto,
+        name: str,
+        url: str | None = None,
+        handover: Handover | None = None,
+        more: tuple[str, ...] = (),
+        subscriptions: Subscriptions | None = None,
+    ) -> None:
         self.handover = Handover() if handover is None else handover
-        options = MqttOptions.from_url(url or broker.url, client_id=name, topics=(f"forewarn/v1/{name}/#",))
-        self.input = MqttInput(options, self.handover)
+        options = MqttOptions.from_url(url or broker.url, client_id=name, topics=(f"forewarn/v1/{name}/#", *more))
+        self.input = MqttInput(options, self.handover, subscriptions=subscriptions)
 
     def __enter__(self) -> Self:
         self.input.start()
@@ -142,6 +155,70 @@ def test_it_subscribes_again_when_the_broker_lost_the_session(own_mosquitto: Mos
         wait_until(lambda: listener.input.problem is None, "connected again", WITHIN_S)
         publish(own_mosquitto, unique_name, range(3))
         assert numbers(listener.taken(3)) == [0, 1, 2]
+
+
+def test_a_lost_session_is_told(own_mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> None:
+    known = subscriptions(tmp_path)
+    with Listener(own_mosquitto, unique_name, subscriptions=known):
+        pass
+    own_mosquitto.stop()
+    for kept in (own_mosquitto.folder / "data").iterdir():
+        kept.unlink()
+    own_mosquitto.start()
+    with capture_logs() as said, Listener(own_mosquitto, unique_name, subscriptions=known):
+        pass
+    assert [line["event"] for line in said if line["log_level"] == "warning"] == [
+        "the broker lost our session and what it held for us"
+    ]
+
+
+def test_a_filter_that_is_gone_from_the_settings_is_unsubscribed_from(
+    mosquitto: Mosquitto, unique_name: str, tmp_path: Path
+) -> None:
+    other, known = f"forewarn/v1/{unique_name}-other/pump/telemetry", subscriptions(tmp_path)
+    with Listener(mosquitto, unique_name, more=(other,), subscriptions=known):
+        pass
+    with capture_logs() as said, Listener(mosquitto, unique_name, subscriptions=known) as listener:
+        publish(mosquitto, f"{unique_name}-other", range(3))
+        publish(mosquitto, unique_name, range(3, 6))
+        messages = listener.taken(3)
+        listener.acknowledge(messages)
+        assert numbers(messages) == [3, 4, 5]
+        assert listener.handover.take(1, 1, 0.3) == []
+    assert not [line for line in said if line["log_level"] == "warning"]
+
+
+def test_what_the_broker_dropped_is_told(unique_name: str) -> None:
+    with server_folder() as folder, Small(folder) as broker, capture_logs() as said:
+        with Listener(broker, unique_name):
+            pass
+        publish(broker, unique_name, range(50))
+
+        def told() -> list[int]:
+            return [line["messages"] for line in said if "dropped messages" in line["event"]]
+
+        with Listener(broker, unique_name):
+            publish(broker, unique_name, range(50))
+            wait_until(told, "a warning with their number", WITHIN_S)
+
+
+class Small(Mosquitto):
+    """A broker with a short queue that tells about itself often."""
+
+    def command(self, program: str) -> list[str]:
+        command = super().command(program)
+        config = self.folder / "mosquitto.conf"
+        said = config.read_text("utf-8").replace("max_queued_messages 0", "max_queued_messages 5")
+        config.write_text(f"{said}sys_interval 1\nmax_inflight_messages 1\n", "utf-8")
+        return command
+
+
+def subscriptions(folder: Path) -> SpooledSubscriptions:
+    local = inbox_file(folder / "spool.db")
+    local.open()
+    spool = Spool(local)
+    spool.open()
+    return SpooledSubscriptions(spool)
 
 
 def test_it_waits_for_a_broker_that_is_not_there_yet(own_mosquitto: Mosquitto, unique_name: str) -> None:
