@@ -25,7 +25,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from rich.console import Console
@@ -85,6 +85,13 @@ class Load:
     def __init__(self, site: Site, first: int) -> None:
         command = [sys.executable, "-m", "benchmarks._killsload", str(site.broker.port), str(site.rate), str(first)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def end(self) -> int:
         """Stop, wait until the broker has acknowledged everything; how many messages there were so far."""
@@ -292,23 +299,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _all_of_it(site: Site, given: argparse.Namespace, disk: bool, console: Console) -> bool:
-    load = Load(site, 0)
-    began = time.monotonic()
-    killed = kill_around(site, given, console)
-    console.print(
-        f"killed in {time.monotonic() - began:.0f} s: "
-        + ", ".join(f"{n} x {what}" for what, n in sorted(killed.items()))
-    )
-    first = load.end()
+    with Load(site, 0) as load:
+        began = time.monotonic()
+        killed = kill_around(site, given, console)
+        told = ", ".join(f"{number} x {what}" for what, number in sorted(killed.items()))
+        console.print(f"killed in {time.monotonic() - began:.0f} s: {told}")
+        first = load.end()
     settle(site)
     before = site.counters.read()
-    load = Load(site, first)
-    good = away(site, given.away, console)
-    if disk:
-        good &= fill_disk(site, given.full, console)
-    else:
-        console.print("the disk was not filled: that takes root and --full")
-    messages = load.end()
+    with Load(site, first) as load:
+        good = away(site, given.away, console)
+        if disk:
+            good &= fill_disk(site, given.full, console)
+        else:
+            console.print("the disk was not filled: that takes root and --full")
+        messages = load.end()
     settle(site)
     written = site.counters.read()["readings_stored_total"] - before["readings_stored_total"]
     sent = (messages - first) * len(METRICS)

@@ -76,7 +76,9 @@ class Receiving:
         adapters: Adapters,
     ) -> None:
         self._adapters = adapters
-        self._memory, self._learned, self._memory_at = b"", adapters.revision, 0.0
+        self.memory = b""
+        """What the payload formats have learned, as of half a minute ago at most."""
+        self._learned, self._memory_at = -1, 0.0
         self._handover, self._receiver, self._spool, self._rejects = handover, receiver, spool, rejects
         self._backlog, self._metrics, self._clock, self._publish = backlog, metrics, clock, publish
         self._on_statuses = on_statuses
@@ -89,6 +91,7 @@ class Receiving:
 
     def start(self) -> None:
         """Begin to take messages."""
+        self.memory = self._adapters.save()
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
@@ -132,12 +135,10 @@ class Receiving:
         now = time.monotonic()
         if self._adapters.revision == self._learned and now < self._memory_at:
             return None
+        first, before = self._learned < 0, self.memory
         self._learned, self._memory_at = self._adapters.revision, now + MEMORY_S
-        memory = self._adapters.save()
-        if memory == self._memory:
-            return None
-        self._memory = memory
-        return memory
+        self.memory = self._adapters.save()
+        return self.memory if first or self.memory != before else None
 
     def _take(self, messages: Sequence[Message]) -> None:
         received = self._read(messages)
