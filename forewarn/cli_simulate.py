@@ -21,7 +21,13 @@ def simulate(
     start: Annotated[str | None, typer.Option(metavar="TIME", help="Where faults begin to count.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same readings.")] = 0,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what was wrong and when.")] = None,
+    expected: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what must be raised.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write readings here instead.")] = None,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Work on a file with so many.")] = 1,
+    qos: Annotated[int, typer.Option(min=0, max=1, help="Quality of service of the telemetry.")] = 1,
+    clients: Annotated[
+        int | None, typer.Option(min=1, help="1: one gateway; more: a session for each device.", show_default=False)
+    ] = None,
 ) -> None:
     """Play a scenario to a broker, or write its readings to a file."""
     from forewarn.progress import sharing
@@ -38,12 +44,31 @@ def simulate(
     loaded, begin, pace = load_scenario(scenario), _time(start), parse_speed(speed)
     with sharing("simulating") as progress:
         if out is not None:
-            count = simulate_to_csv(loaded, out, seed=seed, start=begin, truth=truth, progress=progress)
+            count = simulate_to_csv(
+                loaded,
+                out,
+                seed=seed,
+                start=begin,
+                processes=processes,
+                truth=truth,
+                expected=expected,
+                progress=progress,
+            )
             typer.echo(f"{count} readings: {out}")
             return
         with asked_to_stop() as stop:
             played = simulate_to_mqtt(
-                loaded, mqtt, seed=seed, start=begin, speed=pace, truth=truth, stop=stop, progress=progress
+                loaded,
+                mqtt,
+                seed=seed,
+                start=begin,
+                speed=pace,
+                truth=truth,
+                expected=expected,
+                clients=clients,
+                qos=qos,
+                stop=stop,
+                progress=progress,
             )
     typer.echo(f"{played.readings} readings in {played.messages} messages: {_shown(mqtt)}")
 

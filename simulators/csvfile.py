@@ -16,7 +16,7 @@ import numpy as np
 from simulators.blocks import Block
 from simulators.errors import SimulatorError
 from simulators.simulation import Simulation
-from simulators.truth import TRUTH_COLUMNS, truth_rows
+from simulators.truth import EXPECTED_COLUMNS, TRUTH_COLUMNS, expected_rows, truth_rows
 
 Progress = Callable[[float], None]
 READINGS_HEADER = "time,site,device,metric,value,unit\n"
@@ -54,6 +54,14 @@ def write_truth(sim: Simulation, path: Path, until: int | None = None) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(TRUTH_COLUMNS)
         writer.writerows(truth_rows(sim, until))
+
+
+def write_expected(sim: Simulation, path: Path) -> None:
+    """Write what must and must not be raised. Raises SimulatorError if the file cannot be written."""
+    with _writing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(EXPECTED_COLUMNS)
+        writer.writerows(expected_rows(sim))
 
 
 def csv_text(sim: Simulation, block: Block) -> str:

@@ -55,6 +55,11 @@ class Device:
         """The lies that can matter to what is sent in [start, stop); without any, the sensors alone tell."""
         return [lie for lie in self.lies if lie.start < stop and start < lie.end + lie.delay]
 
+    def is_backlog(self, time: int, sent: int) -> bool:
+        """Whether what it stamped `time` and sent then was held back by a lost link."""
+        held = (lie for lie in self.lies if lie.kind is LieKind.LATE_BATCH)
+        return any(lie.start <= time < lie.end <= sent for lie in held)
+
     def is_mute(self, time: int) -> bool:
         """Whether nothing of the device gets out then."""
         kinds = (LieKind.SILENCE, LieKind.LATE_BATCH)

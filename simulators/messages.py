@@ -85,7 +85,10 @@ def samples(sim: Simulation, block: Block) -> Iterator[tuple[int, int, Sample]]:
     unit = list(map(sim.units.__getitem__, block.unit.tolist()))
     value, device = block.value.tolist(), block.device.tolist()
     time, sent = block.time.tolist(), block.sent.tolist()
+    lossy = [bool(placed.device.lies) for placed in sim.devices]
     for first, end in zip(starts, [*starts[1:], len(block)], strict=True):
         names = metric[first:end]
         values = dict(zip(names, value[first:end], strict=True))
-        yield sent[first], device[first], Sample(time[first], values, dict(zip(names, unit[first:end], strict=True)))
+        units = dict(zip(names, unit[first:end], strict=True))
+        backlog = lossy[device[first]] and sim.devices[device[first]].device.is_backlog(time[first], sent[first])
+        yield sent[first], device[first], Sample(time[first], values, units, backlog)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.bulk import BulkSessions
-from simulators.csvfile import Progress, write_csv, write_truth
+from simulators.csvfile import Progress, write_csv, write_expected, write_truth
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.limits import allow_files
@@ -50,14 +50,17 @@ def simulate_to_csv(
     start: int | None = None,
     until: int | None = None,
     truth: Path | None = None,
+    expected: Path | None = None,
     processes: int = 1,
     progress: Progress | None = None,
 ) -> int:
-    """Write a scenario's readings (history included) and, if asked for, its truth; returns the number of readings."""
+    """Write a scenario's readings (history included) and, if asked for, its truth and what is to be raised.
+
+    Returns the number of readings.
+    """
     sim = Simulation(scenario, seed, DEFAULT_START if start is None else start)
     count = write_csv(sim, out, until, processes=processes, progress=progress)
-    if truth is not None:
-        write_truth(sim, truth, until)
+    _write_answers(sim, truth, expected, until)
     return count
 
 
@@ -70,6 +73,7 @@ def simulate_to_mqtt(
     speed: float = 1.0,
     until: int | None = None,
     truth: Path | None = None,
+    expected: Path | None = None,
     clients: int | None = None,
     qos: int = 1,
     stop: threading.Event | None = None,
@@ -82,9 +86,15 @@ def simulate_to_mqtt(
     stop = stop or threading.Event()
     sim = Simulation(scenario, seed, _latest_start(scenario, speed) if start is None else start)
     played = publish(sim, url, speed=speed, until=until, clients=clients, qos=qos, stop=stop, progress=progress)
-    if truth is not None:
-        write_truth(sim, truth, played.end)
+    _write_answers(sim, truth, expected, played.end)
     return played
+
+
+def _write_answers(sim: Simulation, truth: Path | None, expected: Path | None, until: int | None) -> None:
+    if truth is not None:
+        write_truth(sim, truth, until)
+    if expected is not None:
+        write_expected(sim, expected)
 
 
 def publish(

@@ -11,6 +11,7 @@ from simulators.lies import Lie
 from simulators.simulation import Simulation
 
 TRUTH_COLUMNS = ("site", "device", "metric", "start", "end", "kind")
+EXPECTED_COLUMNS = ("site", "device", "metric", "kinds", "after", "before", "must", "order", "why")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,23 @@ def truth_rows(sim: Simulation, until: int | None = None) -> list[tuple[str, ...
         (one.site, one.device, one.metric or "", rfc3339(one.start), rfc3339(one.end), one.kind)
         for one in truth(sim, until)
     ]
+
+
+def expected_rows(sim: Simulation) -> list[tuple[str, ...]]:
+    """What must and must not be raised, in the order of the scenario; `must` is `raise`, `not_raise` or `gap`."""
+    spec = sim.scenario.spec
+    sites = {placed.device.name: placed.site for placed in sim.devices}
+    rows: list[tuple[str, ...]] = []
+    for one in spec.expect:
+        times = (rfc3339(sim.start + one.after), rfc3339(sim.start + one.before))
+        must = "raise" if one.known_gap is None else "gap"
+        order = "yes" if one.order else ""
+        names = (sites[one.device], one.device, one.metric or "", " ".join(one.kinds))
+        rows.append((*names, *times, must, order, one.known_gap or ""))
+    for ban in spec.forbid:
+        names = (sites[ban.device], ban.device, ban.metric or "", " ".join(ban.kinds))
+        rows.append((*names, rfc3339(sim.start), rfc3339(sim.end), "not_raise", "", ban.why))
+    return rows
 
 
 def rfc3339(time_ns: int) -> str:

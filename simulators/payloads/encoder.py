@@ -32,6 +32,8 @@ class Sample:
     time: int
     values: Mapping[str, float]
     units: Mapping[str, str]
+    backlog: bool = False
+    """Measured while the link was down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,6 @@ class Sparkplug:
     card: DeviceCard
     births: int = 0
     sequence: int = 0
-    historical: bool = False
-    """Mark what is sent as history: a backlog after an outage."""
     _alias: dict[str, int] = field(default_factory=dict)
     _unit: dict[str, str] = field(default_factory=dict)
 
@@ -54,7 +52,7 @@ class Sparkplug:
             yield from self._all_births(time // MS)
 
     def encode(self, sample: Sample) -> Iterator[Outgoing]:
-        """DDATA: aliases and values; a metric that was not born is born first."""
+        """DDATA: aliases and values, a backlog marked as history; a metric that was not born is born first."""
         stamp = sample.time // MS
         unknown = [metric for metric in sample.values if metric not in self._alias]
         if unknown:
@@ -62,7 +60,7 @@ class Sparkplug:
             self._unit |= {metric: sample.units[metric] for metric in unknown}
             yield self._device_birth(stamp)
         metrics = [
-            _metric(None, self._alias[metric], stamp, DOUBLE, double_field(13, value), historical=self.historical)
+            _metric(None, self._alias[metric], stamp, DOUBLE, double_field(13, value), historical=sample.backlog)
             for metric, value in sample.values.items()
         ]
         yield Outgoing(self._topic("DDATA", self.card.name), self._payload(stamp, metrics))

@@ -124,6 +124,18 @@ def test_simulate_to_a_file_and_backtest(run: Run, tmp_path: Path) -> None:
     assert run("backtest", "h.csv", "--out", "result")[0] == 0
 
 
+def test_simulate_through_one_gateway_with_qos_0(run: Run, tmp_path: Path, mosquitto: Mosquitto) -> None:
+    (tmp_path / "few.toml").write_text(
+        'description = "d"\n[timeline]\ninterval = "1s"\nspan = "3s"\n'
+        '[[device]]\nname = "pump-{n}"\ncount = 3\nmodel = "pump"\n',
+        "utf-8",
+    )
+    options = ["--mqtt", mosquitto.url, "--speed", "max", "--qos", "0", "--clients", "1", "--expected", "e.csv"]
+    status, out, _ = run("simulate", "few.toml", *options)
+    assert (status, out.split(":")[0]) == (0, "27 readings in 1 messages")
+    assert (tmp_path / "e.csv").read_text("utf-8").startswith("site,device,metric,kinds,")
+
+
 def test_a_model_cannot_be_loaded_yet(run: Run) -> None:
     status, _, said = run("backtest", "h.csv", "--out", "result", "--model", "m")
     assert status == 2

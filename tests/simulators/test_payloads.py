@@ -5,10 +5,13 @@ from itertools import pairwise
 import orjson
 import pytest
 
+from simulators.messages import samples
 from simulators.payloads.cbor import encode_cbor
 from simulators.payloads.encoder import Commanded, DeviceCard, Outgoing, Quantity, Sample
 from simulators.payloads.protobuf import bytes_field, text_field, uint_field
 from simulators.payloads.table import FORMATS
+from simulators.scenario import load_scenario
+from simulators.simulation import Simulation
 from tests.simulators.wire import double, message, part, protobuf
 
 TIME = 1_764_000_000_250_000_000
@@ -202,6 +205,26 @@ def test_sparkplug_does_nothing_on_other_commands(command: bytes) -> None:
     list(encoder.hello(TIME))
     assert isinstance(encoder, Commanded)
     assert list(encoder.answer(command, TIME)) == []
+
+
+def test_sparkplug_marks_a_backlog_as_history() -> None:
+    encoder = FORMATS["sparkplug"](CARD)
+    list(encoder.hello(TIME))
+    for backlog in (False, True):
+        sent = only(list(encoder.encode(Sample(TIME, SAMPLE.values, SAMPLE.units, backlog))))
+        for metric in map(message, part(protobuf(sent.payload), 2)):
+            assert part(metric, 5) == ([1] if backlog else [])
+
+
+def test_only_what_a_lost_link_held_back_is_a_backlog() -> None:
+    sim = Simulation(load_scenario("time-troubles"))
+    hour = 3600 * 10**9
+    block = sim.block(sim.start + 9 * hour, sim.start + 18 * hour)
+    found = {(device, sample.time) for _, device, sample in samples(sim, block) if sample.backlog}
+    late = next(number for number, placed in enumerate(sim.devices) if placed.device.name == "pump-5")
+    assert {device for device, _ in found} == {late}
+    assert len(found) == 6 * 30
+    assert all(sim.start + 10 * hour <= time < sim.start + 16 * hour for _, time in found)
 
 
 def test_sparkplug_bears_what_it_has_not_announced() -> None:

@@ -1,18 +1,23 @@
 """A simulation is a function of scenario, seed and start, and of nothing else."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simulators.blocks import Block
-from simulators.csvfile import write_csv, write_truth
+from simulators.csvfile import write_csv, write_expected, write_truth
 from simulators.duration import NS
 from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import Simulation
 
 HOUR = 3600 * NS
+ROOT = Path(__file__).parents[2]
+COMMAND = "from forewarn.cli import main; main()"
 
 
 def joined(blocks: list[Block]) -> list[tuple[object, ...]]:
@@ -68,6 +73,35 @@ def test_processes_change_no_byte(demo: Scenario, tmp_path: Path) -> None:
     one = digest("one.csv.gz", 1, None)
     assert digest("two.csv.gz", 2, HOUR) == one
     assert digest("again.csv.gz", 1, 1700 * NS) == one
+
+
+def test_runs_of_the_command_write_the_same_bytes(tmp_path: Path) -> None:
+    """Also where Python shuffles its sets and dictionaries otherwise, and in another folder."""
+
+    def run(number: int, *options: str) -> list[bytes]:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        files = ("readings.csv.gz", "truth.csv", "expected.csv")
+        command = [sys.executable, "-c", COMMAND, "simulate", "cold-chain", "--seed", "9", "--out", files[0]]
+        command += ["--truth", files[1], "--expected", files[2], *options]
+        environment = {**os.environ, "PYTHONHASHSEED": str(number), "PYTHONPATH": str(ROOT)}
+        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=100)
+        return [(folder / name).read_bytes() for name in files]
+
+    first = run(1)
+    assert len(first[0]) > 50_000
+    assert run(2) == first
+    assert run(3, "--processes", "2") == first
+
+
+def test_expected_names_what_must_and_must_not_be_raised(tmp_path: Path) -> None:
+    write_expected(Simulation(load_scenario("cold-chain")), tmp_path / "expected.csv")
+    lines = (tmp_path / "expected.csv").read_text().splitlines()
+    assert lines[0] == "site,device,metric,kinds,after,before,must,order,why"
+    assert "warehouse,room-1,temperature,,2026-01-01T10:00:00Z,2026-01-01T12:00:00Z,raise,yes," in lines
+    assert any(line.startswith("warehouse,room-3,,,") and ",not_raise,," in line for line in lines)
+    spec = load_scenario("cold-chain").spec
+    assert len(lines) == 1 + len(spec.expect) + len(spec.forbid)
 
 
 def test_seeds_differ(demo: Scenario) -> None:
