@@ -56,6 +56,8 @@ class DeviceRow:
     health: Health
     seen: int | None
     values: Sequence[Value]
+    offline: bool
+    """Whether it said itself, or its will for it, that it is."""
     states: Sequence[DeviceState]
     spark_url: str | None
 
@@ -132,6 +134,7 @@ def _row(heard: Heard, alerts: Sequence[Alert]) -> DeviceRow:
         health(alerts, device.retired, newest is not None, heard.warm),
         newest.time if newest else None,
         values[:MOST_VALUES],
+        heard.online is False,
         [state for state in device_states(heard) if state in _SHOWN_STATES],
         f"{device_url(device.site, device.name)}/spark" if values else None,
     )

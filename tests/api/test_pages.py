@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from alerts.store import AlertFilter
 from api.web.suggest import suggest
+from ingest.adapters.adapter import DeviceStatus
 from ingest.adapters.mapping import parse_mapping_text
 from ingest.reading import ReadingBatch
 from ingest.registry import Device
@@ -196,6 +197,20 @@ def test_many_devices(client: TestClient, made: Site) -> None:
     found = client.get("/?q=DEVICE-22").text
     assert found.count('class="device ') == 10
     assert 'value="DEVICE-22"' in found
+
+
+def test_a_device_that_is_offline_is_marked(client: TestClient, made: Site) -> None:
+    def marked(word: str) -> list[bool]:
+        return [f">{word}</span>" in client.get(page).text for page in ("/", "/devices/plant/pump-1")]
+
+    assert marked("offline") == [False, False]
+    made.board.note_statuses([DeviceStatus("plant", "pump-1", False, made.now)])
+    assert marked("offline") == [True, True]
+    client.get("/?lang=zh")
+    assert marked("离线") == [True, True]
+    made.board.note_statuses([DeviceStatus("plant", "pump-1", True, made.now)])
+    assert marked("离线") == [False, False]
+    assert "<dd>在线</dd>" in client.get("/devices/plant/pump-1").text
 
 
 # -- rejects -----------------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@
   const options = (figure, state, width, height) => ({
     width,
     height,
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0], // half a label to the right, where a time may stand at the very end
     legend: { show: false },
     cursor: { sync: { key: "page" }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: true, range: () => [state.start, state.end] }, y: { range: reach } },
