@@ -46,6 +46,8 @@ class _Client:
     packet_id: int = 0
     attempts: int = 0
     retry_at: float = 0.0
+    watched: int = 0
+    """What its socket is watched for."""
 
 
 class BulkSessions:
@@ -158,7 +160,8 @@ class BulkSessions:
         sock.setblocking(False)
         client.sock, client.got = sock, bytearray()
         client.out = bytearray(packets.connect(client.identity.client_id, client.will, user, password))
-        self._selector.register(sock, selectors.EVENT_READ, number)
+        client.watched = selectors.EVENT_READ
+        self._selector.register(sock, client.watched, number)
         self._flush(number)
 
     def _flush(self, number: int) -> None:
@@ -178,7 +181,8 @@ class BulkSessions:
         if client.out:
             events |= selectors.EVENT_WRITE
             self._dirty.add(number)
-        if self._selector.get_key(client.sock).events != events:
+        if client.watched != events:
+            client.watched = events
             self._selector.modify(client.sock, events, number)
 
     def _read(self, number: int) -> None:

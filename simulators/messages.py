@@ -86,9 +86,13 @@ def samples(sim: Simulation, block: Block) -> Iterator[tuple[int, int, Sample]]:
     value, device = block.value.tolist(), block.device.tolist()
     time, sent = block.time.tolist(), block.sent.tolist()
     lossy = [bool(placed.device.lies) for placed in sim.devices]
+    dictionary: dict[tuple[str, ...], dict[str, str]] = {}
     for first, end in zip(starts, [*starts[1:], len(block)], strict=True):
         names = metric[first:end]
         values = dict(zip(names, value[first:end], strict=True))
-        units = dict(zip(names, unit[first:end], strict=True))
+        words = (*names, *unit[first:end])
+        units = dictionary.get(words)
+        if units is None:
+            units = dictionary[words] = dict(zip(names, unit[first:end], strict=True))
         backlog = lossy[device[first]] and sim.devices[device[first]].device.is_backlog(time[first], sent[first])
         yield sent[first], device[first], Sample(time[first], values, units, backlog)
