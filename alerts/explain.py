@@ -76,12 +76,15 @@ def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     value, expected = _with_unit(evidence["value"], unit), _with_unit(evidence["expected"], unit)
     low, high = number(float(evidence["low"] or 0)), _with_unit(evidence["high"], unit)
     side = float(evidence["value"] or 0) >= float(evidence["expected"] or 0)
+    together = bool(evidence.get("together"))
     rarity = f"1 in {number(float(evidence['one_in'] or 1))}"
     en = (
+        f"{'several metrics moved together, most of all ' if together else ''}"
         f"{metric} {value} is {'above' if side else 'below'} its own baseline of {expected} "
         f"(expected {low} to {high}); so far off in {rarity} readings"
     )
     zh = (
+        f"{'多个指标同时变化,其中最明显的是' if together else ''}"
         f"{metric_zh(metric)} {value} {'高于' if side else '低于'}自身基线 {expected}"
         f"(预期 {low} 至 {high});约每 {number(float(evidence['one_in'] or 1))} 个读数才会出现一次这样的偏离"
     )

@@ -1,7 +1,7 @@
 """Decides which scores become alerts: when to open, how severe, when to let go, and says why.
 
     limits    value ──▶ beyond a rule for its on-delay ──▶ alert ──▶ inside by the hysteresis for its off-delay ──▶ over
-    baseline  p-values ──▶ evidence above the height the budget allows ──▶ alert ──▶ evidence gone ──▶ over
+    baseline  p-values on a device ──▶ two of three as rare as the budget asks ──▶ alert ──▶ quiet for a while ──▶ over
     silence   turns of the silence detector, one to one
 
 Pure, on event time. Rows that concern nothing unusual are passed over as arrays; only the others are looked at one by
@@ -24,15 +24,20 @@ from alerts.explain import explain_baseline, explain_limit, explain_silence
 from alerts.limits import LimitTable
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
-from models.bank import Judgement
+from models.bank import SEVERAL, Verdicts
+from models.calibration import QUIET
 from models.detectors.silence import Turn
-from models.evidence import DECAY, MOST
 
-METRICS_PER_DEVICE = 4
-"""The budget of a device is shared among about this many metrics."""
-DEPENDENCE = 1.5
-"""Successive p-values are not independent; heights are raised by this factor over the independent case (measured:
-false episodes on normal data stay within the budget)."""
+TWO_OF_THREE = 1.5
+"""How much higher the level may be because two readings of three have to keep to it (measured: false episodes on normal
+data stay within the budget)."""
+MOST_LEVEL = 0.01
+"""No p-value above this opens an alert, however large the budget and rare the readings."""
+GRAVE = 1e-3
+LASTING = 20.0
+"""An alert becomes severe when p is below GRAVE times the level that opens one after LASTING expected intervals."""
+LEADS = 0.5
+"""A metric with at least this share of the sum of squares is what the alert is about; otherwise it is the device."""
 RAREST_SHOWN = 1e6
 """Rarity is told to people up to one in this many readings; nothing is known about rarer events."""
 
@@ -43,83 +48,89 @@ def severity_for(criticality: Criticality, usual: Severity) -> Severity:
     return list(Severity)[min(max(usual.rank + shift, 0), Severity.HIGH.rank)]
 
 
-def evidence_height(interval_ns: FloatArray, budget: Budget) -> FloatArray:
-    """Evidence that opens an alert, in nats: chance alone crosses it as often as the budget accepts.
+def alarm_level(interval_ns: FloatArray, clustering: FloatArray, budget: Budget) -> FloatArray:
+    """The p-value two of which open an alert: in clusters, chance falls below it as often as the budget accepts.
 
-    >>> evidence_height(np.array([60e9]), Budget.parse("1 per device-month")).round(1)
-    array([19.3])
+    >>> alarm_level(np.array([60e9]), np.array([1.0]), Budget.parse("1 per device-month"))
+    array([3.42203241e-05])
     """
-    per_reading = budget.per_device_second * interval_ns / NS_PER_SECOND / METRICS_PER_DEVICE
-    return np.asarray(DEPENDENCE * -np.log(np.minimum(per_reading, 0.1)) / DECAY)
+    per_verdict = TWO_OF_THREE * budget.per_device_second * interval_ns / NS_PER_SECOND
+    return np.asarray(np.minimum(per_verdict / clustering, MOST_LEVEL))
 
 
 class BaselinePolicy:
-    """Opens an alert when a series' evidence exceeds what the budget leaves to chance."""
+    """Opens an alert on a device when two p-values are as rare as the budget asks; ends it after a quiet while."""
 
     def __init__(self, registry: Registry, book: AlarmBook, budget: Budget) -> None:
         self._registry, self._book, self._budget = registry, book, budget
 
-    def decide(self, judgement: Judgement) -> None:
-        """Look at the rows whose evidence is high enough, and at all rows of series with an open alert."""
-        height = evidence_height(judgement.interval_ns, self._budget)
+    def decide(self, verdicts: Verdicts) -> None:
+        """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
+        level = alarm_level(verdicts.interval_ns, verdicts.clustering, self._budget)
         with np.errstate(invalid="ignore"):
-            enough = judgement.evidence >= height
-        opened = [series for kind, _, series in self._book.open if kind is Kind.BASELINE]
-        concerned = np.union1d(judgement.scores.series[enough], opened)
-        for row in np.flatnonzero(np.isin(judgement.scores.series, concerned)).tolist():
-            self._one(row, judgement, bool(enough[row]))
+            enough = verdicts.confirmed <= level
+        opened = [device for kind, device, _ in self._book.open if kind is Kind.BASELINE]
+        concerned = np.union1d(verdicts.device[enough], opened)
+        for i in np.flatnonzero(np.isin(verdicts.device, concerned)).tolist():
+            self._one(i, verdicts, float(level[i]) if enough[i] else 0.0)
 
-    def _one(self, row: int, judgement: Judgement, enough: bool) -> None:
-        scores = judgement.scores
-        series = int(scores.series[row])
-        device = int(self._registry.series_device[series])
-        subject: Subject = (Kind.BASELINE, device, series)
-        evidence, at, score = float(judgement.evidence[row]), int(scores.time[row]), float(scores.score[row])
-        if subject not in self._book.open:
-            if enough:
-                self._open(row, subject, judgement)
-        elif evidence <= 0.0:
+    def _one(self, i: int, verdicts: Verdicts, level: float) -> None:
+        """Verdict i; `level` is the one its p-value keeps to, or 0."""
+        row, device, at = int(verdicts.row[i]), int(verdicts.device[i]), int(verdicts.time[i])
+        subject = self._open_on(device)
+        if subject is None:
+            if level:
+                self._open(i, verdicts)
+        elif verdicts.quiet[i] >= QUIET:
             self._book.return_(row, subject, at)
-        else:
-            self._book.confirm(row, subject, at, score)
-            if evidence >= MOST:
-                self._escalate(row, subject, judgement)
+        elif verdicts.quiet[i] == 0:
+            self._book.confirm(row, subject, at, float(verdicts.score[i]))
+            lasted = at - verdicts.since[i] >= LASTING * verdicts.interval_ns[i]
+            if verdicts.p_value[i] <= GRAVE * level and lasted:
+                self._escalate(i, subject, verdicts)
 
-    def _open(self, row: int, subject: Subject, judgement: Judgement) -> None:
-        names = self._registry.key(subject[2])
-        facts = self._facts(row, subject, judgement)
-        severity = severity_for(self._registry.device(subject[1]).criticality, Severity.MEDIUM)
+    def _open_on(self, device: int) -> Subject | None:
+        """The open alert on a device; its subject may be a series, from the time when that was its only one."""
+        found = (s for s in self._book.open if s[0] is Kind.BASELINE and s[1] == device)
+        return next(found, None)
+
+    def _open(self, i: int, verdicts: Verdicts) -> None:
+        device, series = int(verdicts.device[i]), int(verdicts.series[i])
+        site, name, metric = self._registry.key(int(verdicts.leader[i]))
+        facts = self._facts(i, verdicts)
         self._book.raise_(
-            row,
-            subject,
-            names,
-            severity,
-            int(judgement.since[row]),
-            int(judgement.scores.time[row]),
-            float(judgement.scores.score[row]),
-            explain_baseline(names[2], facts),
+            int(verdicts.row[i]),
+            (Kind.BASELINE, device, WHOLE_DEVICE if series == SEVERAL else series),
+            (site, name, None if facts["together"] else metric),
+            severity_for(self._registry.device(device).criticality, Severity.MEDIUM),
+            int(verdicts.since[i]),
+            int(verdicts.time[i]),
+            float(verdicts.score[i]),
+            explain_baseline(metric, facts),
             facts,
         )
 
-    def _escalate(self, row: int, subject: Subject, judgement: Judgement) -> None:
-        """Evidence at its cap: the trouble is large and lasts."""
+    def _escalate(self, i: int, subject: Subject, verdicts: Verdicts) -> None:
+        """The trouble is large and lasts."""
         severity = severity_for(self._registry.device(subject[1]).criticality, Severity.HIGH)
         if severity.rank > self._book.open[subject].severity.rank:
-            facts = self._facts(row, subject, judgement)
-            text = explain_baseline(self._registry.key(subject[2])[2], facts)
-            self._book.escalate(row, subject, int(judgement.scores.time[row]), severity, text, facts)
+            facts = self._facts(i, verdicts)
+            text = explain_baseline(self._registry.key(int(verdicts.leader[i]))[2], facts)
+            row, at = int(verdicts.row[i]), int(verdicts.time[i])
+            self._book.escalate(row, subject, at, severity, text, facts)
 
-    def _facts(self, row: int, subject: Subject, judgement: Judgement) -> dict[str, Any]:
-        scores = judgement.scores
+    def _facts(self, i: int, verdicts: Verdicts) -> dict[str, Any]:
+        value, expected, low, high = verdicts.facts[i].tolist()
         return {
-            "value": float(scores.value[row]),
-            "expected": float(scores.expected[row]),
-            "low": float(scores.low[row]),
-            "high": float(scores.high[row]),
-            "unit": self._registry.metric(subject[2]).unit,
-            "p_value": float(scores.p_value[row]),
-            "one_in": float(min(1.0 / scores.p_value[row], RAREST_SHOWN)),
-            "at": int(scores.time[row]),
+            "value": value,
+            "expected": expected,
+            "low": low,
+            "high": high,
+            "unit": self._registry.metric(int(verdicts.leader[i])).unit,
+            "together": bool(verdicts.share[i] < LEADS),
+            "p_value": float(verdicts.p_value[i]),
+            "one_in": float(min(1.0 / verdicts.p_value[i], RAREST_SHOWN)),
+            "at": int(verdicts.time[i]),
         }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from alerts.alert import Alert, AlertEvent
-from forewarn.engine import Counts, Engine, EngineConfig
+from forewarn.engine import Engine, EngineConfig, Outcome
 from forewarn.measures import measure
 from forewarn.results import prepare_folder, write_alerts, write_orders, write_rejects, write_scores
 from ingest.csvfile import read_batches
@@ -25,7 +25,7 @@ from ingest.reading import IntArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.times import format_time
 from ingest.truth import read_truth
-from models.score import Scores
+from models.score import DeviceScores, Scores
 from workorders.opening import fold
 from workorders.order import WorkOrder
 
@@ -37,6 +37,7 @@ class History:
     """Everything one run of the engine over history brought forth."""
 
     scores: list[Scores] = field(default_factory=list)
+    device_scores: list[DeviceScores] = field(default_factory=list)
     events: list[AlertEvent] = field(default_factory=list)
     judged: int = 0
     late: int = 0
@@ -45,10 +46,12 @@ class History:
     first: int | None = None
     last: int | None = None
 
-    def add(self, batch: ReadingBatch, scores: Scores, events: Sequence[AlertEvent], counts: Counts) -> None:
+    def add(self, batch: ReadingBatch, outcome: Outcome) -> None:
         """Take in what one batch brought."""
-        self.scores.append(scores)
-        self.events.extend(events)
+        counts = outcome.counts
+        self.scores.append(outcome.scores)
+        self.device_scores.append(outcome.devices)
+        self.events.extend(outcome.events)
         self.judged += counts.judged
         self.late += counts.late
         self.duplicate += counts.duplicate
@@ -74,7 +77,7 @@ def replay_history(
     engine, history = Engine(registry, config), History()
     for batch in batches:
         outcome = engine.process(batch)
-        history.add(batch, outcome.scores, outcome.events, outcome.counts)
+        history.add(batch, outcome)
         if progress is not None:
             progress(history.readings)
     return history
@@ -106,7 +109,7 @@ def run_backtest(
     if not history.readings:
         raise InputError(f"{', '.join(map(str, files))}: no usable row")
     alerts, orders = fold(history.events, registry)
-    write_scores(out / "scores.csv", history.scores, registry)
+    write_scores(out / "scores.csv", history.scores, history.device_scores, registry)
     write_alerts(out, alerts.values())
     write_orders(out / "work_orders.csv", orders.values())
     if rejects:

@@ -33,9 +33,9 @@ from ingest.registry import Registry
 from models.bank import Bank
 from models.detectors.limits import LimitRule
 from models.detectors.silence import Silence
-from models.score import Scores
+from models.score import DeviceScores, Scores
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Grows when a saved state can no longer be read by the code; an older one is then rebuilt from history."""
 
 
@@ -67,6 +67,8 @@ class Outcome:
 
     scores: Scores
     """Of the rows that were judged; `scores.row` is the row in the batch."""
+    devices: DeviceScores
+    """Of devices with several metrics as wholes."""
     events: tuple[AlertEvent, ...]
     """In order of the rows that triggered them."""
     duplicate: BoolArray
@@ -95,19 +97,23 @@ class Engine:
         arrival = self._arrivals.classify(batch)
         rows = np.flatnonzero(arrival == Arrival.NEW)
         fresh = batch if len(rows) == len(batch) else batch[rows]
-        judgement = self._bank.judge(fresh, self._registry.n_series)
+        judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
         self._on_limits.decide(fresh)
-        self._on_baseline.decide(judgement)
+        self._on_baseline.decide(judgement.verdicts)
         number = np.bincount(arrival, minlength=len(Arrival)).tolist()
         return Outcome(
-            judgement.scores.at_rows(rows), self._book.drain(), arrival == Arrival.DUPLICATE, Counts(*number)
+            judgement.scores.at_rows(rows),
+            judgement.verdicts.device_scores,
+            self._book.drain(),
+            arrival == Arrival.DUPLICATE,
+            Counts(*number),
         )
 
     def tick(self, now: int) -> Outcome:
         """It is now `now` (ns UTC), at every site whose last reading was a live one."""
         self._on_silence.decide(self._silence.tick(now))
-        return Outcome(Scores.empty(), self._book.drain(), np.zeros(0, np.bool_), Counts())
+        return Outcome(Scores.empty(), DeviceScores.empty(), self._book.drain(), np.zeros(0, np.bool_), Counts())
 
     @property
     def open_alerts(self) -> frozenset[str]:
@@ -171,7 +177,7 @@ class Engine:
         devices = np.array([self._device(*key) for key in head["devices"]], np.int32)
         sites = np.array([self._registry.find_site(name) for name in head["sites"]], np.int32)
         self._arrivals.restore(_part(arrays, "arrivals/"), series)
-        self._bank.restore(_part(arrays, "bank/"), series)
+        self._bank.restore(_part(arrays, "bank/"), series, devices)
         tables = {name: _part(arrays, f"silence/{name}/") for name in ("site", "device", "series")}
         self._silence.restore(tables, sites, devices, series)
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])

@@ -13,7 +13,7 @@ from alerts.alert import Alert
 from ingest.errors import InputError
 from ingest.registry import Registry
 from ingest.times import format_time, format_times
-from models.score import Scores
+from models.score import DeviceScores, Scores
 from workorders.order import WorkOrder
 
 FILES = ("scores.csv", "alerts.csv", "site_alerts.csv", "work_orders.csv", "summary.json", "rejects.csv")
@@ -45,14 +45,16 @@ def prepare_folder(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def write_scores(path: Path, scores: Sequence[Scores], registry: Registry) -> None:
-    """A row per judged reading, in event order; readings of one time in order of arrival."""
-    time = np.concatenate([s.time for s in scores])
-    series = np.concatenate([s.series for s in scores])
-    score = np.concatenate([s.score for s in scores])
-    p_value = np.concatenate([s.p_value for s in scores])
+def write_scores(path: Path, scores: Sequence[Scores], devices: Sequence[DeviceScores], registry: Registry) -> None:
+    """A row per judged reading and per row of a device with several metrics, in event order; then by arrival."""
+    time = np.concatenate([*(s.time for s in scores), *(s.time for s in devices)])
+    wholes = [s.device + registry.n_series for s in devices]
+    series = np.concatenate([*(s.series for s in scores), *wholes])
+    score = np.concatenate([*(s.score for s in scores), *(s.score for s in devices)])
+    p_value = np.concatenate([*(s.p_value for s in scores), *(s.p_value for s in devices)])
     order = np.argsort(time, kind="stable")
     keys = [_cells(registry.key(number)) for number in range(registry.n_series)]
+    keys += [_cells((device.site, device.name, "*")) for _, device in registry.devices()]
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write("time,site,device,metric,score,p_value\n")
         for start in range(0, len(order), ROWS_AT_ONCE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,3 +48,22 @@ class Scores:
             np.zeros(0, np.int64),
             *(np.zeros(0, np.float64) for _ in range(6)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceScores:
+    """Scores of devices with several metrics as wholes, as columns of one length, in order of arrival."""
+
+    device: NDArray[np.signedinteger[Any]]
+    time: TimeArray
+    score: FloatArray
+    p_value: FloatArray
+
+    def __len__(self) -> int:
+        """Number of scores."""
+        return len(self.device)
+
+    @classmethod
+    def empty(cls) -> DeviceScores:
+        """No scores."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))

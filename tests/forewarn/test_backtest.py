@@ -58,7 +58,9 @@ def test_the_results_follow_the_contract(tmp_path: Path) -> None:
     summary = backtest([write_site(tmp_path / "site.csv")], tmp_path / "out", truth)
     scores, alerts = rows(tmp_path / "out" / "scores.csv"), rows(tmp_path / "out" / "alerts.csv")
     orders, site_alerts = rows(tmp_path / "out" / "work_orders.csv"), rows(tmp_path / "out" / "site_alerts.csv")
-    assert len(scores) == summary["readings"] == summary["judged"] == 600 * 3 - 60
+    of_series = [s for s in scores if s["metric"] != "*"]
+    assert len(of_series) == summary["readings"] == summary["judged"] == 600 * 3 - 60
+    assert {s["device"] for s in scores if s["metric"] == "*"} == {"pump-1"}, "only pump-1 has several metrics"
     assert list(scores[0]) == ["time", "site", "device", "metric", "score", "p_value"]
     assert [s["time"] for s in scores] == sorted(s["time"] for s in scores)
     assert all(0 < float(s["p_value"]) <= 1 for s in scores)

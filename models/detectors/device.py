@@ -1,0 +1,295 @@
+"""Sees a device as a whole: the scores of its metrics at one time, put together as their root mean square.
+
+A device's row at time t is complete when as many metrics have reported since its clock moved to t as lately did, or
+else when its clock moves on. A metric that did not report keeps its last score for a few rows, then it is left out. A
+device with a single metric has no rows: that metric speaks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
+from ingest.rows import Rows, StateTable
+from models.blocks import Keys
+
+CARRIED = 8
+"""Rows of the device for which the last score of a metric still counts."""
+NEVER = np.iinfo(np.int64).min
+UNSEEN, SEVERAL = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRows:
+    """Complete rows of devices with several metrics, in the order in which they were completed."""
+
+    row: Keys
+    """Row of the batch that completed it."""
+    device: Keys
+    time: TimeArray
+    """Event time of the row, in ns."""
+    score: FloatArray
+    """Root mean square of the metrics' scores."""
+    leader: Keys
+    """Series with the highest score."""
+    share: FloatArray
+    """The leader's share of the sum of squares, 0 … 1."""
+    facts: FloatArray
+    """The leader's last value and the middle, lower and upper end of its band, shape (n_rows, 4)."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.row)
+
+    @classmethod
+    def empty(cls) -> DeviceRows:
+        """No rows."""
+        none = np.zeros(0, np.int64)
+        return cls(none, none, none, np.zeros(0), none, np.zeros(0), np.zeros((0, 4)))
+
+
+class DeviceView:
+    """Clock and row of every device, last score of every series."""
+
+    def __init__(self) -> None:
+        self._series = StateTable(
+            {"score": (np.float64, (), np.nan), "row": (np.int64, (), NEVER), "facts": (np.float64, (4,), np.nan)}
+        )
+        self._devices = StateTable(
+            {
+                "clock": (np.int64, (), NEVER),
+                "row": (np.int64, (), 0),
+                "counts": (np.int64, (3,), 0),
+                "done": (np.bool_, (), True),
+                "only": (np.int64, (), UNSEEN),
+            }
+        )
+
+    def resize(self, n_series: int, n_devices: int) -> None:
+        """Make room for that many series and devices."""
+        self._series.resize(n_series)
+        self._devices.resize(n_devices)
+
+    def advance(
+        self, series: Keys, time: TimeArray, score: FloatArray, facts: FloatArray, device_of: Keys
+    ) -> tuple[BoolArray, DeviceRows]:
+        """Take in scored readings in order of arrival.
+
+        `score` is NaN where a series is not known well enough; `facts`, shape (n_readings, 4), holds each reading's
+        value and band. `device_of` gives the device number of each series number. Tells for each reading whether its
+        series is, so far, its device's only one; and the rows that were completed.
+        """
+        if not len(series):
+            return np.zeros(0, np.bool_), DeviceRows.empty()
+        device = device_of[series].astype(np.int64)
+        alone = self._alone(series, device)
+        walk = _Walk(self._devices, device, time)
+        event = walk.events()
+        found = self._compose(series, score, facts, walk, event, device_of)
+        self._remember(series, score, facts, walk)
+        return alone, found
+
+    def _alone(self, series: Keys, device: Keys) -> BoolArray:
+        """For each reading whether no other series of its device was seen before or with it."""
+        only = self._devices["only"]
+        known, first = np.unique(device, return_index=True)
+        fresh = only[known] == UNSEEN
+        only[known[fresh]] = series[first[fresh]]
+        other = only[device] != series
+        alone: BoolArray = ~other & (only[device] != SEVERAL)
+        if other.any():
+            mixed, at = np.unique(device[other], return_index=True)
+            since = np.full(len(only), len(device))
+            since[mixed] = np.flatnonzero(other)[at]
+            alone &= np.arange(len(device)) < since[device]
+            only[mixed] = SEVERAL
+        return alone
+
+    def _compose(
+        self,
+        series: Keys,
+        score: FloatArray,
+        facts: FloatArray,
+        walk: _Walk,
+        event: _Events,
+        device_of: Keys,
+    ) -> DeviceRows:
+        """The rows behind `event`, with the scores of all series of their devices as they stood then."""
+        which, member = _members(walk.device[event.at], device_of)
+        n = len(series)
+        key = np.sort(series[walk.order].astype(np.int64) * n + np.arange(n))
+        at = np.searchsorted(key, member * n + event.upto[which]) - 1
+        hit = (at >= 0) & (key[np.maximum(at, 0)] // n == member)
+        last = walk.order[key[np.maximum(at, 0)] % n]
+        value = np.where(hit, score[last], self._series["score"][member])
+        row = np.where(hit, walk.row_of(last), self._series["row"][member])
+        seen = np.bincount(which, row != NEVER, len(event.at))
+        counts = (row != NEVER) & ~np.isnan(value)
+        counts[counts] = event.row[which[counts]] - row[counts] <= CARRIED
+        which, member, hit, last = which[counts], member[counts], hit[counts], last[counts]
+        square = value[counts] ** 2
+        size = np.bincount(which, minlength=len(event.at))
+        total = np.bincount(which, square, len(event.at))
+        top, leader = np.zeros(len(event.at)), np.zeros(len(event.at), np.int64)
+        shown = np.full((len(event.at), 4), np.nan)
+        np.maximum.at(top, which, square)
+        lead = np.flatnonzero(square == top[which])[::-1]
+        leader[which[lead]] = member[lead]
+        shown[which[lead]] = np.where(hit[lead, None], facts[last[lead]], self._series["facts"][member[lead]])
+        ok = (seen >= 2) & (size >= 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rows = DeviceRows(
+                walk.order[event.at],
+                walk.device[event.at],
+                event.time,
+                np.sqrt(total / size),
+                leader,
+                np.where(total > 0, top / total, 0.0),
+                shown,
+            )
+        return _keep(rows, ok)
+
+    def _remember(self, series: Keys, score: FloatArray, facts: FloatArray, walk: _Walk) -> None:
+        last = np.full(self._series.n, -1, np.int64)
+        np.maximum.at(last, series, np.arange(len(series)))
+        touched = np.flatnonzero(last >= 0)
+        self._series["score"][touched] = score[last[touched]]
+        self._series["facts"][touched] = facts[last[touched]]
+        self._series["row"][touched] = walk.row_of(last[touched])
+        walk.store(self._devices)
+
+    def save(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """The state of series and devices as arrays with a row each."""
+        return {"series": self._series.save(), "device": self._devices.save()}
+
+    def restore(
+        self,
+        saved: Mapping[str, Mapping[str, NDArray[Any]]],
+        series: IntArray,
+        devices: IntArray,
+    ) -> None:
+        """Take back a saved state; the arrays tell which number each saved row belongs to."""
+        self._series.restore(saved["series"], series)
+        known = dict(saved["device"])
+        only = known["only"].copy()
+        named = only >= 0
+        only[named] = series[only[named]]
+        known["only"] = only
+        self._devices.restore(known, devices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """Rows about to be judged, in order."""
+
+    at: Keys
+    """Place of the reading that completes each, in the walk's order."""
+    upto: Keys
+    """Place in the walk's order up to which readings belong to it, not included."""
+    row: Keys
+    """Number of the device's row."""
+    time: TimeArray
+
+
+class _Walk:
+    """A batch ordered by device, with the row of its device each reading belongs to."""
+
+    def __init__(self, devices: StateTable, device: Keys, time: TimeArray) -> None:
+        self.order: Rows = np.argsort(device, kind="stable")
+        self.device = device[self.order]
+        self._time = time[self.order]
+        start = np.r_[True, self.device[1:] != self.device[:-1]]
+        self._starts = np.flatnonzero(start)
+        self._number = np.cumsum(start) - 1
+        self.known = self.device[self._starts]
+        self._clock = devices["clock"][self.known]
+        self._row, self._done = devices["row"][self.known], devices["done"][self.known]
+        self._before, self._after = self._clocks()
+        self._opens = self._time > self._before
+        opened: Keys = np.cumsum(self._opens, dtype=np.int64)
+        opened = opened - np.repeat(
+            opened[self._starts] - self._opens[self._starts], np.diff(np.r_[self._starts, len(time)])
+        )
+        self._rows = self._row[self._number] + opened
+        self._count(devices["counts"][self.known], opened)
+        self._place = np.empty(len(time), np.int64)
+        self._place[self.order] = np.arange(len(time))
+
+    def _clocks(self) -> tuple[TimeArray, TimeArray]:
+        """The device's clock before and after each reading."""
+        values, rank = np.unique(np.r_[self._clock, self._time], return_inverse=True)
+        base = self._number * len(values)
+        rank_of_clock, rank_of_time = rank[: len(self._clock)], rank[len(self._clock) :]
+        after = np.maximum.accumulate(base + np.maximum(rank_of_time, rank_of_clock[self._number])) - base
+        before = np.r_[0, after[:-1]]
+        before[self._starts] = rank_of_clock
+        return values[before], values[after]
+
+    def _count(self, counts: Keys, opened: Keys) -> None:
+        """Readings per row: `counts` holds those of each device's last two rows and of the present one."""
+        ends = np.r_[self._starts[1:], len(opened)] - 1
+        size = 3 + opened[ends]
+        self._base = np.r_[0, np.cumsum(size)[:-1]] + 2
+        self._group = self._base[self._number] + opened
+        total = np.bincount(self._group, minlength=int(size.sum()))
+        for k in range(3):
+            total[self._base - 2 + k] += counts[:, k]
+        self._total = total
+        starts = np.r_[True, self._group[1:] != self._group[:-1]]
+        first = np.maximum.accumulate(np.where(starts, np.arange(len(opened)), 0))
+        had = np.zeros(len(total), np.int64)
+        had[self._base] = counts[:, 2]
+        self._cumulative = np.arange(len(opened)) - first + 1 + had[self._group]
+        expected = np.zeros(len(total), np.int64)
+        expected[2:] = np.maximum(total[1:-1], total[:-2])
+        self._expected = np.where(expected > 0, expected, np.iinfo(np.int64).max)
+        done = self._total >= self._expected
+        done[self._base] |= self._done
+        done[self._base - 1] = done[self._base - 2] = True
+        self._complete = done
+
+    def events(self) -> _Events:
+        """Rows completed by their last metric, and rows closed because the clock moved on, in order of arrival."""
+        was_done = np.zeros(len(self._total), np.bool_)
+        was_done[self._base] = self._done
+        full = (self._cumulative == self._expected[self._group]) & ~was_done[self._group]
+        closes = self._opens & ~self._complete[self._group - 1] & (self._before != NEVER)
+        full_at, close_at = np.flatnonzero(full), np.flatnonzero(closes)
+        at = np.r_[close_at, full_at]
+        upto = np.r_[close_at, full_at + 1]
+        row = np.r_[self._rows[close_at] - 1, self._rows[full_at]]
+        time = np.r_[self._before[close_at], self._after[full_at]]
+        order = np.lexsort((upto, self.order[at]))
+        return _Events(at[order], upto[order], row[order], time[order])
+
+    def row_of(self, readings: Keys) -> Keys:
+        """The device's row number of readings, given by their row in the batch."""
+        return np.asarray(self._rows[self._place[readings]])
+
+    def store(self, devices: StateTable) -> None:
+        """Keep where every device of the batch now is."""
+        ends = np.r_[self._starts[1:], len(self.order)] - 1
+        devices["clock"][self.known], devices["row"][self.known] = self._after[ends], self._rows[ends]
+        group = self._group[ends]
+        devices["counts"][self.known] = self._total[group[:, None] + np.array([-2, -1, 0])]
+        devices["done"][self.known] = self._complete[group]
+
+
+def _members(device: Keys, device_of: Keys) -> tuple[Keys, Keys]:
+    """Every pair (i, series of device[i]), ordered by i and then by series."""
+    order = np.argsort(device_of, kind="stable")
+    ordered = device_of[order]
+    first = np.searchsorted(ordered, device)
+    size = np.searchsorted(ordered, device, side="right") - first
+    which = np.repeat(np.arange(len(device)), size)
+    offset = np.arange(len(which)) - np.repeat(np.cumsum(size) - size, size)
+    return which, order[first[which] + offset].astype(np.int64)
+
+
+def _keep(rows: DeviceRows, ok: BoolArray) -> DeviceRows:
+    return DeviceRows(**{field.name: getattr(rows, field.name)[ok] for field in fields(DeviceRows)})

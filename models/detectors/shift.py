@@ -1,0 +1,231 @@
+"""Compares where a series is, over a short and a longer while, with where it has long been.
+
+Two exponentially weighted moving averages of the values (Roberts, "Control chart tests based on geometric moving
+averages", 1959) are measured against the series' own level, each in units of its own usual distance from it. The
+short one sees a spike, the longer one a shift that lasts; their root mean square is the score. Level and distances are
+learned block by block (`models.blocks`) from clipped values (Gelper, Fried and Croux, "Robust forecasting with
+exponential and Holt-Winters smoothing", 2010), and not from blocks that look like trouble themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
+from ingest.rows import StateTable
+from models.blocks import BLOCK, Keys, Part
+
+SHORT_SPAN, LONG_SPAN = 2.0, 30.0
+"""Readings over which the two averages are taken; the longer one in usual intervals where readings come faster, so that
+a sensor that suddenly reports every second still shows its shifts over the same time."""
+SHORT_GAIN, LONG_GAIN = 2.0 / (SHORT_SPAN + 1.0), 2.0 / (LONG_SPAN + 1.0)
+OUTAGE = 4.0
+"""A gap longer than this many usual ones counts as this many when the usual one is learned."""
+MEMORY = 1000.0
+"""Readings over which level and distances are learned."""
+WARM_UP = 128
+"""Readings before a score is given: a few independent values of the longer average."""
+RELEARN = 64
+"""What counts as known, in readings, of a level just accepted as the new normal."""
+CLIP = 4.0
+"""A value or distance beyond this many usual distances counts as this many when it is learned."""
+RAW_SHARE = 0.1
+"""The usual distance is at least this share of the one learned without clipping: a series that is mostly constant and
+moves now and then has moves, not a spread of zero."""
+REACH = 10.0
+"""The longer average takes what is farther off, in usual distances, as being there: a lone spike is no shift."""
+ACCURACY = 0.004
+"""The usual distance is at least this share of the level: less is within what sensors usually promise."""
+MOST = 1e9
+"""Cap of a score."""
+TINY = 1e-12
+BAND = 7.0
+"""Half width of the band shown to people, in usual distances of the short average: about four standard deviations."""
+
+
+class Judged(NamedTuple):
+    """Columns of a part's length; all NaN while the series is learned. A higher score is more anomalous."""
+
+    score: FloatArray
+    expected: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+class Shift:
+    """Level, usual distances and running averages of every series."""
+
+    def __init__(self) -> None:
+        self._state = StateTable(
+            {
+                "seen": (np.int64, (), 0),
+                "time": (np.int64, (), 0),
+                "gap": (np.float64, (), np.nan),
+                "gaps": (np.float64, (BLOCK,), np.nan),
+                "learned": (np.float64, (), 0.0),
+                "level": (np.float64, (), 0.0),
+                "average": (np.float64, (2,), 0.0),
+                "usual": (np.float64, (2,), 0.0),
+                "raw": (np.float64, (2,), 0.0),
+                "values": (np.float64, (BLOCK,), 0.0),
+                "averages": (np.float64, (BLOCK, 2), 0.0),
+            }
+        )
+
+    def resize(self, n_series: int) -> None:
+        """Make room for that many series."""
+        self._state.resize(n_series)
+
+    @property
+    def seen(self) -> Keys:
+        """Readings of every series so far."""
+        return np.asarray(self._state["seen"])
+
+    def scoring(self, series: Keys) -> BoolArray:
+        """Whether those series are known well enough for a score."""
+        return np.asarray(self._state["learned"][series] >= WARM_UP)
+
+    def advance(self, part: Part, value: FloatArray, time: TimeArray) -> Judged:
+        """Score the values of a part, read at `time` (ns). Blocks that are full then wait for `learn`."""
+        state, series = self._state, part.keys
+        gain = self._long_gain(part, time)
+        level, usual = state["level"][series], self._usual(series)
+        with np.errstate(over="ignore"):
+            reach = np.where(self.scoring(series), REACH * usual[:, 0], np.inf)
+            tamed = np.clip(value, level - reach, level + reach)
+        average = self._averages(part, np.stack([value, tamed], axis=1), gain)
+        state["values"][series, part.column] = value
+        state["averages"][series, part.column] = average
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = np.minimum(np.abs(average - level[:, None]) / usual, MOST)
+            score = np.sqrt((distance[:, 0] ** 2 + distance[:, 1] ** 2) / 2.0)
+            half = BAND * usual[:, 0]
+            judged = Judged(np.nan_to_num(score, nan=MOST), level.copy(), level - half, level + half)
+        unknown = ~self.scoring(series)
+        for column in judged:
+            column[unknown] = np.nan
+        last = np.r_[series[1:] != series[:-1], True]
+        state["seen"][series[last]] += part.column[last] - part.column[part.first[last]] + 1
+        return judged
+
+    def _long_gain(self, part: Part, time: TimeArray) -> FloatArray:
+        """The longer average's gain for each row: less where a reading comes sooner than usual."""
+        state, series = self._state, part.keys
+        inside = np.arange(len(series)) > part.first
+        gap = (time - np.where(inside, np.roll(time, 1), state["time"][series])).astype(np.float64)
+        gap[(state["seen"][series] == 0) & ~inside] = np.nan
+        state["gaps"][series, part.column] = gap
+        last = np.r_[series[1:] != series[:-1], True]
+        state["time"][series[last]] = time[last]
+        share = gap / state["gap"][series]
+        return np.asarray(LONG_GAIN * np.where(share < 1.0, share, 1.0))
+
+    def _averages(self, part: Part, value: FloatArray, long_gain: FloatArray) -> FloatArray:
+        """Both averages after each row of the part, shape (n_rows, 2), of what each takes in, shape (n_rows, 2)."""
+        state = self._state
+        fresh = (part.column == 0) & (state["seen"][part.keys] == 0)
+        if fresh.any():
+            state["average"][part.keys[fresh]] = value[fresh]
+        out = np.empty_like(value)
+        if part.few:
+            self._walk(part, value, long_gain, out)
+            return out
+        gain = np.stack([np.full(len(value), SHORT_GAIN), long_gain], axis=1)
+        current = state["average"]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in part.columns():
+                series = part.keys[rows]
+                before = current[series]
+                current[series] = out[rows] = before + gain[rows] * (value[rows] - before)
+        return out
+
+    def _walk(self, part: Part, value: FloatArray, long_gain: FloatArray, out: FloatArray) -> None:
+        """As array by array, one reading after the other: faster where there are few series, the same to the bit."""
+        current = self._state["average"]
+        for rows in part.by_key():
+            key = part.keys[rows.start]
+            short, long = current[key].tolist()
+            pairs = []
+            for (x, y), gain in zip(value[rows].tolist(), long_gain[rows].tolist(), strict=True):
+                short += SHORT_GAIN * (x - short)
+                long += gain * (y - long)
+                pairs.append((short, long))
+            out[rows] = pairs
+            current[key] = short, long
+
+    def _usual(self, series: Keys) -> FloatArray:
+        """Usual distances of both averages from the level, shape (n_series, 2), never zero."""
+        state = self._state
+        floor = ACCURACY * np.abs(state["level"][series])[:, None]
+        usual: FloatArray = np.maximum(state["usual"][series], RAW_SHARE * state["raw"][series])
+        return np.asarray(np.maximum(usual, floor) + TINY)
+
+    def learn(self, series: Keys, suspicious: BoolArray, accepted: BoolArray) -> None:
+        """Learn the full blocks of those series, but the suspicious ones; an accepted one is where it now belongs."""
+        state = self._state
+        self._learn_gap(series)
+        new = series[accepted]
+        state["level"][new] = np.median(state["values"][new], axis=1)
+        state["learned"][new] = np.minimum(state["learned"][new], RELEARN)
+        series = series[~suspicious]
+        first = series[state["learned"][series] == 0]
+        if len(first):
+            self._begin(first)
+        rest = series[state["learned"][series] > 0]
+        if len(rest):
+            self._learn(rest)
+        state["learned"][first] = BLOCK
+
+    def _learn_gap(self, series: Keys) -> None:
+        state = self._state
+        before, gaps = state["gap"][series], state["gaps"][series]
+        fresh = np.isnan(before)
+        now = np.nanmean(np.where(fresh[:, None], gaps, np.minimum(gaps, OUTAGE * before[:, None])), axis=1)
+        weight = np.maximum(BLOCK / MEMORY, BLOCK / (state["seen"][series] + 1.0))
+        state["gap"][series] = np.where(fresh, now, before + weight * (now - before))
+
+    def _begin(self, series: Keys) -> None:
+        state = self._state
+        values = state["values"][series]
+        level = np.median(values, axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = _mean(np.abs(values - level[:, None]))
+        state["level"][series] = level
+        state["usual"][series] = state["raw"][series] = np.nan_to_num(spread)[:, None]
+
+    def _learn(self, series: Keys) -> None:
+        state = self._state
+        learned, level, usual = state["learned"][series], state["level"][series], self._usual(series)
+        weight = np.maximum(BLOCK / MEMORY, BLOCK / (learned + BLOCK))
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = np.abs(state["averages"][series] - level[:, None, None])
+            deviation = state["values"][series] - level[:, None]
+            raw = _mean(distance)
+            known = learned >= WARM_UP
+            reach = np.where(known, CLIP * usual[:, 0], np.inf)[:, None]
+            most = np.where(known[:, None], CLIP * usual, np.inf)[:, None, :]
+            step = _mean(np.clip(deviation, -reach, reach))
+            clipped = _mean(np.minimum(distance, most))
+        # inf and NaN only where values themselves overflow: they teach nothing
+        state["level"][series] = level + weight * np.where(np.isfinite(step), step, 0.0)
+        for name, now in (("usual", clipped), ("raw", raw)):
+            before = state[name][series]
+            state[name][series] = before + weight[:, None] * np.where(np.isfinite(now), now - before, 0.0)
+        state["learned"][series] = learned + BLOCK
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """The whole state as arrays with a row per series."""
+        return self._state.save()
+
+    def restore(self, saved: Mapping[str, NDArray[Any]], series: IntArray) -> None:
+        """Take back a saved state; saved row i belongs to series number `series[i]`."""
+        self._state.restore(saved, series)
+
+
+def _mean(block: FloatArray) -> FloatArray:
+    """Mean over the readings of a block, the second axis; divided first, so that it does not overflow."""
+    return np.asarray((block / BLOCK).sum(axis=1))
