@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simulators.blocks import Block
 from simulators.bulk import BulkSessions
 from simulators.csvfile import Progress, write_csv, write_expected, write_truth
 from simulators.duration import NS
@@ -105,6 +106,7 @@ def publish(
     until: int | None = None,
     history: bool = True,
     since: int | None = None,
+    ahead: int = 0,
     clients: int | None = None,
     qos: int = 1,
     stop: threading.Event | None = None,
@@ -112,7 +114,8 @@ def publish(
 ) -> Played:
     """Publish a simulation; `clients` 1 is a gateway, otherwise each device has its session.
 
-    `since` (ns UTC) leaves out the part of the history before it, which somebody has published already.
+    `since` (ns UTC) leaves out the part of the history before it, which somebody has published already. `ahead` (ns) is
+    added to every stamp: a scenario is the same at the same virtual time, whenever it is published.
 
     Raises SimulatorError if the broker is away, refuses, or stops acknowledging.
     """
@@ -123,7 +126,7 @@ def publish(
     identities = _identities(sim, encoders, own)
     fast = speed == MAX and not broker.tls
     sessions = BulkSessions(broker, identities) if fast else Sessions(broker, identities)
-    run = _Run(sim, sessions, encoders, own, qos, stop, progress)
+    run = _Run(sim, sessions, encoders, own, qos, ahead, stop, progress)
     end = sim.end if until is None else until
     try:
         if own:
@@ -150,10 +153,12 @@ class _Run:
         encoders: Sequence[Encoder],
         own: bool,
         qos: int,
+        ahead: int,
         stop: threading.Event,
         progress: Progress | None,
     ) -> None:
         self.sim, self.sessions, self.own, self.qos, self.stop = sim, sessions, own, qos, stop
+        self.ahead = ahead
         self.encoders = encoders
         self.progress = progress or (lambda _share: None)
         self.messages = self.readings = 0
@@ -166,14 +171,14 @@ class _Run:
     def say_offline(self) -> None:
         """Tell it ourselves: a session that ends politely sends no will."""
         for number, encoder in enumerate(self.encoders):
-            self._say(number, encoder.goodbye(self.sim.end))
+            self._say(number, encoder.goodbye(self.sim.end + self.ahead))
         self.sessions.drain()
 
     def play_history(self, since: int | None) -> None:
         """The time before the start, as a gateway sends a backlog: as fast as it is taken."""
         begin = self.sim.history_start if since is None else since
         for block in self.sim.blocks(begin, self.sim.start):
-            for message in gateway_messages(self.sim, block):
+            for message in gateway_messages(self.sim, self._stamped(block)):
                 if self.stop.is_set():
                     return
                 self._send(message)
@@ -203,14 +208,14 @@ class _Run:
             number = self._commanded.get(topic)
             encoder = None if number is None else self.encoders[number]
             if number is not None and isinstance(encoder, Commanded):
-                self._say(number, encoder.answer(command, at))
+                self._say(number, encoder.answer(command, at + self.ahead))
 
     def _batch(self, speed: float) -> int | None:
         return None if speed == MAX else max(int(PER_DRAW_S * speed * NS), NS)
 
     def _merged(self, opens: int, closes: int) -> Iterator[tuple[Message, bool | None]]:
         """Telemetry and comings and goings of sessions, by moment."""
-        block = self.sim.block(opens, closes)
+        block = self._stamped(self.sim.block(opens, closes))
         if self.own or any(placed.spec.format != "canonical" for placed in self.sim.devices):
             messages = device_messages(self.sim, block, self.encoders)
         else:
@@ -222,6 +227,9 @@ class _Run:
                 changes = placed.device.sessions(opens, closes)
                 found += [(Message(at, number, "", b"", 0), online) for at, online in changes]
         return iter(sorted(found, key=lambda one: one[0].sent))
+
+    def _stamped(self, block: Block) -> Block:
+        return replace(block, time=block.time + self.ahead) if self.ahead else block
 
     def _wait_until(self, due: float) -> bool:
         while (left := due - time.monotonic()) > 0:
@@ -238,7 +246,8 @@ class _Run:
     def _change_session(self, number: int, online: bool, at: int) -> None:
         """A session that breaks lets the broker send the will; one that is back says so."""
         if not self.own:
-            self._say(number, self.encoders[number].hello(at) if online else self.encoders[number].goodbye(at))
+            stamp, encoder = at + self.ahead, self.encoders[number]
+            self._say(number, encoder.hello(stamp) if online else encoder.goodbye(stamp))
         elif online:
             self.sessions.come_back(number)
             self._hello(number, at)
@@ -247,7 +256,7 @@ class _Run:
 
     def _hello(self, number: int, at: int) -> None:
         """Announce a device; the will of its next session may differ from that of this one."""
-        self._say(number, self.encoders[number].hello(at))
+        self._say(number, self.encoders[number].hello(at + self.ahead))
         if self.own:
             self.sessions.next_will(number, self.encoders[number].will())
 
