@@ -22,8 +22,8 @@ Keys = NDArray[np.signedinteger[Any]]
 """Numbers of series, of devices, of rows, and counts."""
 BLOCK = 16
 """Readings of a series per block: what it learns takes effect after at most so many."""
-FEW = 8
-"""With this many rows a key, walking row by row beats arrays of a few keys."""
+FEW_KEYS, MANY_ROWS = 4, 8
+"""Up to so few keys, with so many rows each, walking row by row beats arrays over the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Part:
     @property
     def few(self) -> bool:
         """Whether the keys have so many rows each that arrays over the keys do not pay."""
-        return int(np.count_nonzero(self.first == np.arange(len(self.rows)))) * FEW <= len(self.rows)
+        keys = int(np.count_nonzero(self.first == np.arange(len(self.rows))))
+        return keys <= FEW_KEYS and keys * MANY_ROWS <= len(self.rows)
 
     def by_key(self) -> Iterator[slice]:
         """The rows of this part, key by key."""

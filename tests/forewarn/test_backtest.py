@@ -195,3 +195,23 @@ def test_the_detection_benchmark_prints_each_set_with_its_floor(
     printed = capsys.readouterr().out
     assert "pumps" in printed
     assert "evenly" in printed
+
+
+def test_names_mean_nothing_to_the_detectors(tmp_path: Path) -> None:
+    """Everything renamed and the metrics in another order: the same scores, the same alerts of the baseline."""
+    plain = write_site(tmp_path / "site.csv")
+    words = {"plant": "x", "pump-1": "zz", "pump-2": "a", "temperature": "q9", "humidity": "b"}
+    text = plain.read_text(encoding="utf-8")
+    for word, other in words.items():
+        text = text.replace(f",{word},", f",{other},")
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_text(text, encoding="utf-8")
+    found = []
+    for name, file in (("plain", plain), ("renamed", renamed)):
+        config = EngineConfig(Budget.parse("1 per device-week"))
+        run_backtest([file], tmp_path / name, Registry(), config)
+        score = [(row["time"], row["score"], row["p_value"]) for row in rows(tmp_path / name / "scores.csv")]
+        alerts = rows(tmp_path / name / "alerts.csv")
+        found.append((score, [(a["kind"], a["severity"], a["onset_at"], a["raised_at"], a["score"]) for a in alerts]))
+    assert found[0][1], "something is raised"
+    assert found[0] == found[1]
