@@ -43,7 +43,7 @@ DATABASE = "kills"
 BETWEEN_S = (0.3, 2.5)
 DOWN_S = (0.1, 1.0)
 POINT_WITHIN_S = 20.0
-SETTLED_WITHIN_S = 300.0
+SETTLED_WITHIN_S, FULL_WITHIN_S = 300.0, 300.0
 BEHIND_S = 3.0
 """Caught up: no more waits for the store than arrives in that time."""
 DISK = "64m"
@@ -175,14 +175,15 @@ def settle(site: Site) -> None:
 
 def away(site: Site, seconds: float, console: Console) -> bool:
     """InfluxDB is away for so long; whether the store caught up faster than real time."""
+    settled = _ahead(site)  # of all that a service received some was stored by the one after it
     site.influx.stop()
     time.sleep(seconds)
     site.influx.start()
     back = time.monotonic()
-    waiting = _behind(site)
-    wait_for(lambda: _behind(site) < 0.9 * waiting, "the store is written again", 90.0, 0.05)
-    began = time.monotonic()
-    wait_for(lambda: _behind(site) <= BEHIND_S * site.rate * len(METRICS), "the store caught up", SETTLED_WITHIN_S, 0.1)
+    waiting = _ahead(site) - settled
+    wait_for(lambda: _ahead(site) - settled < 0.9 * waiting, "the store is written again", 90.0, 0.05)
+    began, little = time.monotonic(), BEHIND_S * site.rate * len(METRICS)
+    wait_for(lambda: _ahead(site) - settled <= little, "the store caught up", SETTLED_WITHIN_S, 0.1)
     took_s = max(time.monotonic() - began, 0.1)
     console.print(
         f"InfluxDB away for {seconds:g} s, {waiting:,.0f} readings waited: written again after {began - back:.1f} s, "
@@ -191,13 +192,18 @@ def away(site: Site, seconds: float, console: Console) -> bool:
     return took_s < seconds
 
 
-def _behind(site: Site) -> float:
+def _ahead(site: Site) -> float:
+    """Readings received before those that are stored, since this service started."""
     now = site.counters.read()
     return now["readings_received_total"] - now["readings_stored_total"]
 
 
 def fill_disk(site: Site, seconds: float, console: Console) -> bool:
-    """The spool's disk is full for so long; whether readiness said so and all went on afterwards."""
+    """The spool's disk is full for so long; whether readiness said so and all went on afterwards.
+
+    InfluxDB is away meanwhile: what is stored makes room in the spool's file, so that it needs no more of the disk.
+    """
+    site.influx.stop()
     ballast = site.folder / "data" / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -206,12 +212,18 @@ def fill_disk(site: Site, seconds: float, console: Console) -> bool:
         except OSError:
             pass
     ready = f"http://127.0.0.1:{site.service.port}/readyz"
-    wait_for(lambda: "spool" in httpx.get(ready).json().get("down", {}), "readiness names the spool", 60.0, 0.2)
+    wait_for(
+        lambda: "spool" in httpx.get(ready, timeout=20).json().get("down", {}),
+        "readiness names the spool",
+        FULL_WITHIN_S,
+        0.2,
+    )
     before = site.counters.read()["readings_received_total"]
     time.sleep(seconds)
     waited = site.counters.read()["readings_received_total"] == before
     ballast.unlink()
-    wait_for(lambda: httpx.get(ready).status_code == 200, "the service is ready again", 60.0, 0.2)
+    site.influx.start()
+    wait_for(lambda: httpx.get(ready, timeout=20).status_code == 200, "the service is ready again", 60.0, 0.2)
     console.print(f"disk of the spool full for {seconds:g} s: readiness named the spool, nothing was acknowledged")
     return waited
 

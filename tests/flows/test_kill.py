@@ -1,6 +1,7 @@
 """Killed at any moment, the service loses nothing, doubles nothing, and raises what it would have raised.
 
-The short form; the long one is a soak.
+With the embedded store here, with InfluxDB and kills at fault points by `forewarn bench kills`, of which the suite runs
+a short form and the soak the long one.
 """
 
 import threading
@@ -9,6 +10,7 @@ from random import Random
 
 import pytest
 
+from benchmarks import kills
 from forewarn.backtest import run_backtest
 from forewarn.configured import engine_config, registry
 from forewarn.settings import FileSettings, Settings
@@ -62,6 +64,17 @@ def test_a_killed_service_goes_on_as_if_nothing_had_been(
     finally:
         service.stop()
     assert summary["judged"] == len(sent)
+
+
+SHORT = "--kills 5 --broker-kills 1 --influx-kills 1 --away 5 --full 3"
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", [SHORT, pytest.param("", marks=[pytest.mark.soak, pytest.mark.timeout(3_600)])])
+def test_kills_of_service_broker_and_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert kills.main(form.split()) == 0
 
 
 def stored(service: Command, sent: dict[Reading, float]) -> dict[Reading, float]:
