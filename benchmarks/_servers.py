@@ -76,13 +76,18 @@ class Running:
     def kill(self) -> None:
         """Kill -9, and return when it is gone."""
         self.process.kill()
-        self.process.wait()
+        self._ended()
+
+    def _ended(self) -> None:
+        self.process.wait(STOP_WITHIN_S)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
     def stop(self) -> None:
         """Ask it to end; kill it where it does not."""
         self.process.terminate()
         try:
-            self.process.wait(STOP_WITHIN_S)
+            self._ended()
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -238,6 +243,10 @@ class Counters:
 
     def __init__(self, port: int) -> None:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
 
     def read(self) -> dict[str, float]:
         """Every value of /metrics that has no labels, without the `forewarn_` before its name."""
