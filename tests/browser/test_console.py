@@ -7,9 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from alerts.alert import Kind
+from alerts.alert import Kind, Severity
 from alerts.store import AlertFilter
 from api.access.principal import Role
+from api.items import OPEN_STATES
 from ingest.reading import ReadingBatch
 from ingest.rejects import Reject, RejectSource, Which
 from tests.api.harness import MINUTE
@@ -119,7 +120,8 @@ def test_a_new_alert_shows_by_itself(own_console: Console, look: Look) -> None:
     watched = look(own_console.base, "phone", "zh")
     page = watched.page
     settle(page)
-    expect(page.locator(".nav .count").first).to_have_text("3")
+    count = str(open_alerts(own_console))
+    expect(page.locator(".nav .count").first).to_have_text(count)
     expect(page.locator("#page")).not_to_contain_text("pump-2:")
     vibration = made.registry.series("plant", "pump-2", "vibration")
     for _ in range(7):
@@ -127,7 +129,7 @@ def test_a_new_alert_shows_by_itself(own_console: Console, look: Look) -> None:
         made.feed(ReadingBatch.of([vibration], [made.now], [9.0], 1))
     expect(page.locator("#toasts")).to_contain_text("pump-2")
     expect(page.locator("#page .row").filter(has_text="pump-2").first).to_be_visible()
-    expect(page.locator(".nav .count").first).not_to_have_text("3")
+    expect(page.locator(".nav .count").first).not_to_have_text(count)
     watched.picture("new-alert-phone-zh")
     page.locator("#toasts a").first.click()
     expect(page).to_have_url(re.compile(r"/alerts/a-[0-9a-f]+"))
@@ -157,6 +159,11 @@ def test_the_console_says_when_it_is_not_live(own_console: Console, look: Look) 
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
+def open_alerts(console: Console) -> int:
+    """How many alerts are open."""
+    return len(console.made.deps().alerts.list(AlertFilter(states=OPEN_STATES)).items)
+
+
 def chosen(console: Console, device: str) -> str:
     return console.made.deps().alerts.list(AlertFilter(device=device)).items[0].id
 
@@ -170,7 +177,7 @@ def test_acknowledge_and_give_feedback(own_console: Console, look: Look) -> None
     expect(detail.locator(".chips").first).to_contain_text("Acknowledged")
     expect(detail.locator(".history")).to_contain_text("on my way")
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
-    expect(page.locator(".list .row").filter(has_text="pump-1")).to_contain_text("Acknowledged")
+    expect(page.locator(".list .row[aria-current]")).to_contain_text("Acknowledged")
     page.get_by_role("button", name="No, a false alarm").click()
     expect(detail.locator(".history")).to_contain_text("No, a false alarm")
     detail.get_by_text("Close this alert").click()
@@ -252,12 +259,13 @@ def test_everything_works_without_scripts(own_console: Console, look: Look) -> N
 
 def test_filters_and_the_way_back_on_a_phone(console: Console, look: Look) -> None:
     page = look(f"{console.base}/alerts?show=all&severity=high", "phone").page
-    expect(page.locator(".list .row")).to_have_count(4)
+    high = len(console.made.deps().alerts.list(AlertFilter(severities=[Severity.HIGH])).items)
+    expect(page.locator(".list .row")).to_have_count(high)
     page.locator(".list .row").first.click()
     expect(page.locator(".list")).to_be_hidden()
     page.locator(".back").click()
     expect(page.get_by_label("Severity")).to_have_value("high")
-    expect(page.locator(".list .row")).to_have_count(4)
+    expect(page.locator(".list .row")).to_have_count(high)
 
 
 def test_language_is_switched_and_remembered(console: Console, look: Look) -> None:

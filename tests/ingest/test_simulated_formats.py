@@ -1,5 +1,7 @@
 """Every format of the simulated devices, written by other hands from the same specifications, is read back."""
 
+from dataclasses import replace
+
 import pytest
 
 from ingest.adapters.options import Options
@@ -76,7 +78,7 @@ def test_what_the_will_of_a_simulated_device_says(name: str) -> None:
 
 def test_what_a_simulated_node_sends_as_history_is_history() -> None:
     encoder = FORMATS["sparkplug"](CARD)
-    encoder.historical = True  # type: ignore[attr-defined]  # of Sparkplug's
-    messages = [*encoder.hello(SAMPLES[0].time), *encoder.encode(SAMPLES[0])]
+    backlog = replace(SAMPLES[0], backlog=True)
+    messages = [*encoder.hello(backlog.time), *encoder.encode(backlog)]
     decoded = decoder().decode([Message(one.topic, one.payload, NOW) for one in messages])
     assert ((decoded.quality & Quality.HISTORICAL) != 0).tolist() == [True] * 3
