@@ -46,7 +46,7 @@ class Part:
 
     @property
     def few(self) -> bool:
-        """Whether the keys have so many rows each that arrays over the keys do not pay."""
+        """Whether the keys are so few, with so many rows each, that arrays over the keys do not pay."""
         keys = int(np.count_nonzero(self.first == np.arange(len(self.rows))))
         return keys <= FEW_KEYS and keys * MANY_ROWS <= len(self.rows)
 
