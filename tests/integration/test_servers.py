@@ -71,7 +71,7 @@ def test_mosquitto_with_the_shipped_settings_keeps_what_it_saved_when_killed(
     listener.listen("kept/#")
     listener.leave()
     publish(own_mosquitto, "kept/a", sent)
-    wait_until(lambda: sent[-1] in own_mosquitto.saved(), "saved at once, not after half an hour", timeout_s=2)
+    wait_until(lambda: sent[-1] in own_mosquitto.saved(), "saved at once, not after half an hour", timeout_s=60)
     own_mosquitto.kill()
     own_mosquitto.start()
     again = Listener(own_mosquitto, unique_name)

@@ -5,11 +5,14 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
 from tests.servers.ports import free_port, listens
+from tests.waiting import wait_until
 
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _STARTS_TO_TRY = 10  # another process may take the port between finding and using it
@@ -53,9 +56,7 @@ class Server(ABC):
     @property
     def pid(self) -> int:
         """The process id; ServerError when the server is not running."""
-        if self._process is None or self._process.poll() is not None:
-            raise ServerError(f"{self.program} is not running\n{self.log_end()}")
-        return self._process.pid
+        return self._running().pid
 
     @property
     def log(self) -> Path:
@@ -97,6 +98,20 @@ class Server(ABC):
                 self.kill()
         self._process = None
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within the block it answers nothing: its port still takes connections, as that of a server that hangs.
+
+        The signal is on its way when `kill` returns: threads of a busy machine may still answer for a while.
+        """
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: set(_thread_states(process.pid)) == {"T"}, f"{self.program} stands still", _STOP_S)
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Start again on the same port and data, whether it runs, was stopped or was killed."""
         self.stop()
@@ -128,6 +143,11 @@ class Server(ABC):
         """Whether the process that was started is the one that listens."""
         return self._process is not None and listens(self._process.pid, self.port)
 
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            raise ServerError(f"{self.program} is not running\n{self.log_end()}")
+        return self._process
+
     def _launch(self) -> None:
         command = self.run_as() + self.command(self.find_program())
         with self.log.open("ab") as log:
@@ -141,3 +161,9 @@ class Server(ABC):
                 break
             time.sleep(0.02)
         return False
+
+
+def _thread_states(pid: int) -> list[str]:
+    """The state letter of every thread (proc(5), field 3 of stat)."""
+    stats = [task.joinpath("stat").read_text("ascii") for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [stat.rpartition(") ")[2][0] for stat in stats]
