@@ -51,6 +51,16 @@ def test_commands_start_without_heavy_libraries() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_command_does_not_search_its_memory_when_it_ends() -> None:
+    """A service would need most of a second of CPU for that, and has five seconds to stop on a busy machine."""
+    code = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0)); "  # first come, last served
+        "from forewarn.cli import main; main(['version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 def test_version(run: Run) -> None:
     status, out, _ = run("version")
     assert (status, out.count("\n")) == (0, 1)
