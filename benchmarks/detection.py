@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts.alert import Alert
-from forewarn.backtest import device_days, replay_history
+from forewarn.backtest import replay
 from forewarn.engine import EngineConfig
 from forewarn.measures import hit
+from forewarn.scorelog import ScoreLog
 from ingest.csvfile import read_batches
 from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
 from ingest.truth import Label, read_truth
-from workorders.opening import fold
 
 FLOOR_PHASES = 10
 """The evenly spaced alerts are tried at this many offsets; the mean is shown."""
@@ -83,15 +83,15 @@ def _measure(folder: Path) -> tuple[Score, Score, list[float]]:
             raise InputError(f"{truth}: no {stem}.csv or {stem}.csv.gz beside it")
         labels, registry = read_truth(truth), Registry()
         batches = read_batches(files, registry, lambda *_row: None)
-        history = replay_history(batches, registry, EngineConfig())
-        alerts = list(fold(history.events, registry)[0].values())
-        days = device_days(history, registry)
+        with ScoreLog(folder) as log:
+            run = replay(batches, registry, EngineConfig(), log)
+        alerts, days = list(run.book.alerts.values()), run.tally.device_days(registry)
         _add(total, alerts, labels, days, 1.0)
         delays += _delays(alerts, labels)
-        assert history.first is not None
-        assert history.last is not None
+        assert run.tally.first is not None
+        assert run.tally.last is not None
         for phase in range(FLOOR_PHASES):
-            spaced = _evenly(alerts, history.first, history.last, (phase + 0.5) / FLOOR_PHASES)
+            spaced = _evenly(alerts, run.tally.first, run.tally.last, (phase + 0.5) / FLOOR_PHASES)
             _add(floor, spaced, labels, days / FLOOR_PHASES, 1.0 / FLOOR_PHASES)
         floor.labels, floor.alerts = total.labels, total.alerts
     return total, floor, delays

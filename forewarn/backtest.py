@@ -6,81 +6,53 @@ Nothing here knows more than the live service would have known at the time; the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from alerts.alert import Alert, AlertEvent
-from forewarn.engine import Engine, EngineConfig, Outcome
+from forewarn.engine import Engine, EngineConfig
 from forewarn.measures import measure
 from forewarn.results import prepare_folder, write_alerts, write_orders, write_rejects, write_scores
+from forewarn.scorelog import ScoreLog
+from forewarn.tally import Tally
 from ingest.csvfile import read_batches
-from ingest.errors import InputError
 from ingest.logbook import read_logbook
-from ingest.reading import IntArray, ReadingBatch, TimeArray
+from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from ingest.times import format_time
 from ingest.truth import read_truth
-from models.score import DeviceScores, Scores
-from workorders.opening import fold
-from workorders.order import WorkOrder
+from workorders.opening import Book, criticality_in
 
-NS_PER_DAY = 86_400 * 1_000_000_000
+Batches = Iterable[ReadingBatch]
+Progress = Callable[[int], None]
 
 
 @dataclass(slots=True)
-class History:
-    """Everything one run of the engine over history brought forth."""
+class Run:
+    """What one run of the engine over history brought forth, scores apart."""
 
-    scores: list[Scores] = field(default_factory=list)
-    device_scores: list[DeviceScores] = field(default_factory=list)
-    events: list[AlertEvent] = field(default_factory=list)
-    judged: int = 0
-    late: int = 0
-    duplicate: int = 0
-    conflict: int = 0
-    first: int | None = None
-    last: int | None = None
-
-    def add(self, batch: ReadingBatch, outcome: Outcome) -> None:
-        """Take in what one batch brought."""
-        counts = outcome.counts
-        self.scores.append(outcome.scores)
-        self.device_scores.append(outcome.devices)
-        self.events.extend(outcome.events)
-        self.judged += counts.judged
-        self.late += counts.late
-        self.duplicate += counts.duplicate
-        self.conflict += counts.conflict
-        if len(batch):
-            low, high = int(batch.time.min()), int(batch.time.max())
-            self.first = low if self.first is None else min(self.first, low)
-            self.last = high if self.last is None else max(self.last, high)
-
-    @property
-    def readings(self) -> int:
-        """Usable readings, duplicates included."""
-        return self.judged + self.late + self.duplicate + self.conflict
+    tally: Tally
+    book: Book
+    """Alerts and orders as they stand at the end."""
 
 
-def replay_history(
-    batches: Iterator[ReadingBatch],
-    registry: Registry,
-    config: EngineConfig,
-    progress: Callable[[int], None] | None = None,
-) -> History:
-    """Run the engine over `batches`; `progress` is told the number of readings after each."""
-    engine, history = Engine(registry, config), History()
+def replay(
+    batches: Batches, registry: Registry, config: EngineConfig, log: ScoreLog, progress: Progress | None = None
+) -> Run:
+    """Run the engine over `batches`; the scores go to `log`. `progress` is told the number of readings after each."""
+    engine, run = Engine(registry, config), Run(Tally(), Book(criticality_in(registry)))
     for batch in batches:
         outcome = engine.process(batch)
-        history.add(batch, outcome)
+        run.tally.add(batch, outcome.scores, outcome.counts)
+        log.add(outcome.scores, outcome.devices)
+        for event in outcome.events:
+            run.book.take(event)
         if progress is not None:
-            progress(history.readings)
-    return history
+            progress(run.tally.readings)
+    return run
 
 
 def run_backtest(
@@ -105,72 +77,46 @@ def run_backtest(
     rejects: list[tuple[Path, int, str, str]] = []
     began = perf_counter()
     batches = read_batches(files, registry, lambda *row: rejects.append(row))
-    history = replay_history(batches, registry, config, progress)
-    if not history.readings:
-        raise InputError(f"{', '.join(map(str, files))}: no usable row")
-    alerts, orders = fold(history.events, registry)
-    write_scores(out / "scores.csv", history.scores, history.device_scores, registry)
-    write_alerts(out, alerts.values())
-    write_orders(out / "work_orders.csv", orders.values())
+    with ScoreLog(out) as log:
+        run = replay(batches, registry, config, log, progress)
+        write_scores(out / "scores.csv", log.blocks(), registry)
+    alerts, orders = list(run.book.alerts.values()), list(run.book.orders.values())
+    write_alerts(out, alerts)
+    write_orders(out / "work_orders.csv", orders)
     if rejects:
         write_rejects(out / "rejects.csv", rejects, several=len(files) > 1)
     seconds = perf_counter() - began
-    summary = summarise(history, list(alerts.values()), list(orders.values()), len(rejects), registry)
+    summary = summarise(run, len(rejects), registry)
     if events is not None:
         summary["events"] = len(entries)
     if labels is not None:
-        summary["truth"] = measure(list(alerts.values()), labels, device_days(history, registry))
-    summary["speed"] = {"seconds": round(seconds, 3), "readings_per_second": round(history.readings / seconds)}
+        summary["truth"] = measure(alerts, labels, run.tally.device_days(registry))
+    summary["speed"] = {"seconds": round(seconds, 3), "readings_per_second": round(run.tally.readings / seconds)}
     text = json.dumps(summary, indent=2, ensure_ascii=False, sort_keys=False)
     (out / "summary.json").write_text(text + "\n", encoding="utf-8")
     return summary
 
 
-def summarise(
-    history: History, alerts: Sequence[Alert], orders: Sequence[WorkOrder], rejects: int, registry: Registry
-) -> dict[str, Any]:
+def summarise(run: Run, rejects: int, registry: Registry) -> dict[str, Any]:
     """What happened, in numbers."""
-    assert history.first is not None
-    assert history.last is not None
+    tally, alerts = run.tally, list(run.book.alerts.values())
+    assert tally.first is not None
+    assert tally.last is not None
     return {
-        "readings": history.readings,
-        "judged": history.judged,
-        "late": history.late,
-        "duplicates": history.duplicate,
-        "conflicts": history.conflict,
-        "devices": len(_seen_devices(history, registry)),
-        "span": {"start": format_time(history.first), "end": format_time(history.last)},
+        "readings": tally.readings,
+        "judged": tally.judged,
+        "late": tally.late,
+        "duplicates": tally.duplicate,
+        "conflicts": tally.conflict,
+        "devices": len(tally.devices(registry)),
+        "span": {"start": format_time(tally.first), "end": format_time(tally.last)},
         "alerts": len(alerts),
         "alerts_by_kind": _tally(alert.kind for alert in alerts),
         "alerts_by_severity": _tally(alert.severity for alert in alerts),
-        "work_orders": len(orders),
+        "work_orders": len(run.book.orders),
         "rejects": rejects,
     }
 
 
-def device_days(history: History, registry: Registry) -> float:
-    """Days of history, summed over the devices, each from its first to its last reading."""
-    series, time = _columns(history)
-    device = registry.series_device[series]
-    first = np.full(registry.n_devices, np.iinfo(np.int64).max)
-    last = np.full(registry.n_devices, np.iinfo(np.int64).min)
-    np.minimum.at(first, device, time)
-    np.maximum.at(last, device, time)
-    seen = last >= first
-    return float((last[seen] - first[seen]).sum() / NS_PER_DAY)
-
-
-def _seen_devices(history: History, registry: Registry) -> set[int]:
-    series, _ = _columns(history)
-    return set(np.unique(registry.series_device[np.unique(series)]).tolist())
-
-
-def _columns(history: History) -> tuple[IntArray, TimeArray]:
-    return np.concatenate([s.series for s in history.scores]), np.concatenate([s.time for s in history.scores])
-
-
-def _tally(words: Iterator[Any] | Any) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[str(word)] = counts.get(str(word), 0) + 1
-    return dict(sorted(counts.items()))
+def _tally(words: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(map(str, words)).items()))

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from alerts.alert import Alert
+from forewarn.scorelog import Rows
 from ingest.errors import InputError
 from ingest.registry import Registry
 from ingest.times import format_time, format_times
-from models.score import DeviceScores, Scores
 from workorders.order import WorkOrder
 
 FILES = ("scores.csv", "alerts.csv", "site_alerts.csv", "work_orders.csv", "summary.json", "rejects.csv")
-ROWS_AT_ONCE = 65_536
 ALERT_COLUMNS = (
     "alert_id",
     "site",
@@ -45,25 +42,18 @@ def prepare_folder(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def write_scores(path: Path, scores: Sequence[Scores], devices: Sequence[DeviceScores], registry: Registry) -> None:
-    """A row per judged reading and per row of a device with several metrics, in event order; then by arrival."""
-    time = np.concatenate([*(s.time for s in scores), *(s.time for s in devices)])
-    wholes = [s.device + registry.n_series for s in devices]
-    series = np.concatenate([*(s.series for s in scores), *wholes])
-    score = np.concatenate([*(s.score for s in scores), *(s.score for s in devices)])
-    p_value = np.concatenate([*(s.p_value for s in scores), *(s.p_value for s in devices)])
-    order = np.argsort(time, kind="stable")
+def write_scores(path: Path, blocks: Iterable[Rows], registry: Registry) -> None:
+    """A row per judged reading and per row of a device with several metrics, as the blocks come: in event order."""
     keys = [_cells(registry.key(number)) for number in range(registry.n_series)]
-    keys += [_cells((device.site, device.name, "*")) for _, device in registry.devices()]
+    keys += [_cells((device.site, device.name, "*")) for _, device in registry.devices()][::-1]  # -1 is device 0
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write("time,site,device,metric,score,p_value\n")
-        for start in range(0, len(order), ROWS_AT_ONCE):
-            rows = order[start : start + ROWS_AT_ONCE]
+        for rows in blocks:
             columns = zip(
-                format_times(time[rows]),
-                series[rows].tolist(),
-                score[rows].tolist(),
-                p_value[rows].tolist(),
+                format_times(rows["time"]),
+                rows["key"].tolist(),
+                rows["score"].tolist(),
+                rows["p_value"].tolist(),
                 strict=True,
             )
             file.write("".join([f"{t},{keys[n]},{s:.6g},{p:.6g}\n" for t, n, s, p in columns]))
