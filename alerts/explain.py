@@ -6,20 +6,7 @@ import math
 from collections.abc import Mapping
 
 from alerts.alert import Explanation, Fact
-
-METRIC_ZH = {
-    "temperature": "温度",
-    "humidity": "湿度",
-    "vibration": "振动",
-    "pressure": "压力",
-    "current": "电流",
-    "voltage": "电压",
-    "power": "功率",
-    "flow": "流量",
-    "speed": "转速",
-    "level": "液位",
-}
-"""Chinese for usual metric names; other names are shown as they are."""
+from alerts.metric_names import metric_zh, shown_unit
 
 
 def number(value: float) -> str:
@@ -47,13 +34,8 @@ def duration(seconds: float, zh: bool = False) -> str:
     return f"{number(seconds)} {'秒' if zh else 's'}"
 
 
-def metric_zh(metric: str | None) -> str:
-    """The Chinese name of a metric, or the name itself."""
-    return METRIC_ZH.get(metric or "", metric or "设备")
-
-
 def _with_unit(value: Fact, unit: Fact) -> str:
-    return f"{number(float(value or 0))} {unit}" if unit else number(float(value or 0))
+    return f"{number(float(value or 0))} {shown_unit(unit)}".rstrip()
 
 
 def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.alert import Alert, Explanation, Kind
-from alerts.explain import metric_zh
+from alerts.metric_names import metric_zh
 
 
 def headline(alert: Alert) -> Explanation:

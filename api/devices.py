@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.board import Board, SeriesState
 from api.items import Time, moment
 from ingest.errors import InputError, NotFoundError
+from ingest.machine import Foundation, Machine, as_table, machine_from
 from ingest.registry import Criticality, Device, Metric, Registry, UnitState
 from ingest.units import conversion
 
@@ -39,6 +40,35 @@ class MetricItem(BaseModel):
     states: list[DeviceState]
 
 
+class BearingTable(BaseModel):
+    """Geometry of a rolling bearing; diameters in mm, contact angle in degrees."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    balls: int
+    ball_mm: float
+    pitch_mm: float
+    contact_deg: float = 0.0
+
+
+class MachineTable(BaseModel):
+    """What is known about the machine that a device watches."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    power_kw: float | None = None
+    speed_rpm: float | None = None
+    foundation: Foundation | None = None
+    bearing: BearingTable | None = None
+
+    def machine(self) -> Machine:
+        """The same as a value. Raises InputError on what no machine has."""
+        try:
+            return machine_from(self.model_dump(exclude_none=True))
+        except ValueError as error:
+            raise InputError(f"machine: {error}") from error
+
+
 class DeviceItem(BaseModel):
     """One device."""
 
@@ -53,6 +83,7 @@ class DeviceItem(BaseModel):
     team: str | None
     owner: str | None
     retired: bool
+    machine: MachineTable
     by_first_sight: bool = Field(description="Known from its readings only, not from a file or a person")
     last_seen: Time | None = Field(description="Event time of the newest reading")
     received_at: Time | None = Field(description="When that arrived")
@@ -152,6 +183,7 @@ def device_item(heard: Heard) -> DeviceItem:
         team=device.team,
         owner=device.owner,
         retired=device.retired,
+        machine=MachineTable(**as_table(device.machine)),
         by_first_sight=device.first_seen,
         last_seen=moment(newest.time if newest else None),
         received_at=moment(newest.received_at if newest else None),

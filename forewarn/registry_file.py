@@ -9,6 +9,11 @@ criticality = "high"
 unit = "mm/s"
 interval_s = 60
 basis = "velocity_rms"
+[device.machine]
+power_kw = 30
+speed_rpm = 1480
+foundation = "rigid"
+bearing = { balls = 9, ball_mm = 7.94, pitch_mm = 39.04 }
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from typing import Any
 
 from forewarn.toml_file import read_toml
 from ingest.errors import InputError
+from ingest.machine import machine_from
 from ingest.names import name_problem
 from ingest.registry import Criticality, Device, Registry, UnitState
 from ingest.units import conversion
@@ -36,6 +42,7 @@ _DEVICE_KEYS = {
     "title": _TEXT,
     "retired": _FLAG,
     "metrics": _TABLE,
+    "machine": _TABLE,
 }
 _METRIC_KEYS = {"unit": _TEXT, "interval_s": _NUMBER, "basis": _TEXT}
 _FIELDS = {"class": "asset_class"}
@@ -98,6 +105,11 @@ def _entry(item: Any, where: str) -> Entry:
         if said["criticality"] not in list(Criticality):
             raise InputError(f"{where}: criticality = {said['criticality']!r} must be one of {', '.join(Criticality)}")
         said["criticality"] = Criticality(said["criticality"])
+    if "machine" in said:
+        try:
+            said["machine"] = machine_from(said["machine"])
+        except ValueError as error:
+            raise InputError(f"{where}: machine: {error}") from error
     metrics = item.get("metrics", {})
     described = {name: _metric(name, metrics[name], f"{where}: metric {name!r}") for name in metrics}
     return Entry(item.get("site", DEFAULT_SITE), item["device"], said, described)

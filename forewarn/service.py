@@ -119,7 +119,7 @@ class Service:
 
     def _parts(self, held: Resources) -> Parts:
         settings = self.settings
-        adapters = make_adapters(self._adapter_options)
+        adapters = make_adapters(self._adapter_options, self.registry.machine)
         return Parts(
             registry=self.registry,
             handover=self._handover,
@@ -147,7 +147,7 @@ class Service:
     def _decoder_for(self, mappings: Sequence[Mapping]) -> Decoder:
         """A decoder that knows what the running one knows, and these mappings before all others."""
         options = self._adapter_options
-        adapters = make_adapters(replace(options, mappings=(*mappings, *options.mappings)))
+        adapters = make_adapters(replace(options, mappings=(*mappings, *options.mappings)), self.registry.machine)
         adapters.restore(self.pipeline.receiving.memory)
         return self._decoder(adapters)
 

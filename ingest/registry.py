@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from ingest.machine import UNKNOWN, Machine
 from ingest.names import name_problem
 from ingest.reading import IntArray
 
@@ -60,6 +61,8 @@ class Device:
     """A name for people; the identity stays (site, name)."""
     retired: bool = False
     """Out of service: no silence alerts any more."""
+    machine: Machine = UNKNOWN
+    """The machine that the device watches."""
     first_seen: bool = field(default=False, compare=False)
     """Known by first sight only, not from a file or the API."""
 
@@ -191,6 +194,11 @@ class Registry:
     def device(self, device: int) -> Device:
         """What is known about the device with that number."""
         return self._devices[device]
+
+    def machine(self, site: str, device: str) -> Machine:
+        """What is known about the machine under a device, by its names."""
+        number = self._device_number.get((site, device))
+        return UNKNOWN if number is None else self._devices[number].machine
 
     def metric(self, series: int) -> Metric:
         """What is known about the metric of the series with that number."""

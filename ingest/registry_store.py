@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ingest.database import Base, reading, upsert, writing
+from ingest.machine import UNKNOWN, as_table, machine_from
 from ingest.registry import Criticality, Device, Metric, Registry, SeriesKey, UnitState
 
 
@@ -27,6 +29,7 @@ class DeviceRow(Base):
     owner: Mapped[str | None]
     title: Mapped[str | None]
     retired: Mapped[bool]
+    machine: Mapped[dict[str, Any] | None]
     first_seen: Mapped[bool]
 
 
@@ -81,7 +84,7 @@ class RegistryStore:
                 return 0
             metrics = [registry.metric(number) for number in range(registry.n_series)]
             devices = [device for _, device in registry.devices()]  # after the metrics: it may grow meanwhile
-            device_rows = [asdict(devices[number]) for number in _changed(self._devices, devices)]
+            device_rows = [_device_row(devices[number]) for number in _changed(self._devices, devices)]
             metric_rows = [_metric_row(registry.key(n), metrics[n]) for n in _changed(self._metrics, metrics)]
             with writing(self._engine) as session:
                 upsert(session, DeviceRow, device_rows)
@@ -115,13 +118,18 @@ def _changed(before: Sequence[object], after: Sequence[object]) -> list[int]:
     return replaced + list(range(old, len(after)))
 
 
+def _device_row(device: Device) -> dict[str, object]:
+    return asdict(device) | {"machine": as_table(device.machine) or None}
+
+
 def _metric_row(key: SeriesKey, metric: Metric) -> dict[str, object]:
     return {"site": key[0], "device": key[1], **asdict(metric)}
 
 
 def _to_device(row: DeviceRow) -> Device:
     values = {field.name: getattr(row, field.name) for field in fields(Device)}
-    return Device(**values | {"criticality": Criticality(row.criticality)})
+    machine = UNKNOWN if row.machine is None else machine_from(row.machine)
+    return Device(**values | {"criticality": Criticality(row.criticality), "machine": machine})
 
 
 def _to_metric(row: MetricRow) -> Metric:

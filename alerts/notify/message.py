@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Alert, Explanation, Kind, Severity
-from alerts.explain import metric_zh
 from alerts.headline import headline
+from alerts.metric_names import metric_zh
 from alerts.notify.policy import Language, NotifyConfig, Reason
 
 SEVERITY_ZH = {Severity.LOW: "低", Severity.MEDIUM: "中", Severity.HIGH: "高", Severity.CRITICAL: "紧急"}

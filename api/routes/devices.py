@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Deps, Parts, Who
-from api.devices import DeviceItem, DeviceState, all_devices, device_item, forgotten, look_up, with_unit
+from api.devices import DeviceItem, DeviceState, MachineTable, all_devices, device_item, forgotten, look_up, with_unit
 from api.items import OPEN_STATES, ItemPage
 from api.params import LIMIT, Cursor, Limit, SiteName
 from api.publish import publish_alert
 from ingest.errors import InputError
+from ingest.machine import UNKNOWN
 from ingest.names import name_problem
 from ingest.paging import MAX_LIMIT
 from ingest.registry import Criticality, Device, Metric
@@ -48,6 +49,7 @@ class DeviceChange(BaseModel):
     customer: Short = None
     team: Short = None
     owner: Short = None
+    machine: MachineTable | None = Field(None, description="The machine under it; null: nothing is known about it")
     metrics: dict[str, MetricChange] = Field({}, max_length=200)
 
 
@@ -136,6 +138,8 @@ def _change(deps: Deps, device: Device, body: DeviceChange) -> DeviceItem:
     said: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set - {"metrics"}}
     if said.get("criticality", "") is None:
         said["criticality"] = Criticality.MEDIUM
+    if "machine" in said:
+        said["machine"] = UNKNOWN if body.machine is None else body.machine.machine()
     deps.registry.put_device(replace(device, **said, first_seen=False))
     for metric in changed:
         deps.registry.put_metric(device.site, device.name, metric)

@@ -6,7 +6,8 @@ import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from alerts.explain import METRIC_ZH, number
+from alerts.explain import number
+from alerts.metric_names import metric_zh, shown_unit
 from api.web.i18n import Language, Translator
 from ingest.reading import NS_PER_SECOND
 
@@ -17,12 +18,12 @@ NOTHING = "–"
 def quantity(value: float | None, unit: str | None = None) -> str:
     """A number with its unit.
 
-    >>> quantity(21.04, "°C"), quantity(None)
-    ('21.04 °C', '–')
+    >>> quantity(21.04, "°C"), quantity(3.1, "1"), quantity(None)
+    ('21.04 °C', '3.1', '–')
     """
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{number(value)} {unit}" if unit else number(value)
+    return f"{number(value)} {shown_unit(unit)}".rstrip()
 
 
 def percent(share: float | None) -> str:
@@ -99,4 +100,4 @@ def metric_name(metric: str | None, t: Translator) -> str:
     """
     if metric is None:
         return t("alert.whole_device")
-    return METRIC_ZH.get(metric, metric) if t.language is Language.ZH else metric
+    return metric_zh(metric) if t.language is Language.ZH else metric

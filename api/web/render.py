@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 
 from alerts.alert import Severity
 from alerts.headline import headline
+from alerts.metric_names import shown_unit
 from alerts.store import AlertFilter
 from api.access.principal import Principal, Role
 from api.access.secrets import csrf_of
@@ -145,6 +146,7 @@ def _words(view: View) -> dict[str, Any]:
         "until": lambda ns: spoken.span(abs(ns - now) / NS_PER_SECOND, t),
         "is_soon": lambda ns: ns - now < SOON_NS,
         "metric_name": partial(spoken.metric_name, t=t),
+        "shown_unit": shown_unit,
         "headline": headline,
         "next_due": next_due,
         "open_states": OPEN_STATES,

@@ -14,7 +14,7 @@ from ingest.adapters import (
     thingsboard,
     zigbee2mqtt,
 )
-from ingest.adapters.adapter import BuildAdapter
+from ingest.adapters.adapter import BuildAdapter, MachineOf
 from ingest.adapters.chain import Adapters
 from ingest.adapters.options import Options
 
@@ -32,6 +32,7 @@ ADAPTERS: Mapping[str, BuildAdapter] = {
 }
 
 
-def make_adapters(options: Options | None = None) -> Adapters:
-    """Every known format, nothing learned yet."""
-    return Adapters(ADAPTERS, options or Options())
+def make_adapters(options: Options | None = None, machine_of: MachineOf | None = None) -> Adapters:
+    """Every known format, nothing learned yet. `machine_of` tells what waveforms are recordings of."""
+    options = options or Options()
+    return Adapters(ADAPTERS, options) if machine_of is None else Adapters(ADAPTERS, options, machine_of)

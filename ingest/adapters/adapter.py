@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 from ingest.adapters.options import Options
+from ingest.machine import Machine
 from ingest.measure import Key
 from ingest.names import MAX_LENGTH, name_problem
 from ingest.payload import PayloadError
@@ -221,6 +222,9 @@ class Arrival(NamedTuple):
 Route: TypeAlias = Callable[[bytes, Arrival, Rows], None]
 """Reads payloads of one topic. Raises PayloadError when nothing of the payload can be read."""
 
+MachineOf: TypeAlias = Callable[[str, str], Machine]
+"""The machine under a device, by site and name; `machine.UNKNOWN` where nothing is known."""
+
 FindRoute: TypeAlias = Callable[[str], Route | None]
 """An adapter's door: the route for a topic, None if the topic is not its own."""
 
@@ -259,6 +263,8 @@ class Surroundings:
     """The route that an adapter further up in the table has for a topic."""
     forget_routes: Callable[[], None]
     """To be called when the adapter reads other topics than before."""
+    machine_of: MachineOf
+    """What is known about the machine under a device."""
 
 
 BuildAdapter: TypeAlias = Callable[[Surroundings], Adapter]

@@ -3,6 +3,7 @@
 forewarn/v1/{site}/{device}/telemetry   {"ts": ms, "values": {…}, "units": {…}, "seq": n}, or an array of those
 forewarn/v1/{site}/telemetry            the same, each object with its "device"
 forewarn/v1/{site}/{device}/status      online | offline, also as the will
+forewarn/v1/{site}/{device}/waveform    vibration as it was sampled, see `ingest.adapters.waveform`
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ingest.adapters.adapter import (
     Adapter,
     Arrival,
     DeviceStatus,
+    MachineOf,
     Route,
     Rows,
     Surroundings,
@@ -23,6 +25,7 @@ from ingest.adapters.adapter import (
 )
 from ingest.adapters.options import DEFAULT_SITE
 from ingest.adapters.stamps import NS_PER_MS, from_ms
+from ingest.adapters.waveform import take_waveform
 from ingest.measure import MAX_UNIT_LENGTH
 from ingest.names import name_problem
 from ingest.payload import PayloadError, kind, parse_json
@@ -33,12 +36,12 @@ _MAX_SEQ = 2**63 - 1
 _STATUS = {b"online": True, b"offline": False, b'"online"': True, b'"offline"': False}
 
 
-def adapter(_: Surroundings) -> Adapter:
+def adapter(around: Surroundings) -> Adapter:
     """The project's own format."""
-    return Adapter(_route)
+    return Adapter(partial(_route, around.machine_of))
 
 
-def _route(topic: str) -> Route | None:
+def _route(machine_of: MachineOf, topic: str) -> Route | None:
     levels = tuple(topic.split("/"))
     if levels[:2] != ROOT:
         return None
@@ -49,7 +52,11 @@ def _route(topic: str) -> Route | None:
             return _named(site, None, partial(_telemetry, site, None))
         case (site, device, "status"):
             return _named(site, device, partial(_status, site, device))
-    return unreadable(f"topic {topic!r} is none of forewarn/v1/{{site}}[/{{device}}]/telemetry and …/status")
+        case (site, device, "waveform"):
+            return _named(site, device, partial(take_waveform, site, device, machine_of))
+    return unreadable(
+        f"topic {topic!r} is none of forewarn/v1/{{site}}[/{{device}}]/telemetry, …/status and …/waveform"
+    )
 
 
 def _named(site: str, device: str | None, good: Route) -> Route:

@@ -10,8 +10,9 @@ from functools import partial
 
 import orjson
 
-from ingest.adapters.adapter import Adapter, BuildAdapter, FindRoute, Route, Surroundings, unreadable
+from ingest.adapters.adapter import Adapter, BuildAdapter, FindRoute, MachineOf, Route, Surroundings, unreadable
 from ingest.adapters.options import Options
+from ingest.machine import UNKNOWN
 
 MAX_ROUTES = 1 << 17
 """Topics whose route is remembered before the memory is cleared."""
@@ -23,12 +24,17 @@ _VERSION = 1
 class Adapters:
     """The adapters of a table with what they have learned; one object for each stream of messages."""
 
-    def __init__(self, table: Mapping[str, BuildAdapter], options: Options) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, BuildAdapter],
+        options: Options,
+        machine_of: MachineOf = lambda _site, _device: UNKNOWN,
+    ) -> None:
         self._adapters: dict[str, Adapter] = {}
         self._routes: dict[str, Route] = {}
         for name, build in table.items():
             before = partial(_first, tuple(self._adapters.values()))
-            self._adapters[name] = build(Surroundings(options, before, self._routes.clear))
+            self._adapters[name] = build(Surroundings(options, before, self._routes.clear, machine_of))
         self._find: FindRoute = partial(_first, tuple(self._adapters.values()))
         self._nobody = unreadable("no adapter reads this topic")
 

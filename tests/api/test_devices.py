@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from api.board import Board, SeriesState
 from api.devices import all_devices, look_up
 from ingest.adapters.adapter import DeviceStatus
+from ingest.machine import UNKNOWN, Bearing
 from ingest.reading import Quality, ReadingBatch
 from ingest.registry import Device, Registry
 from ingest.registry_store import load_registry
@@ -101,10 +102,28 @@ def test_what_is_left_out_stays_and_null_forgets(client: TestClient) -> None:
     assert client.patch(PUMP, json={"title": None}).json()["title"] is None
 
 
+def test_what_is_known_of_its_machine(client: TestClient, made: Site) -> None:
+    machine = {"power_kw": 30.0, "speed_rpm": 1480.0, "foundation": "rigid"}
+    bearing = {"balls": 9, "ball_mm": 7.94, "pitch_mm": 39.04, "contact_deg": 0.0}
+    assert client.get(PUMP).json()["machine"] == dict.fromkeys([*machine, "bearing"])
+    said = client.patch(PUMP, json={"machine": machine | {"bearing": bearing}}).json()
+    assert said["machine"] == machine | {"bearing": bearing}
+    assert load_registry(made.database).machine("plant", "pump-1").bearing == Bearing(9, 7.94, 39.04)
+    assert client.patch(PUMP, json={"team": "HVAC"}).json()["machine"] == said["machine"]
+    page = client.get("/devices/plant/pump-1?lang=zh").text
+    assert "9 个滚动体,直径 7.94 mm,节径 39.04 mm,接触角 0°" in page
+    assert "刚性" in page
+    assert client.patch(PUMP, json={"machine": None}).json()["machine"]["power_kw"] is None
+    assert made.registry.machine("plant", "pump-1") == UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [
         ({"criticality": "very"}, "body.criticality"),
+        ({"machine": {"power_kw": 0}}, None),
+        ({"machine": {"bearing": {"balls": 1, "ball_mm": 5, "pitch_mm": 9}}}, None),
+        ({"machine": {"colour": "red"}}, "body.machine.colour"),
         ({"site": "other"}, "body.site"),
         ({"asset_class": "pump"}, "body.asset_class"),
         ({"metrics": {"temperature": {"interval_s": -1}}}, "body.metrics.temperature.interval_s"),

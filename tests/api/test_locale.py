@@ -16,6 +16,7 @@ from api.web import device as device_page
 from api.web import work_orders as order_page
 from api.web.figures import Health
 from api.web.i18n import Language, Translator, choose, texts
+from ingest.machine import Foundation
 from ingest.registry import Criticality
 from ingest.rejects import RejectSource
 from workorders.order import Priority, Stage
@@ -64,6 +65,7 @@ def families() -> dict[str, set[str]]:
         "due.late_": {"response", "solve"},
         "due.left_": {"response", "solve"},
         "event.": set(EVENT_KINDS),
+        "foundation.": set(Foundation),
         "health.": set(Health),
         "kind.": set(Kind),
         "priority.": set(Priority),

@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from forewarn.settings import AdapterSettings, MqttSettings
+from forewarn.settings import AdapterSettings, FileSettings, MqttSettings
 from ingest.reading import NS_PER_SECOND
-from simulators.payloads.encoder import DeviceCard, Encoder, Outgoing, Quantity, Sample
+from simulators.payloads.canonical import Canonical
+from simulators.payloads.encoder import DeviceCard, Encoder, Outgoing, Quantity, Sample, Wave
 from simulators.payloads.table import FORMATS
+from simulators.waveform import Rotor, record
 from tests.ingest.test_simulated_formats import DEVICES, NAMES
 from tests.live import Live, live, make_settings, publisher
 from tests.servers.ports import free_port
@@ -101,3 +105,34 @@ def test_what_a_device_tells_about_itself_is_shown(running: Live) -> None:
     detail = running.http.get(f"/api/v1/devices/default/{DEVICES['homeassistant'][1]}").json()
     temperature = next(metric for metric in detail["metrics"] if metric["metric"] == "temperature")
     assert temperature["unit"] == "°C"
+
+
+def test_a_waveform_is_readings_as_soon_as_it_is_acknowledged(tmp_path: Path) -> None:
+    """An accelerometer sends a second of samples; what the registry says of the bearing decides what is told."""
+    registry = tmp_path / "registry.toml"
+    registry.write_text(
+        '[[device]]\nsite = "plant-1"\ndevice = "pump-1"\n[device.machine]\nspeed_rpm = 1480\n'
+        "bearing = { balls = 9, ball_mm = 7.94, pitch_mm = 39.04 }\n",
+        "utf-8",
+    )
+    settings = make_settings(tmp_path, mqtt=MqttSettings(port=free_port()), registry=FileSettings(file=registry))
+    now = time.time_ns() // NS_PER_SECOND * NS_PER_SECOND
+    counts = record(Rotor(1480 / 60), 1.0, 10_000.0).acceleration / 0.001
+    wave = Wave(now, "acceleration", "m/s²", 10_000.0, 0.001, np.rint(counts).astype(int).tolist())
+    with live(settings) as running:
+        [bad] = samples_of_nothing(wave)
+        publish_all(running, [*Canonical(CARD).encode_wave(wave), bad])
+        [(_, velocity)] = running.values("plant-1", "pump-1", "acceleration.velocity_rms")
+        assert velocity == pytest.approx(np.hypot(np.hypot(0.8, 0.3), 0.15), rel=0.1)
+        [device] = running.items("devices")
+        known = {one["metric"]: (one["unit"], one["basis"]) for one in device["metrics"]}
+        assert known["acceleration.velocity_rms"] == ("mm/s", "velocity_rms")
+        assert known["acceleration.envelope_bpfo"] == ("m/s²", "envelope_bpfo")
+        assert [one["reason"] for one in running.items("rejects")] == [
+            "'values' has 3 samples, allowed are 256 to 262144"
+        ]
+
+
+def samples_of_nothing(wave: Wave) -> list[Outgoing]:
+    """What the device sends when its recorder was cut off."""
+    return list(Canonical(CARD).encode_wave(replace(wave, counts=wave.counts[:3])))

@@ -6,6 +6,7 @@ import pytest
 
 from forewarn.registry_file import fill, read_registry
 from ingest.errors import InputError
+from ingest.machine import UNKNOWN, Bearing, Foundation, Machine
 from ingest.registry import Criticality, Device, Metric, Registry, UnitState
 
 GOOD = """
@@ -22,6 +23,11 @@ unit = "mm/s"
 interval_s = 60
 basis = "velocity_rms"
 [device.metrics.temperature]
+[device.machine]
+power_kw = 30
+speed_rpm = 1480
+foundation = "rigid"
+bearing = { balls = 9, ball_mm = 7.94, pitch_mm = 39.04 }
 
 [[device]]
 device = "fan-1"
@@ -56,6 +62,8 @@ def test_devices_and_metrics_are_read(tmp_path: Path) -> None:
     fan = registry.find_device("default", "fan-1")
     assert fan is not None
     assert registry.device(fan).retired
+    assert pump.machine == Machine(30.0, 1480.0, Foundation.RIGID, Bearing(9, 7.94, 39.04))
+    assert registry.machine("default", "fan-1") == registry.machine("nowhere", "fan-1") == UNKNOWN
 
 
 def test_no_device_is_no_mistake(tmp_path: Path) -> None:
@@ -95,6 +103,14 @@ WRONG = {
     "a device twice": (
         "[[device]]\ndevice = 'a'\n[[device]]\ndevice = 'a'\n",
         "device 2: device 'a' of site 'default' is",
+    ),
+    "a machine with an unknown key": (
+        "[[device]]\ndevice = 'a'\n[device.machine]\ncolour = 'red'\n",
+        "device 1: machine: unknown key 'colour'; allowed are power_kw,",
+    ),
+    "a bearing without balls": (
+        "[[device]]\ndevice = 'a'\n[device.machine.bearing]\nball_mm = 5\npitch_mm = 9\n",
+        "device 1: machine: bearing: 'balls' is missing",
     ),
     "no TOML": ("[[device]\n", "is no valid TOML"),
 }

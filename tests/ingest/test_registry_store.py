@@ -6,10 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.database import writing
+from ingest.machine import Bearing, Foundation, Machine
 from ingest.registry import Criticality, Device, Metric, Registry, UnitState
 from ingest.registry_store import DeviceRow, MetricRow, RegistryStore, load_registry
 
-PUMP = Device("plant", "泵-1", "pump", Criticality.HIGH, "ACME", "mechanics", "li", "Feed pump", retired=True)
+NAMEPLATE = Machine(30.0, 1480.0, Foundation.RIGID, Bearing(9, 7.94, 39.04))
+PUMP = Device("plant", "泵-1", "pump", Criticality.HIGH, "ACME", "mechanics", "li", "Feed pump", True, NAMEPLATE)
 VIBRATION = Metric("vibration", "mm/s", UnitState.KNOWN, "mm/s RMS", 60.0, "velocity_rms")
 
 
