@@ -53,7 +53,7 @@ def page(
     """
     after = decode_cursor(cursor) if cursor is not None else None
     limit = min(limit, MOST_ROWS // max(1, len(keys)))
-    parts = [read(key, _start(key, start, after, step), end, limit + 1) for key in keys]
+    parts = [read(key, min(_start(key, start, after, step), end), end, limit + 1) for key in keys]
     if not parts:
         return [], None
     time = np.concatenate([part.time for part in parts])

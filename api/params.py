@@ -13,13 +13,23 @@ from ingest.paging import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.reading import NS_PER_SECOND
 from ingest.times import parse_time
 
-_INTERVAL = re.compile(r"([1-9]\d{0,6})(s|m|h|d)")
+_INTERVAL = re.compile(r"([1-9]\d{0,7})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LONGEST_INTERVAL_S = 366 * 86_400
 HOUR_NS = 3_600 * NS_PER_SECOND
+FIRST_NS = -(2**63) + 1
+"""The earliest time there is."""
 
 
 def _time(text: str) -> str:
     parse_time(text)
+    return text
+
+
+def _interval(text: str) -> str:
+    found = _INTERVAL.fullmatch(text)
+    if found is None or int(found[1]) * _SECONDS[found[2]] > LONGEST_INTERVAL_S:
+        raise ValueError("should be a length such as 30s, 5m, 1h or 1d, at most 366d")
     return text
 
 
@@ -34,7 +44,9 @@ SiteName = Annotated[str | None, Query(max_length=128)]
 DeviceName = Annotated[str | None, Query(max_length=128)]
 MetricName = Annotated[str | None, Query(max_length=128)]
 IntervalText = Annotated[
-    str | None, Query(pattern=f"^{_INTERVAL.pattern}$", description="Length of a bucket, e.g. `30s`, `5m`, `1h`")
+    str | None,
+    AfterValidator(lambda text: text if text is None else _interval(text)),
+    Query(max_length=16, description="Length of a bucket, e.g. `30s`, `5m`, `1h`; at most `366d`"),
 ]
 LIMIT = DEFAULT_LIMIT
 
@@ -51,7 +63,7 @@ def time_range(start: str | None, end: str | None, now: int) -> tuple[int, int]:
     if until is None:
         until = now + 1 if since is None else max(now + 1, since)
     if since is None:
-        since = until - HOUR_NS
+        since = max(until - HOUR_NS, FIRST_NS)
     if since > until:
         raise InputError("start lies after end")
     return since, until
@@ -64,5 +76,5 @@ def interval_ns(text: str) -> int:
     300000000000
     """
     found = _INTERVAL.fullmatch(text)
-    assert found is not None, "checked by the pattern of the parameter"
+    assert found is not None, "checked at the door"
     return int(found[1]) * _SECONDS[found[2]] * NS_PER_SECOND

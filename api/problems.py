@@ -125,4 +125,4 @@ def _sentence(request: Request, error: HTTPException) -> str:
 
 def _field(error: Mapping[str, Any]) -> FieldProblem:
     where = ".".join(str(part) for part in error["loc"])
-    return FieldProblem(where=where, message=str(error["msg"]))
+    return FieldProblem(where=where, message=str(error["msg"]).removeprefix("Value error, "))

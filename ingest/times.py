@@ -40,10 +40,11 @@ def epoch_ns(number: float | Decimal) -> int:
     exact = number if isinstance(number, Decimal) else Decimal(number)
     if not exact.is_finite() or not -_MAX_NS <= exact <= _MAX_NS:
         raise ValueError("time is out of range")
-    for limit, ns in _EPOCH_UNITS:
-        if abs(exact) < limit:
-            return int(exact * ns)
-    return int(exact)
+    unit = next((ns for limit, ns in _EPOCH_UNITS if abs(exact) < limit), 1)
+    found = int(exact * unit)
+    if abs(found) > _MAX_NS:
+        raise ValueError("time is out of range")
+    return found
 
 
 def parse_time(text: str) -> int:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
+from ingest.paging import encode_cursor
 from ingest.reading import ReadingBatch
 from ingest.times import parse_time
 from tests.api.harness import MINUTE, NOW, Site
@@ -98,6 +99,10 @@ def test_nothing_known_is_an_empty_page(looking: TestClient) -> None:
         "interval=0s",
         "interval=5 m",
         "interval=1w",
+        "interval=367d",
+        "interval=99999999d",
+        "start=99999999999",
+        "end=2263-01-01T00:00:00Z",
         "limit=0",
         "limit=ten",
         "cursor=%00",
@@ -108,6 +113,28 @@ def test_bad_queries(looking: TestClient, query: str) -> None:
     answer = looking.get(f"{URL}&{query}")
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_what_is_wrong_with_an_interval_is_said_in_words(looking: TestClient) -> None:
+    (found,) = looking.get(f"{URL}&interval=5").json()["errors"]
+    told = "should be a length such as 30s, 5m, 1h or 1d, at most 366d"
+    assert found == {"where": "query.interval", "message": told}
+
+
+@pytest.mark.parametrize("more", ["", "&interval=1s", "&interval=366d", f"&cursor={encode_cursor(2**63 - 1, 'a/b/c')}"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "end=1677-09-21T00:12:44Z",
+        "end=-9223372036854775807",
+        "start=-9223372036854775807",
+        "start=9223372036854775807",
+        "start=1677-09-21T00:12:44Z&end=2262-04-11T23:47:16Z",
+    ],
+)
+def test_the_ends_of_time(looking: TestClient, query: str, more: str) -> None:
+    for what in ("readings", "scores"):
+        assert looking.get(f"/api/v1/{what}?{query}{more}").status_code == 200
 
 
 def test_too_many_series_at_once(client: TestClient, made: Site) -> None:

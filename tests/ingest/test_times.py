@@ -49,6 +49,8 @@ BAD = [
     ("9999-01-01T00:00:00Z", "is out of range"),
     ("99999999999999999999", "is out of range"),
     ("9999999999999999999", "is out of range"),
+    ("99999999999", "is out of range"),
+    ("-99999999999", "is out of range"),
     ("1e999999999", "is out of range"),
     ("nan", "is out of range"),
     ("inf", "is out of range"),
