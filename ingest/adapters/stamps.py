@@ -23,12 +23,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def from_ms(stamp: object, field: str, arrival: Arrival, rows: Rows) -> int | None:
-    """Ns of epoch milliseconds, whole or with a fraction; None with the reason noted."""
+    """Ns of epoch milliseconds, to the microsecond, which a double holds; None with the reason noted."""
     if type(stamp) is int and -_LARGEST_MS < stamp < _LARGEST_MS:
         time = stamp * NS_PER_MS
     elif type(stamp) is float and -_LARGEST_MS < stamp < _LARGEST_MS:
         whole = math.floor(stamp)
-        time = whole * NS_PER_MS + round((stamp - whole) * NS_PER_MS)
+        time = whole * NS_PER_MS + round((stamp - whole) * 1000) * 1000
     else:
         rows.refuse(f"{field} should be epoch milliseconds, not {kind(stamp)}")
         return None

@@ -60,6 +60,12 @@ def test_any_stamp_is_a_time_that_can_be_or_has_a_reason(stamp: object) -> None:
         assert time is None or EARLIEST <= time <= arrival.latest
 
 
+@given(st.integers(EARLIEST // 1000, parse_time("2100-01-01T00:00:00Z") // 1000))
+def test_milliseconds_hold_every_microsecond(microseconds: int) -> None:
+    arrival = arriving("2100-01-01T00:00:00Z")
+    assert from_ms(microseconds / 1000, "'ts'", arrival, Rows(Keys())) == microseconds * 1000
+
+
 @given(st.integers(), st.sampled_from([1, 1_000, 1_000_000, NS_PER_SECOND]))
 def test_any_number_of_ticks_is_a_time_that_can_be_or_has_a_reason(stamp: int, ns: int) -> None:
     arrival, rows = arriving("2025-01-10T12:00:00Z"), Rows(Keys())
