@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +13,7 @@ from starlette.responses import JSONResponse
 
 from api.deps import Deps, TelemetryResult
 from api.problems import MEDIA_TYPE, FieldProblem, Problem, problem
+from ingest.payload import PayloadError, parse_json
 
 MOST_TOLD = 1_000
 """Rejections that an answer lists at most; all of them are counted in the metrics."""
@@ -81,9 +81,8 @@ def router_for(max_body: int) -> APIRouter:
     async def post_telemetry(request: Request) -> Any:
         """Take readings: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
         deps: Deps = request.app.state.deps
-        objects = _objects(await _body(request, max_body))
-        result = await run_in_threadpool(deps.submit, objects)
-        return _answer(result)
+        body = await _body(request, max_body)
+        return _answer(await run_in_threadpool(lambda: deps.submit(_objects(body))))
 
     return router
 
@@ -101,14 +100,15 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 def _objects(body: bytes) -> Sequence[object]:
+    """The objects in a body, read like a message's: a number that is none costs its own reading only."""
     try:
-        sent = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(422, f"the body is not JSON: {error}") from error
+        sent = parse_json(body)
+    except PayloadError as error:
+        raise HTTPException(422, str(error)) from error
     if isinstance(sent, dict):
         return [sent]
     if not isinstance(sent, list) or not sent:
-        raise HTTPException(422, "the body is neither an object nor an array of objects")
+        raise HTTPException(422, "payload should be an object or an array of objects")
     return sent
 
 
