@@ -145,5 +145,5 @@ def _oldest(files: Sequence[Path]) -> int:
 
 
 def _nothing_usable(files: Sequence[Path], done: Replayed) -> str:
-    why = f"; first: line {done.bad[0].line}: {done.bad[0].reason}" if done.bad else ""
+    why = f"; the first bad one: {done.bad[0]}" if done.bad else ""
     return f"{', '.join(map(str, files))}: no usable row{why}"

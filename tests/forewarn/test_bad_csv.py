@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from forewarn.cli import main
+from ingest.csvfile import read_batches
+from ingest.registry import Registry
+from simulators.recorded import BadRow, Row, read_rows
 
 HEADER = b"time,site,device,metric,value,unit\n"
 GOOD = b"2026-01-05T00:00:00Z,plant,pump-1,temperature,20.5,\n"
@@ -77,7 +80,17 @@ ROWS = {
     "too few fields": (b"2026-01-05T00:01:00Z,plant,pump-1", "fields"),
     "a unit of another quantity": (b"2026-01-05T00:01:00Z,plant,pump-1,temperature,1,m/s", "m/s"),
     "not UTF-8": (b"2026-01-05T00:01:00Z,pl\xff\xfeant,pump-1,t,1,", "character"),
+    "too many fields": (b"2026-01-05T00:01:00Z,plant,pump-1,t,1,,,", "fields"),
+    "a quote that is not closed": (b'2026-01-05T00:01:00Z,plant,"pump-1,t,1,', "quotes"),
+    "digits of another script": ("2026-01-05T00:01:00Z,plant,pump-1,t,１,".encode(), "finite"),
+    "underscores in a number": (b"2026-01-05T00:01:00Z,plant,pump-1,t,1_000,", "finite"),
+    "beyond a double": (b"2026-01-05T00:01:00Z,plant,pump-1,t,1e400,", "finite"),
+    "the leap second": (b"2026-06-30T23:59:60Z,plant,pump-1,t,1,", "23:59:60"),
+    "seconds of the year 5138": (b"99999999999,plant,pump-1,t,1,", "range"),
+    "nanoseconds beyond all bounds": (b"9223372036854775808,plant,pump-1,t,1,", "range"),
 }
+ONLY_THE_ENGINE_KNOWS = {"before 1990", "a unit of another quantity"}
+"""What a replay leaves to the service that it feeds."""
 
 
 @pytest.mark.parametrize("case", ROWS)
@@ -98,3 +111,31 @@ def test_a_bad_row_is_kept_with_its_reason_and_the_rest_is_judged(
     assert reason in rejected["reason"]
     with (tmp_path / "out" / "scores.csv").open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 2
+
+
+@pytest.mark.parametrize("case", sorted(ROWS.keys() - ONLY_THE_ENGINE_KNOWS))
+def test_a_replay_leaves_out_the_same_rows(case: str, tmp_path: Path) -> None:
+    path = tmp_path / "readings.csv"
+    after = b"2026-01-05T00:02:00Z,plant,pump-1,temperature,20.6,degC\n"
+    path.write_bytes(HEADER + GOOD + ROWS[case][0] + b"\n" + after)
+    first, bad, last = read_rows(path)
+    assert isinstance(bad, BadRow)
+    assert bad.line == 3
+    assert str(bad).startswith(f"{path}: line 3: ")
+    assert [row.value for row in (first, last) if isinstance(row, Row)] == [20.5, 20.6]
+
+
+TIMES = (
+    *("1767225600", "1767225600.25", "1767225600000", "1767225600000000", "1767225600000000000", "1.7672256E9"),
+    *("2026-01-01T00:00:00Z", "2026-01-01 00:00:00.5+08:00", "20260101T000000Z", "2026-01-01T00:00:00,123456789Z"),
+)
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_a_replay_reads_the_same_times(time: str, tmp_path: Path) -> None:
+    path = tmp_path / "readings.csv"
+    path.write_text(f"\ufeffValue, Metric ,DEVICE,time\r\n7,t,d,{time.replace(',', '.')}\r\n", "utf-8")
+    (row,) = read_rows(path)
+    (batch,) = read_batches([path], Registry(), lambda *_: None)
+    assert isinstance(row, Row)
+    assert (row.time, row.value) == (int(batch.time[0]), float(batch.value[0]))

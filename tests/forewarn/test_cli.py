@@ -157,7 +157,7 @@ def test_replay_publishes_to_a_broker(run: Run, tmp_path: Path, mosquitto: Mosqu
     status, out, said = run("replay", "h.csv", "--mqtt", mosquitto.url, "--speed", "max")
     assert status == 0
     assert out.startswith("1 readings in 1 messages: ")
-    assert said.startswith("warning: 1 bad rows were left out, the first: ")
+    assert said.startswith("warning: 1 bad rows were left out; the first: h.csv: line 3: time 'never'")
 
 
 def test_a_broker_that_is_away_is_nobodys_mistake(run: Run, tmp_path: Path) -> None:
