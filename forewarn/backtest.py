@@ -9,13 +9,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from forewarn.engine import Engine, EngineConfig
 from forewarn.measures import measure
-from forewarn.results import prepare_folder, write_alerts, write_orders, write_rejects, write_scores
+from forewarn.results import check_folder, prepare_folder, write_alerts, write_orders, write_rejects, write_scores
 from forewarn.scorelog import ScoreLog
 from forewarn.tally import Tally
 from ingest.csvfile import read_batches
@@ -73,17 +74,20 @@ def run_backtest(
     """
     labels = read_truth(truth) if truth is not None else None
     entries = read_logbook(events) if events is not None else []
-    prepare_folder(out)
+    check_folder(out)
     rejects: list[tuple[Path, int, str, str]] = []
     began = perf_counter()
     batches = read_batches(files, registry, lambda *row: rejects.append(row))
+    first = next(batches)  # an earlier result stays until there is something to take its place
+    prepare_folder(out)
     with ScoreLog(out) as log:
-        run = replay(batches, registry, config, log, progress)
+        run = replay(chain((first,), batches), registry, config, log, progress)
         write_scores(out / "scores.csv", log.blocks(), registry)
     alerts, orders = list(run.book.alerts.values()), list(run.book.orders.values())
     write_alerts(out, alerts)
     write_orders(out / "work_orders.csv", orders)
     if rejects:
+        rejects.sort(key=lambda row: (files.index(row[0]), row[1]))
         write_rejects(out / "rejects.csv", rejects, several=len(files) > 1)
     seconds = perf_counter() - began
     summary = summarise(run, len(rejects), registry)

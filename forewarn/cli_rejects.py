@@ -100,12 +100,12 @@ def _read(
 
 
 def _text(path: Path) -> str:
-    from ingest.errors import InputError
+    from ingest.errors import InputError, said_by
 
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+        raise InputError(f"{path}: cannot be read: {said_by(error)}") from error
 
 
 def _service(url: str | None, config: Path | None) -> httpx.Client:

@@ -40,7 +40,7 @@ from workorders.desk import Desk
 
 NOTHING = Checkpoint(b"", [], b"")
 
-REJECTS_NAME = "import-rejects.csv"
+REJECTS_NAME = "rejects.csv"
 """In `data.dir`: the rows of the last import that could not be used."""
 
 TRIES = 6

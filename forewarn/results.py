@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alerts.alert import Alert
 from forewarn.scorelog import Rows
-from ingest.errors import InputError
+from ingest.errors import InputError, said_by
 from ingest.registry import Registry
 from ingest.times import format_time, format_times
 from workorders.order import WorkOrder
@@ -30,16 +30,27 @@ ALERT_COLUMNS = (
 )
 
 
-def prepare_folder(out: Path) -> None:
-    """Make `out` an empty folder, taking away an earlier result. Raises InputError if it holds anything else."""
+def check_folder(out: Path) -> None:
+    """Raise InputError if `out` is or holds anything but an earlier result; nothing is changed."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is not a folder")
-    strange = [item.name for item in out.iterdir() if item.name not in FILES] if out.exists() else []
+    try:
+        strange = [item.name for item in out.iterdir() if item.name not in FILES] if out.exists() else []
+    except OSError as error:
+        raise InputError(f"{out}: cannot be used: {said_by(error)}") from error
     if strange:
         raise InputError(f"{out}: is neither empty nor an earlier result; it holds {min(strange)!r}")
-    out.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        (out / name).unlink(missing_ok=True)
+
+
+def prepare_folder(out: Path) -> None:
+    """Make `out` an empty folder, taking away an earlier result. Raises InputError where that is not possible."""
+    check_folder(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be used: {said_by(error)}") from error
 
 
 def write_scores(path: Path, blocks: Iterable[Rows], registry: Registry) -> None:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import InputError
+from ingest.errors import InputError, said_by
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -16,6 +16,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+        raise InputError(f"{path}: cannot be read: {said_by(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: is no valid TOML: {error}") from error

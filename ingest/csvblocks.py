@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.errors import InputError
+from ingest.errors import InputError, said_by
 from ingest.measure import Key
 from ingest.names import name_problem
 from ingest.reading import FloatArray, IntArray, TimeArray
@@ -105,7 +105,7 @@ class CsvFile:
         try:
             self._stream = gzip.GzipFile(self.path) if self.path.suffix == ".gz" else self.path.open("rb")
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+            raise InputError(f"{self.path}: cannot be read: {said_by(error)}") from error
         first, _, self._first_text = self._next_text().partition("\n")
         self._read_header([name.strip().lower() for name in _split(first.removeprefix("\ufeff")) or []])
         self._line = 2
@@ -149,7 +149,7 @@ class CsvFile:
             try:
                 read = self._stream.read(self._block_bytes)
             except (OSError, EOFError, zlib.error) as error:
-                raise InputError(f"{self.path}: cannot be read: {error}") from error
+                raise InputError(f"{self.path}: cannot be read: {said_by(error)}") from error
             end = read.rfind(b"\n") + 1 if read else len(self._rest)
             if end or not read:
                 whole, self._rest = (self._rest + read[:end], read[end:]) if read else (self._rest, b"")

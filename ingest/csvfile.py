@@ -45,7 +45,8 @@ def read_batches(
     """
     keys, intake = KeyTable(), Intake(registry)
     block = max(MIN_BLOCK_BYTES, BLOCK_BYTES // max(1, len(paths)))
-    files = [CsvFile(number, Path(path), keys, on_bad_row, latest, block) for number, path in enumerate(paths)]
+    told = _FirstBad(on_bad_row)
+    files = [CsvFile(number, Path(path), keys, told, latest, block) for number, path in enumerate(paths)]
     usable = False
     try:
         for file in files:
@@ -60,7 +61,19 @@ def read_batches(
         for file in files:
             file.close()
     if not usable:
-        raise InputError(f"{', '.join(map(str, paths))}: no usable row")
+        raise InputError(f"{', '.join(map(str, paths))}: no usable row{told.first}")
+
+
+class _FirstBad:
+    """Passes bad rows on, and remembers the first one for people."""
+
+    def __init__(self, on_bad_row: OnBadRow) -> None:
+        self._on_bad_row = on_bad_row
+        self.first = ""
+
+    def __call__(self, path: Path, line: int, reason: str, row: str) -> None:
+        self.first = self.first or f"; the first bad one: {path}: line {line}: {reason}"
+        self._on_bad_row(path, line, reason, row)
 
 
 def _place(run: _Run, intake: Intake, table: Sequence[Key], files: Sequence[CsvFile]) -> ReadingBatch:

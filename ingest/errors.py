@@ -36,3 +36,12 @@ class RejectedError(IngestError):
 
 class NotFoundError(IngestError):
     """What was asked for by name or id does not exist."""
+
+
+def said_by(error: Exception) -> str:
+    """What an exception of the system says, without its number and path, to follow a name that is told anyway.
+
+    >>> said_by(FileNotFoundError(2, "No such file or directory", "a.csv"))
+    'No such file or directory'
+    """
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from ingest.errors import InputError
+from ingest.errors import InputError, said_by
 
 
 def read_table(
@@ -29,8 +30,8 @@ def read_table(
                 if None in row or None in row.values():
                     raise InputError(f"{where}: has another number of fields than the header")
                 yield where, {column: row.get(column) or "" for column in (*required, *optional)}
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read: {said_by(error)}") from error
 
 
 def _open(path: Path) -> IO[str]:

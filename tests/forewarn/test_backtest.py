@@ -176,11 +176,45 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (out / "thesis.txt").read_text() == "precious"
 
 
-def test_no_usable_row_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "empty.csv"
+@pytest.mark.parametrize("name", ["file", "file/inside"])
+def test_a_folder_that_cannot_be_is_an_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(InputError, match=r"file(/inside)?: (is not a folder|cannot be used: Not a directory)"):
+        backtest([write_site(tmp_path / "s.csv", 5)], tmp_path / name)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_no_usable_row_is_an_error_that_names_the_first_bad_one(tmp_path: Path) -> None:
+    path, other = tmp_path / "empty.csv", tmp_path / "bad.csv"
     path.write_text("time,device,metric,value\n")
-    with pytest.raises(InputError, match="no usable row"):
+    other.write_text("time,device,metric,value\n2026-01-01T00:00:00,d,t,1\nnever,d,t,1\n")
+    with pytest.raises(InputError, match=r"no usable row$"):
         backtest([path], tmp_path / "out")
+    with pytest.raises(InputError, match=r"no usable row; the first bad one: .*bad\.csv: line 2: .* has no time zone"):
+        backtest([path, other], tmp_path / "out")
+
+
+@pytest.mark.parametrize("text", [None, "a,b\n", "time,device,metric,value\n", "time,device,metric,value\n1,d,t,1\n"])
+def test_an_earlier_result_stays_where_there_is_nothing_to_take_its_place(text: str | None, tmp_path: Path) -> None:
+    out, bad = tmp_path / "out", tmp_path / "bad.csv"
+    backtest([write_site(tmp_path / "s.csv", 5)], out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    if text is not None:
+        bad.write_text(text)
+    with pytest.raises(InputError):
+        backtest([bad], out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_rejects_are_in_the_order_of_the_files(tmp_path: Path) -> None:
+    files = []
+    for name, minute in (("b.csv", 1), ("a.csv", 0)):
+        files.append(tmp_path / name)
+        rows_of = [f"{stamp(minute)},d,t,1", "never,d,t,1", f"{stamp(minute + 2)},d,t", f"{stamp(minute + 2)},d,*,1"]
+        files[-1].write_text("\n".join(["time,device,metric,value", *rows_of]) + "\n")
+    backtest(files, tmp_path / "out")
+    lines = [row["line"] for row in rows(tmp_path / "out" / "rejects.csv")]
+    assert lines == ["b.csv:3", "b.csv:4", "b.csv:5", "a.csv:3", "a.csv:4", "a.csv:5"]
 
 
 def test_the_detection_benchmark_prints_each_set_with_its_floor(

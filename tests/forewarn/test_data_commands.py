@@ -30,7 +30,7 @@ def test_import_and_backup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert run("import", str(file)) == 0
     said = capsys.readouterr()
     assert said.out == "3 readings imported, 3 of them judged\n"
-    assert said.err == "warning: 1 bad rows are in forewarn-data/import-rejects.csv\n"
+    assert said.err == "warning: 1 bad rows are in forewarn-data/rejects.csv\n"
     assert run("backup", "copy") == 0
     assert capsys.readouterr().out == "spool.db, forewarn.db, telemetry.db: copy\n"
     assert (tmp_path / "copy" / "backup.json").exists()
