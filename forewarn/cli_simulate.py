@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+EARLIEST_START, LATEST_START = "1990-01-01T00:00:00Z", "2200-01-01T00:00:00Z"
 BROKER = "mqtt://127.0.0.1:1883"
 
 Speed = Annotated[str, typer.Option(metavar="N|max", help="Times real time, or as fast as possible.")]
@@ -89,8 +90,7 @@ def replay(
     with asked_to_stop() as stop:
         done = play(files, mqtt, speed=parse_speed(speed), shift_to_now=shift_to_now, stop=stop)
     if done.bad_rows:
-        first = done.bad[0]
-        typer.echo(f"warning: {done.bad_rows} bad rows were left out, the first: {first}", err=True)
+        typer.echo(f"warning: {done.bad_rows} bad rows were left out; the first: {done.bad[0]}", err=True)
     typer.echo(f"{done.rows} readings in {done.messages} messages: {_shown(mqtt)}")
 
 
@@ -100,9 +100,12 @@ def _time(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return parse_time(text)
+        start = parse_time(text)
     except ValueError as error:
         raise typer.BadParameter(f"--start {text!r}: {error}; allowed is ISO 8601 with a zone, or epoch") from error
+    if not parse_time(EARLIEST_START) <= start <= parse_time(LATEST_START):
+        raise typer.BadParameter(f"--start {text!r}: allowed is {EARLIEST_START} to {LATEST_START}")
+    return start
 
 
 def _shown(url: str) -> str:

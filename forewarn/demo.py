@@ -23,7 +23,7 @@ from forewarn.ports import free_port
 from forewarn.service import Service
 from forewarn.serving import asked_to_stop, stop_in_time
 from forewarn.settings import DataSettings, FileSettings, HttpSettings, LogSettings, MqttSettings, Settings
-from ingest.errors import InputError
+from ingest.errors import InputError, said_by
 from simulators.errors import SimulatorError
 from simulators.publish import MAX, publish
 from simulators.registry import registry_toml
@@ -58,10 +58,14 @@ def demo_folder(data: Path | None) -> Iterator[Path]:
         return
     if data.exists() and not data.is_dir():
         raise InputError(f"--data {data}: is not a folder")
-    if data.exists() and any(data.iterdir()) and not (data / MARK).exists():
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        foreign = any(data.iterdir()) and not (data / MARK).exists()
+    except OSError as error:
+        raise InputError(f"--data {data}: cannot be used: {said_by(error)}") from error
+    if foreign:
         raise InputError(f"--data {data}: holds something else than an earlier demo; allowed is a new or empty folder")
-    if data.exists():
-        _clear(data)
+    _clear(data)
     yield data
 
 

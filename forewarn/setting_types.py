@@ -42,6 +42,13 @@ def as_budget(value: object) -> Budget:
         raise ValueError("should be of the form 'N per device-day|week|month' with N above 0") from error
 
 
+def no_empty_path(value: object) -> object:
+    """No path that says nothing: it would mean the folder the service happens to be started in."""
+    if value == "":
+        raise ValueError("should not be empty")
+    return value
+
+
 def existing_file(path: Path) -> Path:
     if not path.is_file():
         raise ValueError("should be a file that exists")
@@ -124,6 +131,7 @@ LongDuration = Annotated[Duration, AfterValidator(partial(at_least, "1h"))]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Port = Annotated[int, BeforeValidator(no_flag), Field(ge=1, le=65_535)]
 File = Annotated[Path, AfterValidator(existing_file)]
+Folder = Annotated[Path, BeforeValidator(no_empty_path)]
 Host = Annotated[str, AfterValidator(host_name)]
 Filter = Annotated[str, AfterValidator(topic_filter)]
 Name = Annotated[str, Field(min_length=1)]

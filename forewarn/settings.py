@@ -21,6 +21,7 @@ from forewarn.setting_types import (
     FalseAlarmBudget,
     File,
     Filters,
+    Folder,
     Host,
     LongDuration,
     MqttUrl,
@@ -49,7 +50,7 @@ class Section(BaseModel):
 class DataSettings(Section):
     """Where the service keeps what it keeps itself."""
 
-    dir: Path = Path("forewarn-data")
+    dir: Folder = Path("forewarn-data")
 
 
 class MqttSettings(Section):

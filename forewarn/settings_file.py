@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from forewarn.settings import Settings, keys
-from ingest.errors import InputError
+from ingest.errors import InputError, said_by
 
 DEFAULT_FILE = Path("forewarn.toml")
 PREFIX = "FOREWARN_"
@@ -65,7 +65,7 @@ def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: is no valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+        raise InputError(f"{path}: cannot be read: {said_by(error)}") from error
     except ValidationError as error:
         raise InputError(_problem(error, names, path)) from error
 
@@ -93,20 +93,28 @@ def _secret(name: str, path: str) -> str:
     try:
         return Path(path).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: the file {path!r} cannot be read: {error}") from error
+        raise InputError(f"{name}: the file {path!r} cannot be read: {said_by(error)}") from error
 
 
 def _problem(error: ValidationError, names: Mapping[str, str], path: Path) -> str:
     """The first thing that is wrong, in one line."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"][:2])
-    where = names.get(key, str(path))
+    where = _where(key, names, path)
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown setting {key!r}; {_allowed(key)}"
     if first["type"] in {"model_type", "model_attributes_type"}:
         return f"{where}: {key} = {first['input']!r} should be a table, written [{key}]"
     message = _sentence(first)
     return f"{where}: {key} = {_shown(key, first['input'])} {message}" if "." in key else f"{where}: {message}"
+
+
+def _where(key: str, names: Mapping[str, str], path: Path) -> str:
+    """Where a key was set: a variable, or the file; what concerns a whole section may come from either."""
+    if key in names or path.is_file():
+        return names.get(key, str(path))
+    section = key.partition(".")[0]
+    return next((name for known, name in names.items() if known.startswith(f"{section}.")), str(path))
 
 
 def _sentence(error: ErrorDetails) -> str:

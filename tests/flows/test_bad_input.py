@@ -179,24 +179,67 @@ def test_a_wrong_topic_is_told(case: str, served: tuple[Live, int]) -> None:
     the_stream_goes_on(running, port, "fan")
 
 
-HTTP: dict[str, tuple[bytes, int]] = {
-    "no JSON": (b"hello", 422),
-    "a number": (b"5", 422),
-    "an empty list": (b"[]", 422),
-    "no device": (b'{"values": {"t": 1}}', 422),
-    "no number": (b'[{"device": "a", "values": {"t": "x"}}]', 422),
-    "too large": (b'[{"device": "a", "values": {"t": 1}}]' + b" " * 200_000, 413),
+HTTP: dict[str, tuple[bytes, int, str]] = {
+    "nothing": (b"", 422, "payload is empty"),
+    "no JSON": (b"hello", 422, "payload is not JSON"),
+    "Latin-1": ('{"device": "größe", "values": {"t": 1}}'.encode("latin-1"), 422, "payload is not UTF-8"),
+    "half a surrogate pair": (b'{"device": "\\ud800", "values": {"t": 1}}', 422, "half a surrogate pair"),
+    "nested a thousand times": (b"[" * 5_000 + b"]" * 5_000, 422, "payload is nested too deeply"),
+    "a number": (b"5", 422, "payload should be an object or an array of objects"),
+    "null": (b"null", 422, "payload should be an object or an array of objects"),
+    "an empty list": (b"[]", 422, "payload should be an object or an array of objects"),
+    "a list of lists": (b'[[{"device": "a", "values": {"t": 1}}]]', 422, f"{OBJECT}an array"),
+    "no device": (b'{"values": {"t": 1}}', 422, "'device' is missing"),
+    "a device that is a number": (b'{"device": 5, "values": {"t": 1}}', 422, "device is not a text"),
+    "a site with a slash": (b'{"site": "a/b", "device": "a", "values": {"t": 1}}', 422, f"site 'a/b' {NAME}"),
+    "no number": (b'[{"device": "a", "values": {"t": "x"}}]', 422, f"{NAN}a text"),
+    "only NaN": (b'{"device": "a", "values": {"t": NaN}}', 422, f"{NAN}NaN"),
+    "a time before 1990": (b'{"device": "a", "ts": 0, "values": {"t": 1}}', 422, "is before 1990"),
+    "too large": (b'[{"device": "a", "values": {"t": 1}}]' + b" " * 200_000, 413, "the body is too large"),
 }
 
 
 @pytest.mark.parametrize("case", HTTP)
 def test_http_says_what_is_wrong(case: str, served: tuple[Live, int]) -> None:
     running, _ = served
-    body, status = HTTP[case]
+    body, status, reason = HTTP[case]
     answer = running.http.post("/api/v1/telemetry", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status, answer.text
-    if status == 422:
-        assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert reason in answer.json()["detail"]
+
+
+HTTP_PARTLY: dict[str, tuple[bytes, list[dict[str, Any]]]] = {
+    "NaN beside a number": (
+        b'{"device": "DEVICE", "values": {"good": 1.5, "bad": NaN}}',
+        [{"index": 0, "metric": "bad", "reason": f"{NAN}NaN"}],
+    ),
+    "beyond a double": (
+        b'[{"device": "DEVICE", "values": {"bad": -1e400}}, {"device": "DEVICE", "values": {"good": 1.5}}]',
+        [{"index": 0, "metric": "bad", "reason": f"{NAN}-1e400"}],
+    ),
+    "all that is no number": (
+        b'{"device": "DEVICE", "values": {"a": true, "b": "1", "c": [1], "d": {}, "e": null, "good": 1.5}}',
+        [
+            {"index": 0, "metric": metric, "reason": NAN + kind}
+            for metric, kind in (("a", "true"), ("b", "a text"), ("c", "an array"), ("d", "an object"))
+        ],
+    ),
+    "an object that is none": (
+        b'[{"device": "DEVICE", "values": {"good": 1.5}}, 5]',
+        [{"index": 1, "metric": None, "reason": f"{OBJECT}5"}],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HTTP_PARTLY)
+def test_http_takes_the_good_part(case: str, served: tuple[Live, int]) -> None:
+    running, _ = served
+    body, rejected = HTTP_PARTLY[case]
+    device = case.replace(" ", "-")
+    answer = running.http.post("/api/v1/telemetry", content=body.replace(b"DEVICE", device.encode()))
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "rejected": rejected})
+    wait_until(lambda: [value for _, value in running.values("default", device, "good")] == [1.5], "stored", WITHIN_S)
 
 
 COMMANDS = {
@@ -206,6 +249,10 @@ COMMANDS = {
     "no such file": (["serve", "--config", "other.toml"], "forewarn: other.toml: no such file"),
     "no such scenario": (["simulate", "nowhere"], "scenario 'nowhere' is neither a file nor built in"),
     "a speed of nothing": (["simulate", "demo", "--speed", "0"], "--speed '0': give a number above 0, or max"),
+    "a start before all clocks": (
+        ["simulate", "demo", "--start", "1970-01-01T00:00:00Z", "--out", "x.csv"],
+        "--start '1970-01-01T00:00:00Z': allowed is 1990-01-01T00:00:00Z to 2200-01-01T00:00:00Z",
+    ),
     "no such benchmark": (["bench", "nothing"], "bench: unknown benchmark 'nothing'"),
     "no role": (["user", "add", "anna"], "Missing option '--role'."),
     "a role that is none": (

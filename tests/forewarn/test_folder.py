@@ -44,7 +44,6 @@ def test_a_demo_without_a_folder_leaves_nothing_behind() -> None:
 
 def test_a_demo_takes_a_new_folder_and_keeps_it(tmp_path: Path) -> None:
     with demo_folder(tmp_path / "demo") as folder:
-        folder.mkdir()
         (folder / MARK).touch()
     assert (tmp_path / "demo" / MARK).exists()
 
@@ -54,6 +53,13 @@ def test_a_second_demo_begins_anew(tmp_path: Path) -> None:
     (tmp_path / "telemetry.db").touch()
     with demo_folder(tmp_path) as folder:
         assert not (folder / "telemetry.db").exists()
+
+
+def test_a_demo_in_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = pytest.raises(InputError, match=r"--data .*file/x: cannot be used: Not a directory")
+    with told, demo_folder(tmp_path / "file" / "x"):
+        pass
 
 
 def test_a_demo_leaves_a_folder_with_other_things_alone(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ WRONG = {
     "a registry that is not there": ("[registry]\nfile = 'no'", "registry.file = 'no' should be a file"),
     "a certificate without its key": ("[mqtt]\ncert_file = '/dev/null'", "mqtt.cert_file = "),
     "a user name alone": ("[mqtt]\nusername = 'a'", "mqtt.username and mqtt.password are allowed only together"),
+    "data in no folder": ("[data]\ndir = ''", "data.dir = '' should not be empty"),
     "an open broker without credentials": ("[mqtt]\nhost = '0.0.0.0'", "mqtt.host = '0.0.0.0' is open to others"),
 }
 
@@ -148,6 +149,14 @@ def test_what_is_wrong_in_the_environment_names_the_variable(
         read(tmp_path, "", environ)
     assert answer in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_wrong_between_two_keys_names_where_one_of_them_is(tmp_path: Path) -> None:
+    variables = {"FOREWARN_MQTT__HOST": "0.0.0.0", "FOREWARN_HTTP__PORT": "80"}  # noqa: S104
+    with pytest.raises(InputError, match=r"^FOREWARN_MQTT__HOST: mqtt\.host = '0\.0\.0\.0' is open to others"):
+        load(None, variables)
+    with pytest.raises(InputError, match=r"forewarn\.toml: mqtt\.host = '0\.0\.0\.0' is open to others"):
+        read(tmp_path, "[mqtt]\nhost = '0.0.0.0'\n")
 
 
 def test_a_config_file_that_is_not_there_is_named(tmp_path: Path) -> None:
