@@ -128,7 +128,8 @@ def _without_users(request: RequestFacts, loopback: bool) -> Verdict:
         return Denied(401, Reason.FORWARDED)
     if not is_loopback(host_name(request.host)):
         return Denied(403, Reason.HOST)
-    if request.origin is not None and not same_origin(request.origin, request.host):
+    own = request.origin is None or same_origin(request.origin, request.host)
+    if not own or (request.origin or "").startswith("https:"):  # there is no TLS but in a proxy, and none of that here
         return Denied(403, Reason.ORIGIN)
     return Allowed(LOCAL) if _from_here(request) else Denied(403, Reason.ORIGIN)
 

@@ -70,6 +70,12 @@ ROWS = [
     ("another port is another Origin", replace(POST, origin="http://127.0.0.1:9"), OPEN, Denied(403, Reason.ORIGIN)),
     ("another name is another Origin", replace(POST, origin="http://localhost:8000"), OPEN, Denied(403, Reason.ORIGIN)),
     ("Origin null", replace(POST, origin="null"), OPEN, Denied(403, Reason.ORIGIN)),
+    (
+        "own name with TLS, which is not there",
+        replace(POST, origin="https://127.0.0.1:8000"),
+        OPEN,
+        Denied(403, Reason.ORIGIN),
+    ),
     ("an empty Origin", replace(POST, origin=""), OPEN, Denied(403, Reason.ORIGIN)),
     ("cross-site without an Origin", replace(POST, fetch_site="cross-site"), OPEN, Denied(403, Reason.ORIGIN)),
     ("health needs nothing", replace(HERE, path="/healthz", host="evil.example"), OPEN, Allowed(None)),
