@@ -58,7 +58,7 @@ class WrongStateError(Exception):
     """A person asked for a transition that the alert's state does not allow."""
 
 
-Fact: TypeAlias = str | float | int | None
+Fact: TypeAlias = str | bool | float | int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, Field
 
+from alerts.advice import first_steps
 from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State
 from alerts.headline import headline
 from alerts.store import Action, ActionKind, Verdict
@@ -29,6 +30,8 @@ from workorders.sla import Clock
 
 T = TypeVar("T")
 Time = str
+TIMES = frozenset({"at", "last_at"})
+"""Facts that are times."""
 OPEN_STATES = (State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED)
 """States of alerts that somebody should look at."""
 
@@ -58,12 +61,12 @@ def moment(ns: int | None) -> Time | None:
 
 
 def facts(found: dict[str, Fact]) -> dict[str, Fact]:
-    """Evidence for the wire: its time as text, numbers that are none as null."""
+    """Evidence for the wire: its times as text, numbers that are none as null."""
     return {name: _fact(name, fact) for name, fact in found.items()}
 
 
 def _fact(name: str, fact: Fact) -> Fact:
-    if name == "at" and isinstance(fact, int):
+    if name in TIMES and isinstance(fact, int):
         return format_time(fact)
     return None if isinstance(fact, float) and fact - fact != 0 else fact  # NaN and infinity
 
@@ -134,12 +137,15 @@ class AlertItem(BaseModel):
 class AlertDetail(AlertItem):
     """One alert with what people did with it."""
 
+    first_steps: list[Text] = []
+    """What to do first."""
     actions: list[ActionItem] = []
 
     @classmethod
     def with_history(cls, alert: Alert, history: Sequence[Action]) -> Self:
         """From an alert and its history."""
         detail = cls.of(alert)
+        detail.first_steps = [Text.of(step) for step in first_steps(alert.kind, alert.metric, alert.evidence)]
         detail.actions = [
             ActionItem(action=a.action, at=format_time(a.at), by=a.by, note=a.note, verdict=a.verdict) for a in history
         ]
@@ -235,12 +241,15 @@ class OrderItem(BaseModel):
 class OrderDetail(OrderItem):
     """One work order with everything that happened to it."""
 
+    first_steps: list[Text] = []
+    """What to do first about the alert that opened the order."""
     events: list[OrderEventItem] = []
 
     @classmethod
     def with_history(cls, order: WorkOrder, history: Sequence[OrderEvent]) -> Self:
         """From an order and its events."""
-        detail = cls.of(order)
+        detail, found = cls.of(order), order.evidence
+        detail.first_steps = [Text.of(step) for step in first_steps(found.kind, found.metric, found.facts)]
         detail.events = [_event(event) for event in history]
         return detail
 

@@ -7,29 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from alerts.alert import Alert, Explanation, Kind, Severity
+from alerts.advice import Steps, first_steps
+from alerts.alert import Alert, Explanation, Severity
 from alerts.headline import headline
 from alerts.metric_names import metric_zh
 from alerts.notify.policy import Language, NotifyConfig, Reason
 
 SEVERITY_ZH = {Severity.LOW: "低", Severity.MEDIUM: "中", Severity.HIGH: "高", Severity.CRITICAL: "紧急"}
-
-ADVICE = {
-    Kind.LIMIT: Explanation(
-        "Check the machine on site now and bring the value back inside its limit; stop it if it may take harm.",
-        "请立即到现场检查设备,使数值回到限值以内;如可能造成损坏,请停机。",
-    ),
-    Kind.BASELINE: Explanation(
-        "Compare the chart with the expected band, then inspect the machine before it gets worse.",
-        "请对照预期区间查看曲线,并在恶化之前检查设备。",
-    ),
-    Kind.SILENCE: Explanation(
-        "Check power, network and gateway of the device; until it reports, nobody watches the machine.",
-        "请检查设备的供电、网络和网关;恢复上报之前,该设备无人监测。",
-    ),
-}
-"""What to do first, by kind of alert."""
-_OTHERWISE = Explanation("Look at the alert in the console.", "请在控制台查看报警。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +57,17 @@ def alert_link(alert: Alert, config: NotifyConfig) -> str | None:
     return f"{config.console_url.rstrip('/')}/alerts/{alert.id}" if config.console_url else None
 
 
+def _steps(alert: Alert) -> Steps:
+    return first_steps(alert.kind, alert.metric, alert.evidence)
+
+
 def _english(alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig) -> Text:
     worse = " (worse)" if reason is Reason.ESCALATED else ""
     lines = [
         f"Site {alert.site}, device {alert.device}" + (f", {alert.metric}" if alert.metric else ""),
         f"Why: {alert.explanation.en}",
         f"Since: {local_time(alert.onset_at, config.timezone)}",
-        f"Do: {ADVICE.get(alert.kind, _OTHERWISE).en}",
+        "Do: " + " ".join(step.en for step in _steps(alert)),
         order.en if order else None,
         alert_link(alert, config),
         f"Alert {alert.id}",
@@ -93,7 +81,7 @@ def _chinese(alert: Alert, reason: Reason, order: Explanation | None, config: No
         f"站点 {alert.site},设备 {alert.device}" + (f",{metric_zh(alert.metric)}" if alert.metric else ""),
         f"原因:{alert.explanation.zh}",
         f"开始时间:{local_time(alert.onset_at, config.timezone)}",
-        f"处理建议:{ADVICE.get(alert.kind, _OTHERWISE).zh}",
+        "处理建议：" + "".join(step.zh for step in _steps(alert)),
         order.zh if order else None,
         alert_link(alert, config),
         f"报警编号 {alert.id}",

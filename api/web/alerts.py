@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import Response
 
+from alerts.advice import first_steps
 from alerts.alert import Alert, Kind, Severity, State
 from alerts.store import AlertFilter, Verdict
 from api.deps import Parts
@@ -16,11 +17,13 @@ from api.web.evidence import lines
 from api.web.forms import Csrf, Note, act, filter_query
 from api.web.render import View, view_of
 from ingest.reading import NS_PER_SECOND
+from ingest.registry import Metric, Registry
 
 router = APIRouter(include_in_schema=False, prefix="/alerts")
 SHOWS: dict[str, tuple[State, ...]] = {"open": OPEN_STATES, "all": (), **{state.value: (state,) for state in State}}
 """What a person can choose to see, and the states that means."""
 MOST_ROWS = 100
+MOST_CHARTS = 4
 FILTERS = ("show", "severity", "kind", "device")
 HOUR_NS = 3_600 * NS_PER_SECOND
 LONGEST_AROUND_NS = 24 * HOUR_NS
@@ -140,15 +143,26 @@ def _page(
 def _detail(view: View, alert: Alert) -> dict[str, Any]:
     """What is shown of one alert beside itself."""
     deps = view.deps
-    number = deps.registry.find(alert.site, alert.device, alert.metric) if alert.metric else None
     start, end = around(alert, view.now)
     return {
         "history": deps.alerts.history(alert.id),
+        "first_steps": first_steps(alert.kind, alert.metric, alert.evidence),
         "evidence": lines(alert.evidence, view.t, deps.zone),
-        "chart_metric": deps.registry.metric(number) if number is not None else None,
+        "chart_metrics": charted(deps.registry, alert),
         "chart_start": start,
         "chart_end": end,
     }
+
+
+def charted(registry: Registry, alert: Alert) -> list[Metric]:
+    """The metrics that are drawn: the one the alert is about, or those of the whole device, as far as there is room."""
+    device = registry.find_device(alert.site, alert.device)
+    if device is None:
+        return []
+    numbers = (
+        registry.series_of(device) if alert.metric is None else [registry.find(alert.site, alert.device, alert.metric)]
+    )
+    return [registry.metric(number) for number in numbers if number is not None][:MOST_CHARTS]
 
 
 def around(alert: Alert, now: int) -> tuple[int, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.alert import Alert
+from alerts.alert import Alert, Severity
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Deps, Parts
 from api.devices import device_item, look_up, metric_states
@@ -58,6 +59,7 @@ def page(request: Request, deps: Parts, site: Site, device: Name, range_: Range 
         range=range_ if range_ in RANGES else DEFAULT_RANGE,
         metrics=metrics[:MOST_CHARTS],
         rows=[(metric, state, metric_states(metric, state)) for metric, state in heard.series],
+        alarm=_worst(open_alerts),
         alerts=sorted({alert.id: alert for alert in (*open_alerts, *alerts)}.values(), key=_open_first)[:MOST_ALERTS],
         orders=deps.orders.list(OrderFilter(site=site, device=device), MOST_ORDERS).items,
     )
@@ -119,6 +121,14 @@ def _span(alert: Alert) -> dict[str, Any]:
         "open": alert.state in OPEN_STATES,
         "limit": alert.evidence.get("limit"),
     }
+
+
+def _worst(alerts: Iterable[Alert]) -> dict[str | None, Severity]:
+    """How bad it is, by metric."""
+    found: dict[str | None, Severity] = {}
+    for alert in alerts:
+        found[alert.metric] = max(found.get(alert.metric, alert.severity), alert.severity, key=lambda one: one.rank)
+    return found
 
 
 def _open_first(alert: Alert) -> tuple[bool, int]:

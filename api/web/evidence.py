@@ -60,9 +60,16 @@ def _rarity(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: 
     return (t("evidence.rarity"), t("evidence.one_in", n=f"{one_in:,.0f}")) if isinstance(one_in, int | float) else None
 
 
-def _moment(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
-    at = facts.get("at")
-    return (t("evidence.at"), clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
+def _moment(name: str) -> _Teller:
+    def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+        at = facts.get(name)
+        return (t(f"evidence.{name}"), clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
+
+    return tell
+
+
+def _together(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    return (t("evidence.together"), t("evidence.several")) if facts.get("together") else None
 
 
 _LINES: tuple[_Teller, ...] = (
@@ -74,10 +81,13 @@ _LINES: tuple[_Teller, ...] = (
     _length("held_s"),
     _length("limit_s"),
     _length("interval_s"),
-    _moment,
+    _together,
+    _moment("last_at"),
+    _moment("at"),
 )
 _TOLD = frozenset(
-    "value limit label side expected low high unit p_value one_in held_s limit_s interval_s at".split()  # noqa: SIM905
+    {"value", "limit", "label", "side", "expected", "low", "high", "unit", "p_value", "one_in", "together"}
+    | {"held_s", "limit_s", "interval_s", "last_at", "at"}
 )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import Response
 
+from alerts.advice import first_steps
 from alerts.alert import Alert
 from alerts.headline import headline
 from alerts.store import AlertFilter
@@ -175,6 +176,7 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
         "next_stage": order.stage.next,
         "response": promise(order.responded_at, order.response_due_at, view),
         "solve": promise(order.solved_at, order.solve_due_at, view),
+        "first_steps": first_steps(order.evidence.kind, order.evidence.metric, order.evidence.facts),
         "evidence": lines(order.evidence.facts, view.t, view.deps.zone),
         "alerts": alerts,
         "codes": list(LABELS.items()),

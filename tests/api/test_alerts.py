@@ -40,6 +40,8 @@ def test_list_and_get(client: TestClient, alert_id: str) -> None:
     assert alert["raised_at"] == alert["evidence"]["at"] == "2026-05-28T20:25:40Z"
     assert alert["work_order"].startswith("WO-")
     assert alert["actions"] == []
+    assert alert["first_steps"][0]["en"].startswith("Bring the value back inside its limit")
+    assert "限值" in alert["first_steps"][0]["zh"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The promises that were kept, how a device is doing, and what a chart draws."""
 
+import re
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from alerts.alert import Alert, Explanation, Fact, Kind, Severity
+from alerts.store import AlertFilter
 from api.params import time_range
 from api.web.chart import MOST_POINTS, bucket_length, read_chart, spark_paths
 from api.web.evidence import lines
@@ -17,6 +19,7 @@ from api.web.i18n import Language, Translator
 from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND
 from ingest.stores.store import Buckets, Points, ScorePoints
+from tests.api.harness import Site
 from workorders.order import Evidence, Priority, WorkOrder
 from workorders.sla import Clock
 
@@ -125,7 +128,7 @@ def test_evidence_in_both_languages() -> None:
         "at": 0,
     }
     zone = ZoneInfo("Asia/Shanghai")
-    assert lines(facts | {"p_value": 0.1, "new": 3}, EN, zone) == [
+    assert lines(facts | {"p_value": 0.1, "together": False, "new": 3}, EN, zone) == [
         ("Reading", "65 °C"),
         ("Limit", "60 °C (zone C)"),
         ("Beyond it for", "10 min"),
@@ -139,7 +142,23 @@ def test_evidence_in_both_languages() -> None:
         ("预期范围", "0.8 至 1.2 mm/s"),
         ("罕见程度", "约 12,346 个读数中出现 1 次"),
     ]
+    silence: dict[str, Fact] = {"limit_s": 600.0, "interval_s": 60.0, "last_at": 0, "at": 600 * NS_PER_SECOND}
+    assert lines(silence, EN, zone) == [
+        ("Silent for", "10 min"),
+        ("Reports every", "1 min"),
+        ("Last reading", "1970-01-01 08:00:00"),
+        ("Time of the reading", "1970-01-01 08:10:00"),
+    ]
+    assert lines({"together": True}, EN, zone) == [("Metrics", "several moved together")]
     assert lines({}, EN, zone) == []
+
+
+def test_every_fact_of_the_engine_is_told_in_words(plant: Site) -> None:
+    alerts = plant.deps().alerts.list(AlertFilter()).items
+    assert {alert.kind for alert in alerts} == set(Kind)
+    for alert in alerts:
+        for label, text in lines(alert.evidence, ZH, ZoneInfo("UTC")):
+            assert re.search("[一-龥]", label), f"{label}: {text} of {alert.kind} has no Chinese name"
 
 
 class Stored:

@@ -39,6 +39,7 @@ def test_list_and_get(client: TestClient, number: str) -> None:
     assert order["response_due_at"] == "2026-05-28T22:25:40Z"
     assert order["solve_due_at"] == "2026-05-30T20:25:40Z"
     assert order["evidence"]["facts"]["limit"] == 60.0
+    assert "no longer cools" in order["first_steps"][1]["en"]
     assert "24 hours a day" in order["promise"]["en"]
     assert [event["event"] for event in order["events"]] == ["opened"]
     (alert,) = client.get(f"/api/v1/alerts?work_order={number}").json()["items"]
