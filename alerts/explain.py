@@ -48,7 +48,7 @@ def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     en = f"{metric} {value} is {'above' if above else 'below'} the limit of {limit}{label}"
     zh = f"{metric_zh(metric)} {value} {'高于' if above else '低于'}限值 {limit}{label}"
     if held > 0:
-        en, zh = f"{en} for {duration(held)}", f"{zh},已持续 {duration(held, zh=True)}"
+        en, zh = f"{en} for {duration(held)}", f"{zh}，已持续 {duration(held, zh=True)}"
     return Explanation(en, zh)
 
 
@@ -59,16 +59,16 @@ def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     low, high = number(float(evidence["low"] or 0)), _with_unit(evidence["high"], unit)
     side = float(evidence["value"] or 0) >= float(evidence["expected"] or 0)
     together = bool(evidence.get("together"))
-    rarity = f"1 in {number(float(evidence['one_in'] or 1))}"
+    one_in = f"{float(evidence['one_in'] or 1):,.0f}"
     en = (
         f"{'several metrics moved together, most of all ' if together else ''}"
         f"{metric} {value} is {'above' if side else 'below'} its own baseline of {expected} "
-        f"(expected {low} to {high}); so far off in {rarity} readings"
+        f"(expected {low} to {high}); only 1 in {one_in} readings is so far off"
     )
     zh = (
-        f"{'多个指标同时变化,其中最明显的是' if together else ''}"
+        f"{'多个指标同时变化，其中最明显的是' if together else ''}"
         f"{metric_zh(metric)} {value} {'高于' if side else '低于'}自身基线 {expected}"
-        f"(预期 {low} 至 {high});约每 {number(float(evidence['one_in'] or 1))} 个读数才会出现一次这样的偏离"
+        f"（预期 {low} 至 {high}）；约每 {one_in} 个读数才会出现一次这样的偏离"
     )
     return Explanation(en, zh)
 
@@ -79,5 +79,5 @@ def explain_silence(metric: str | None, evidence: Mapping[str, Fact]) -> Explana
     interval = float(evidence["interval_s"] or 0)
     who, wer = (f"{metric} has", f"{metric_zh(metric)}") if metric else ("the device has", "设备")
     en = f"{who} not reported for {duration(limit)}; a reading is expected every {duration(interval)}"
-    zh = f"{wer}已 {duration(limit, zh=True)}没有上报数据;正常应每 {duration(interval, zh=True)}上报一次"
+    zh = f"{wer}已 {duration(limit, zh=True)}没有上报数据；正常应每 {duration(interval, zh=True)}上报一次"
     return Explanation(en, zh)

@@ -9,7 +9,7 @@ from alerts.metric_names import metric_zh
 def headline(alert: Alert) -> Explanation:
     """The device and what is wrong with it."""
     en, zh = _wrong(alert)
-    return Explanation(f"{alert.device}: {en}", f"{alert.device}:{zh}")
+    return Explanation(f"{alert.device}: {en}", f"{alert.device}：{zh}")
 
 
 def _wrong(alert: Alert) -> tuple[str, str]:
@@ -24,4 +24,4 @@ def _wrong(alert: Alert) -> tuple[str, str]:
         case Kind.SILENCE, _:
             return (f"no {metric} readings" if alert.metric else "no readings"), f"{metric_cn}没有数据上报"
         case _:
-            return f"{alert.kind} alert on {metric}", f"{metric_cn}报警({alert.kind})"
+            return f"{alert.kind} alert on {metric}", f"{metric_cn}报警（{alert.kind}）"

@@ -24,10 +24,10 @@ FEATURE_ZH = {
     "kurtosis": "峭度",
     "crest_factor": "峰值因子",
     "velocity_rms": "振动速度有效值",
-    "envelope_bpfo": "包络谱外圈故障频率(BPFO)",
-    "envelope_bpfi": "包络谱内圈故障频率(BPFI)",
-    "envelope_bsf": "包络谱滚动体故障频率(BSF)",
-    "envelope_ftf": "包络谱保持架故障频率(FTF)",
+    "envelope_bpfo": "包络谱外圈故障频率（BPFO）",
+    "envelope_bpfi": "包络谱内圈故障频率（BPFI）",
+    "envelope_bsf": "包络谱滚动体故障频率（BSF）",
+    "envelope_ftf": "包络谱保持架故障频率（FTF）",
 }
 """Chinese for what is made of a waveform, see docs/vibration.md."""
 _BAND = re.compile(r"band_(\d+)_(\d+)hz")
@@ -39,7 +39,7 @@ def metric_zh(metric: str | None) -> str:
     """The Chinese name of a metric, or the name itself.
 
     >>> metric_zh("acceleration.envelope_bpfo"), metric_zh("acceleration.band_10_100hz"), metric_zh("AM2301.Humidity")
-    ('加速度包络谱外圈故障频率(BPFO)', '加速度10–100 Hz 频带有效值', 'AM2301.Humidity')
+    ('加速度包络谱外圈故障频率（BPFO）', '加速度10–100 Hz 频带有效值', 'AM2301.Humidity')
     """
     if not metric:
         return "设备"
@@ -54,7 +54,7 @@ def _feature_zh(feature: str) -> str | None:
     if band := _BAND.fullmatch(feature):
         return f"{band[1]}–{band[2]} Hz 频带有效值"
     if narrow := _NARROW.fullmatch(feature):
-        return f"振动速度有效值(至 {narrow[1]} Hz)"
+        return f"振动速度有效值（至 {narrow[1]} Hz）"
     return FEATURE_ZH.get(feature)
 
 

@@ -59,7 +59,7 @@ LABELS = {
     ClosureCode.OVERHEATING: Explanation("Overheating", "过热"),
     ClosureCode.ELECTRICAL: Explanation("Electrical fault", "电气故障"),
     ClosureCode.CONTROL: Explanation("Control or setting", "控制或设定问题"),
-    ClosureCode.OPERATION: Explanation("Operation, e.g. a door left open", "操作原因(如门未关)"),
+    ClosureCode.OPERATION: Explanation("Operation, e.g. a door left open", "操作原因（如门未关）"),
     ClosureCode.OTHER_FAULT: Explanation("Another fault of the machine", "其他设备故障"),
     ClosureCode.SENSOR_FAULT: Explanation("Sensor fault", "传感器故障"),
     ClosureCode.COMMUNICATION: Explanation("Power, network or gateway", "供电、网络或网关故障"),

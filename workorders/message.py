@@ -12,5 +12,5 @@ def order_line(order: WorkOrder, timezone: str) -> Explanation:
     response, solve = local_time(order.response_due_at, timezone), local_time(order.solve_due_at, timezone)
     return Explanation(
         f"Work order {order.number}, {order.priority}: first response due {response}, solved by {solve}",
-        f"工单 {order.number},{order.priority}:首次响应截止 {response},解决截止 {solve}",
+        f"工单 {order.number}，{order.priority}：首次响应截止 {response}，解决截止 {solve}",
     )

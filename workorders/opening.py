@@ -227,5 +227,5 @@ def _in_words(response_ns: int, solve_ns: int) -> Explanation:
     return Explanation(
         f"First response within {response:g} h, solved within {solve:g} h, "
         "counted 24 hours a day, 7 days a week: there is no service calendar yet",
-        f"{response:g} 小时内首次响应,{solve:g} 小时内解决;尚无服务日历,按每周 7 天、每天 24 小时计时",
+        f"{response:g} 小时内首次响应，{solve:g} 小时内解决；尚无服务日历，按每周 7 天、每天 24 小时计时",
     )

@@ -76,11 +76,11 @@ def _english(alert: Alert, reason: Reason, order: Explanation | None, config: No
 
 
 def _chinese(alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig) -> Text:
-    worse = "(加重)" if reason is Reason.ESCALATED else ""
+    worse = "（加重）" if reason is Reason.ESCALATED else ""
     lines = [
-        f"站点 {alert.site},设备 {alert.device}" + (f",{metric_zh(alert.metric)}" if alert.metric else ""),
-        f"原因:{alert.explanation.zh}",
-        f"开始时间:{local_time(alert.onset_at, config.timezone)}",
+        f"站点 {alert.site}，设备 {alert.device}" + (f"，{metric_zh(alert.metric)}" if alert.metric else ""),
+        f"原因：{alert.explanation.zh}",
+        f"开始时间：{local_time(alert.onset_at, config.timezone)}",
         "处理建议：" + "".join(step.zh for step in _steps(alert)),
         order.zh if order else None,
         alert_link(alert, config),

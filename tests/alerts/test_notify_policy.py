@@ -91,11 +91,11 @@ def test_a_message_says_what_why_since_when_what_to_do_and_where() -> None:
         f"https://forewarn.example/alerts/{ALERT.id}",
         f"Alert {ALERT.id}",
     ]
-    assert message[Language.ZH].title == "【高】pump-1:振动高于限值"
+    assert message[Language.ZH].title == "【高】pump-1：振动高于限值"
     assert message[Language.ZH].body.splitlines() == [
-        "站点 plant,设备 pump-1,振动",
-        "原因:振动 8.2 mm/s 高于限值 7.1 mm/s",
-        "开始时间:2026-01-01 07:59:00 CST",
+        "站点 plant，设备 pump-1，振动",
+        "原因：振动 8.2 mm/s 高于限值 7.1 mm/s",
+        "开始时间：2026-01-01 07:59:00 CST",
         "处理建议：" + "".join(step.zh for step in steps),
         "工单 WO-1,P2",
         f"https://forewarn.example/alerts/{ALERT.id}",
@@ -107,7 +107,7 @@ def test_a_message_about_a_whole_device_that_became_worse() -> None:
     alert = make_alert(metric=None, kind=Kind.SILENCE)
     message = alert_message(alert, Reason.ESCALATED, None, NotifyConfig())
     assert message[Language.EN].title == "[HIGH] pump-1: no readings (worse)"
-    assert message[Language.ZH].title == "【高】pump-1:设备没有数据上报(加重)"
+    assert message[Language.ZH].title == "【高】pump-1：设备没有数据上报（加重）"
     assert message[Language.EN].body.startswith("Site plant, device pump-1\n")
     assert "http" not in message[Language.EN].body
 
@@ -123,7 +123,7 @@ def test_one_message_in_several_languages() -> None:
 def test_every_kind_of_alert_has_a_headline_in_both_languages(kind: Kind, metric: str | None) -> None:
     found = headline(make_alert(kind=kind, metric=metric))
     assert found.en.startswith("pump-1: ")
-    assert found.zh.startswith("pump-1:")
+    assert found.zh.startswith("pump-1：")
     assert found.en.isascii()
 
 

@@ -14,7 +14,7 @@ def act(made: Site) -> None:
     deps = made.deps()
     orders = {order.device: order for order in deps.orders.list(OrderFilter()).items}
     door, filter_ = orders["coldroom-1"], orders["ahu-1"]
-    deps.orders.assign(door.number, "chen.fang", "dispatcher", door.opened_at + 18 * MINUTE, "门可能没有关好,请先查看")
+    deps.orders.assign(door.number, "chen.fang", "dispatcher", door.opened_at + 18 * MINUTE, "门可能没有关好，请先查看")
     for number in range(2):
         deps.orders.advance(door.number, "chen.fang", door.opened_at + (25 + 10 * number) * MINUTE)
     deps.orders.assign(filter_.number, "anna.schmidt", "dispatcher", filter_.opened_at + 40 * MINUTE)

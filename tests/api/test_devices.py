@@ -111,7 +111,7 @@ def test_what_is_known_of_its_machine(client: TestClient, made: Site) -> None:
     assert load_registry(made.database).machine("plant", "pump-1").bearing == Bearing(9, 7.94, 39.04)
     assert client.patch(PUMP, json={"team": "HVAC"}).json()["machine"] == said["machine"]
     page = client.get("/devices/plant/pump-1?lang=zh").text
-    assert "9 个滚动体,直径 7.94 mm,节径 39.04 mm,接触角 0°" in page
+    assert "9 个滚动体，直径 7.94 mm，节径 39.04 mm，接触角 0°" in page
     assert "刚性" in page
     assert client.patch(PUMP, json={"machine": None}).json()["machine"]["power_kw"] is None
     assert made.registry.machine("plant", "pump-1") == UNKNOWN

@@ -96,6 +96,12 @@ def test_every_text_that_is_asked_for_is_there_and_the_other_way_round() -> None
     assert {key for key in there - used if not key.startswith("problem.")} == set(), "there, but never asked for"
 
 
+def test_chinese_texts_have_chinese_punctuation() -> None:
+    """GB/T 15834: beside a Chinese character a comma, colon, semicolon or bracket is one of full width."""
+    narrow = re.compile(r"[一-龥][,;:?!()]|[,;:?!()][一-龥]")
+    assert {key: text for key, text in texts(Language.ZH).items() if narrow.search(text)} == {}
+
+
 def test_problems_that_people_meet_have_a_text() -> None:
     for status in (401, 403, 404, 405, 409, 413, 422, 429, 500, 503):
         assert {f"problem.{status}", f"problem.detail.{status}"} <= texts(Language.EN).keys()

@@ -227,7 +227,7 @@ def test_a_reject_is_read_once_more(own_console: Console, look: Look) -> None:
     page = watched.page
     settle(page)
     page.get_by_text("hall/press-1/state").first.click()
-    mapping = page.get_by_label("映射(TOML)")
+    mapping = page.get_by_label("映射（TOML）")
     mapping.fill(mapping.input_value() + "# mine")
     page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
     expect(page.locator(".htmx-request")).to_have_count(0)

@@ -45,7 +45,7 @@ def test_an_order_says_what_why_on_which_evidence_and_until_when() -> None:
     assert order.number == order_number(alert.id)
     assert order.alerts == (alert.id,)
     assert (order.site, order.device) == ("plant", "pump-1")
-    assert (order.title.en, order.title.zh) == ("pump-1: vibration above its limit", "pump-1:振动高于限值")
+    assert (order.title.en, order.title.zh) == ("pump-1: vibration above its limit", "pump-1：振动高于限值")
     assert order.cause == alert.explanation
     assert order.evidence == Evidence(alert.id, "vibration", Kind.LIMIT, alert.raised_at, alert.evidence)
     assert order.priority is Priority.P2
