@@ -1,4 +1,4 @@
-"""What devices do to their own readings: nothing gets lost or comes twice unless the lie says so, however time is cut."""
+"""What devices do to their own readings: nothing is lost or comes twice unless the lie says so, however time is cut."""
 
 from collections import Counter
 from itertools import repeat

@@ -115,7 +115,7 @@ def test_expected_names_what_must_and_must_not_be_raised(tmp_path: Path) -> None
     write_expected(Simulation(load_scenario("cold-chain")), tmp_path / "expected.csv")
     lines = (tmp_path / "expected.csv").read_text().splitlines()
     assert lines[0] == "site,device,metric,kinds,after,before,must,order,why"
-    assert "warehouse,room-1,temperature,,2026-01-01T10:00:00Z,2026-01-01T12:00:00Z,raise,yes," in lines
+    assert "warehouse,room-1,,,2026-01-01T10:00:00Z,2026-01-01T12:00:00Z,raise,yes," in lines
     assert any(line.startswith("warehouse,room-3,,,") and ",not_raise,," in line for line in lines)
     spec = load_scenario("cold-chain").spec
     assert len(lines) == 1 + len(spec.expect) + len(spec.forbid)
