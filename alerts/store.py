@@ -151,6 +151,21 @@ class AlertStore:
                 for r in session.scalars(query)
             )
 
+    def judged(self, start: int, end: int) -> tuple[tuple[Alert, Verdict], ...]:
+        """Alerts raised from `start` to `end` (ns UTC, end exclusive) of which a person said whether they were right.
+
+        By time of raising, each with the verdict given last.
+        """
+        query = (
+            sa.select(AlertRow, ActionRow.verdict)
+            .join(ActionRow, ActionRow.alert_id == AlertRow.id)
+            .where(ActionRow.verdict.is_not(None), AlertRow.raised_at >= start, AlertRow.raised_at < end)
+            .order_by(AlertRow.raised_at, AlertRow.id, ActionRow.id)
+        )
+        with reading(self._engine) as session:
+            said = {row.id: (_to_alert(row), Verdict(str(verdict))) for row, verdict in session.execute(query)}
+        return tuple(said.values())
+
     def acknowledge(self, alert_id: str, by: str, now: int, note: str = "") -> Alert:
         """Take note of an alert. Raises NotFoundError, or WrongStateError where there is nothing to acknowledge."""
         return self._act(alert_id, lambda alert: acknowledged(alert, by, now), Action(_A.ACKNOWLEDGE, now, by, note))

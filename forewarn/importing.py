@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from alerts.alert import AlertEvent, Confirmed, Returned
 from alerts.notify.policy import NotifyConfig
@@ -24,10 +24,10 @@ from forewarn.database_admin import open_database
 from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.folder import DataFolder
 from forewarn.registry_file import fill, read_registry
+from forewarn.retry import patiently
 from forewarn.settings import Settings
 from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
-from ingest.errors import RetryableError
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.keyed import KeyedBatch, SeriesNames
 from ingest.keyedscores import KeyedScores
@@ -42,12 +42,6 @@ NOTHING = Checkpoint(b"", [], b"")
 
 REJECTS_NAME = "rejects.csv"
 """In `data.dir`: the rows of the last import that could not be used."""
-
-TRIES = 6
-FIRST_WAIT_S = 1.0
-"""A store that is away is tried again after 1, 2, 4, 8 and 16 s; then the import ends, and may be run again."""
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -85,8 +79,8 @@ def import_files(
         outcome = engine.process(batch)
         kept = KeyedBatch.of(batch[~outcome.duplicate], names, now)
         scores = KeyedScores.of(outcome.scores, names)
-        _note_refused(told, _patiently(lambda: store.write(kept)))  # noqa: B023  called at once
-        _note_refused(told, _patiently(lambda: store.write_scores(scores)))  # noqa: B023
+        _note_refused(told, patiently(lambda: store.write(kept)))  # noqa: B023  called at once
+        _note_refused(told, patiently(lambda: store.write_scores(scores)))  # noqa: B023
         told.events += [
             event for event in outcome.events if isinstance(event, Confirmed | Returned) and event.alert_id in before
         ]
@@ -105,15 +99,6 @@ def _note_refused(told: Imported, refused: Sequence[Refused]) -> None:
     told.refused += len(refused)
     if refused:
         told.refusal = refused[0].reason
-
-
-def _patiently(call: Callable[[], T]) -> T:
-    for attempt in range(TRIES - 1):
-        try:
-            return call()
-        except RetryableError:
-            time.sleep(FIRST_WAIT_S * 2**attempt)
-    return call()
 
 
 def run_import(
@@ -136,7 +121,7 @@ def run_import(
         engine, position, before = _restored(registry, config, spool)
         store = make_store(settings)
         held.callback(store.close)
-        _patiently(store.prepare)
+        patiently(store.prepare)
         bad = held.enter_context(BadRows(settings.data.dir / REJECTS_NAME, several=len(files) > 1))
         future_ns = round(settings.ingest.future.total_seconds() * NS_PER_SECOND)
         told = import_files(

@@ -54,6 +54,7 @@ class SqliteFile:
         self._schema, self._version, self._cache_mb = schema, version, cache_mb
         self._lock = threading.RLock()
         self._writer: apsw.Connection | None = None
+        self._to_read = False
         self._depth = 0
         self._idle: list[apsw.Connection] = []
         self._idle_lock = threading.Lock()
@@ -77,6 +78,23 @@ class SqliteFile:
             writer.execute(f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {self._version}; COMMIT")
             self._writer = writer
 
+    def open_to_read(self) -> None:
+        """Open an existing file for `look` alone, while another process may write it; nothing of it is changed.
+
+        Raises InputError where there is no such file or it cannot be read, RejectedError if it is damaged.
+        """
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: no such file")
+        with translated(self.path):
+            reader = self._connect(apsw.SQLITE_OPEN_READONLY)
+            found = reader.pragma("user_version")
+            if found > self._version:
+                reader.close()
+                raise InputError(f"{self.path}: was written by a newer release (format {found}, known {self._version})")
+        with self._idle_lock:
+            self._idle.append(reader)
+        self._to_read = True
+
     def _connect(self, flags: int) -> apsw.Connection:
         connection = apsw.Connection(str(self.path), flags=flags | apsw.SQLITE_OPEN_NOMUTEX)
         connection.set_busy_timeout(BUSY_MS)
@@ -88,6 +106,7 @@ class SqliteFile:
             for connection in self._idle:
                 connection.close()
             self._idle.clear()
+            self._to_read = False
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
@@ -121,7 +140,8 @@ class SqliteFile:
     def look(self) -> Iterator[apsw.Connection]:
         """A connection that reads what was committed, for this thread until the end of the block."""
         with translated(self.path):
-            self._opened()
+            if not self._to_read:
+                self._opened()
             with self._idle_lock:
                 reader = self._idle.pop() if self._idle else None
             if reader is None:

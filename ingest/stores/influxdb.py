@@ -62,6 +62,10 @@ class InfluxStore:
         influxsetup.prepare(self._http, self._bucket, self._retention)
         self._prepared = True
 
+    def prepare_to_read(self) -> None:
+        """See that the server answers."""
+        self.ping()
+
     def ping(self) -> None:
         """Return if the server answers."""
         answer = self._http.request("GET", "/ping", {})

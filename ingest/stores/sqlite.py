@@ -94,6 +94,14 @@ class SqliteStore:
     def prepare(self) -> None:
         """Open or create the file."""
         self._file.open()
+        self._read_names()
+
+    def prepare_to_read(self) -> None:
+        """Open the file that is there, for reading alone."""
+        self._file.open_to_read()
+        self._read_names()
+
+    def _read_names(self) -> None:
         with self._file.look() as db:
             rows = db.execute("SELECT site, device, metric, id FROM series")
             self._series = {(site, device, metric): number for site, device, metric, number in rows}

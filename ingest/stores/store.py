@@ -76,6 +76,9 @@ class TelemetryStore(Protocol):
     def prepare(self) -> None:
         """Make what is not there yet (tables, a database, its retention), where the server allows it."""
 
+    def prepare_to_read(self) -> None:
+        """Be ready for reading alone, beside a service that writes: makes and changes nothing."""
+
     def ping(self) -> None:
         """Return if the store answers."""
 

@@ -91,6 +91,18 @@ def test_what_people_do_is_kept_with_their_words(engine: sa.Engine) -> None:
     )
 
 
+def test_the_last_verdict_on_an_alert_is_what_people_said(engine: sa.Engine) -> None:
+    early, late, silent = (make_alert(device=f"pump-{n}", raised_at=START + n * HOUR) for n in range(3))
+    store = keep(engine, late, early, silent)
+    for alert, verdict in ((late, Verdict.ANOMALY), (early, Verdict.ANOMALY), (early, Verdict.NOT_ANOMALY)):
+        store.feedback(alert.id, "li", NOW, verdict)
+    store.feedback(early.id, "li", NOW, None, "no verdict, a word only")
+    store.acknowledge(silent.id, "li", NOW)
+    assert store.judged(START, START + 2 * HOUR) == ((early, Verdict.NOT_ANOMALY), (late, Verdict.ANOMALY))
+    assert store.judged(START + 1, START + 2 * HOUR) == ((late, Verdict.ANOMALY),)
+    assert store.judged(START, START + HOUR) == ((early, Verdict.NOT_ANOMALY),)
+
+
 def test_a_wrong_state_is_refused_and_leaves_no_trace(engine: sa.Engine) -> None:
     alert = make_alert()
     store = keep(engine, alert)

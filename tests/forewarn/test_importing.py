@@ -17,6 +17,7 @@ from forewarn.database_admin import open_database
 from forewarn.engine import Engine, EngineConfig
 from forewarn.folder import DataFolder
 from forewarn.importing import REJECTS_NAME, run_import
+from forewarn.retry import TRIES
 from forewarn.settings import DataSettings, FileSettings, Settings
 from ingest.errors import InputError, RetryableError
 from ingest.inbox import FILE_NAME, inbox_file
@@ -218,7 +219,7 @@ def test_a_store_that_is_away_is_tried_again_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("forewarn.importing.time.sleep", waits.append)
+    monkeypatch.setattr("forewarn.retry.time.sleep", waits.append)
     registry = Registry()
     store = Shaky(tmp_path / "t.db")
     store.prepare()
@@ -228,7 +229,7 @@ def test_a_store_that_is_away_is_tried_again_for_a_while(
     def go() -> importing.Imported:
         return importing.import_files(files, registry, Engine(registry), store, lambda *_: None, now=NOW, future_ns=0)
 
-    if failures > importing.TRIES:
+    if failures > TRIES:
         with pytest.raises(RetryableError):
             go()
         assert waits == [1, 2, 4, 8, 16]

@@ -70,6 +70,11 @@ class StoreBattery:
         assert everything(store, OTHER) == [(0, 5.0)]
         store.ping()
 
+    def test_it_can_be_made_ready_for_reading_alone(self, store: TelemetryStore) -> None:
+        store.write(readings_of([(T, 0, 21.5)]))
+        store.prepare_to_read()
+        assert everything(store, T) == [(0, 21.5)]
+
     def test_the_value_written_last_is_kept(self, store: TelemetryStore) -> None:
         store.write(readings_of([(T, 0, 1.0), (T, 0, 2.0), (T, S, 1.0), (T, 0, 3.0)]))
         assert everything(store, T) == [(0, 3.0), (S, 1.0)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.errors import NoSpaceError, RejectedError, RetryableError
+from ingest.errors import InputError, NoSpaceError, RejectedError, RetryableError
 from ingest.sqlitefile import Snapshot
 from ingest.stores import sqlite as sqlite_module
 from ingest.stores.sqlite import SqliteStore
@@ -143,6 +143,35 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(RetryableError, match="is closed"):
         store.ping()
+
+
+def test_a_store_is_read_beside_the_service_that_writes_it(tmp_path: Path) -> None:
+    store = opened(tmp_path / "t.db")
+    store.write(readings_of([(T, 0, 1.0)]))
+    beside = SqliteStore(tmp_path / "t.db")
+    beside.prepare_to_read()
+    store.write(readings_of([(T, S, 2.0)]))
+    assert everything(beside, T) == [(0, 1.0), (S, 2.0)]
+    with pytest.raises(RetryableError, match="is closed"):
+        beside.write(readings_of([(T, 2 * S, 3.0)]))
+    beside.close()
+    with pytest.raises(RetryableError, match="is closed"):
+        beside.readings(*T, 0, 2**62, 10)
+    store.close()
+
+
+def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"t\.db: no such file"):
+        SqliteStore(tmp_path / "t.db").prepare_to_read()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_of_a_newer_release_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr(sqlite_module, "VERSION", sqlite_module.VERSION + 1)
+        opened(tmp_path / "t.db").close()
+    with pytest.raises(InputError, match="written by a newer release"):
+        SqliteStore(tmp_path / "t.db").prepare_to_read()
 
 
 def test_a_backup_holds_one_moment(tmp_path: Path) -> None:
