@@ -5,18 +5,27 @@ Nothing here knows more than the live service would have known at the time; the 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from forewarn.engine import Engine, EngineConfig
 from forewarn.measures import measure
-from forewarn.results import check_folder, prepare_folder, write_alerts, write_orders, write_rejects, write_scores
+from forewarn.results import (
+    check_folder,
+    prepare_folder,
+    write_alerts,
+    write_json,
+    write_orders,
+    write_rejects,
+    write_scores,
+)
 from forewarn.scorelog import ScoreLog
 from forewarn.tally import Tally
 from ingest.csvfile import read_batches
@@ -24,11 +33,13 @@ from ingest.logbook import read_logbook
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from ingest.times import format_time
-from ingest.truth import read_truth
+from ingest.truth import Label, read_truth
 from workorders.opening import Book, criticality_in
 
 Batches = Iterable[ReadingBatch]
 Progress = Callable[[int], None]
+BadRow = tuple[Path, int, str, str]
+"""File, line, reason and text of a row that cannot be used."""
 
 
 @dataclass(slots=True)
@@ -41,19 +52,65 @@ class Run:
 
 
 def replay(
-    batches: Batches, registry: Registry, config: EngineConfig, log: ScoreLog, progress: Progress | None = None
+    batches: Batches,
+    registry: Registry,
+    config: EngineConfig,
+    log: ScoreLog,
+    progress: Progress | None = None,
+    count_from: int | None = None,
 ) -> Run:
-    """Run the engine over `batches`; the scores go to `log`. `progress` is told the number of readings after each."""
-    engine, run = Engine(registry, config), Run(Tally(), Book(criticality_in(registry)))
-    for batch in batches:
+    """Run the engine over `batches`; the scores go to `log`. `progress` is told the number of readings after each.
+
+    What comes before the first reading at or after `count_from` (ns UTC) teaches the engine and is not told.
+    """
+    engine, run, read = Engine(registry, config), Run(Tally(), Book(criticality_in(registry))), 0
+    for batch, counts in _split(batches, count_from):
+        if counts and not run.tally.readings:
+            engine.forget_alerts()  # those that readings opened which were to teach only
         outcome = engine.process(batch)
-        run.tally.add(batch, outcome.scores, outcome.counts)
-        log.add(outcome.scores, outcome.devices)
-        for event in outcome.events:
-            run.book.take(event)
+        if counts:
+            run.tally.add(batch, outcome.scores, outcome.counts)
+            log.add(outcome.scores, outcome.devices)
+            for event in outcome.events:
+                run.book.take(event)
+        read += len(batch)
         if progress is not None:
-            progress(run.tally.readings)
+            progress(read)
     return run
+
+
+def _split(batches: Batches, count_from: int | None) -> Iterator[tuple[ReadingBatch, bool]]:
+    """The batches, with whether they count, cut in two where counting begins."""
+    counts = count_from is None
+    for batch in batches:
+        if counts or count_from is None:
+            yield batch, True
+            continue
+        late = np.flatnonzero(batch.time >= count_from)
+        cut = int(late[0]) if len(late) else len(batch)
+        if cut:
+            yield batch[:cut], False
+        if cut < len(batch):
+            counts = True
+            yield batch[cut:], True
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What stands in files beside the readings."""
+
+    labels: Sequence[Label] | None = None
+    """Of the truth file; None without one."""
+    events: int | None = None
+    """Entries of the log of errors and maintenance; no detector of this release uses them."""
+
+
+def read_inputs(truth: Path | None, events: Path | None) -> Inputs:
+    """Read what there is. Raises InputError naming file, line and what is wrong."""
+    return Inputs(
+        read_truth(truth) if truth is not None else None,
+        len(read_logbook(events)) if events is not None else None,
+    )
 
 
 def run_backtest(
@@ -63,41 +120,54 @@ def run_backtest(
     config: EngineConfig,
     truth: Path | None = None,
     events: Path | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write scores, alerts, work orders, rejects and a summary to `out`; returns the summary.
 
-    `registry` holds what is configured about devices and learns the rest from the files. The entries of `events` are
-    checked and counted; no detector of this release uses them. Raises InputError naming the
+    `registry` holds what is configured about devices and learns the rest from the files. Raises InputError naming the
     file and what is wrong, if a file cannot be read, holds no usable row, or `out` is neither empty nor an earlier
     result.
     """
-    labels = read_truth(truth) if truth is not None else None
-    entries = read_logbook(events) if events is not None else []
+    inputs = read_inputs(truth, events)
     check_folder(out)
-    rejects: list[tuple[Path, int, str, str]] = []
+    rejects: list[BadRow] = []
     began = perf_counter()
-    batches = read_batches(files, registry, lambda *row: rejects.append(row))
-    first = next(batches)  # an earlier result stays until there is something to take its place
-    prepare_folder(out)
+    batches = begun(read_batches(files, registry, lambda *row: rejects.append(row)))
+    prepare_folder(out)  # an earlier result stays until there is something to take its place
     with ScoreLog(out) as log:
-        run = replay(chain((first,), batches), registry, config, log, progress)
+        run = replay(batches, registry, config, log, progress)
         write_scores(out / "scores.csv", log.blocks(), registry)
-    alerts, orders = list(run.book.alerts.values()), list(run.book.orders.values())
+    return write_run(out, run, registry, rejects, files, inputs, perf_counter() - began)
+
+
+def begun(batches: Iterator[ReadingBatch]) -> Batches:
+    """The same batches, the first of them read already: what is wrong with the input is known."""
+    return chain((next(batches),), batches)
+
+
+def write_run(
+    out: Path,
+    run: Run,
+    registry: Registry,
+    rejects: list[BadRow],
+    files: Sequence[Path],
+    inputs: Inputs,
+    seconds: float,
+) -> dict[str, Any]:
+    """Write alerts, work orders, rejects in the order of the files, and the summary to `out`; returns the summary."""
+    alerts = list(run.book.alerts.values())
     write_alerts(out, alerts)
-    write_orders(out / "work_orders.csv", orders)
+    write_orders(out / "work_orders.csv", run.book.orders.values())
     if rejects:
         rejects.sort(key=lambda row: (files.index(row[0]), row[1]))
         write_rejects(out / "rejects.csv", rejects, several=len(files) > 1)
-    seconds = perf_counter() - began
     summary = summarise(run, len(rejects), registry)
-    if events is not None:
-        summary["events"] = len(entries)
-    if labels is not None:
-        summary["truth"] = measure(alerts, labels, run.tally.device_days(registry))
+    if inputs.events is not None:
+        summary["events"] = inputs.events
+    if inputs.labels is not None:
+        summary["truth"] = measure(alerts, inputs.labels, run.tally.device_days(registry))
     summary["speed"] = {"seconds": round(seconds, 3), "readings_per_second": round(run.tally.readings / seconds)}
-    text = json.dumps(summary, indent=2, ensure_ascii=False, sort_keys=False)
-    (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+    write_json(out / "summary.json", summary)
     return summary
 
 

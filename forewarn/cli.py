@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forewarn import cli_people, cli_rejects, cli_simulate
+from forewarn import cli_backtest, cli_people, cli_rejects, cli_simulate
 from forewarn.failing import failing
 
 if TYPE_CHECKING:
@@ -63,39 +63,6 @@ def check_config(config: Config = None) -> None:
     known = registry(settings)
     rules = engine_config(settings).limits
     typer.echo(f"settings are in order: {known.n_devices} devices, {len(rules)} limits")
-
-
-@app.command()
-def backtest(
-    files: Files,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where results go: a new or empty folder, or an earlier result.")
-    ],
-    config: Config = None,
-    events: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Errors and maintenance on record, as CSV.")
-    ] = None,
-    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="What was wrong and when, as CSV.")] = None,
-    model: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model that was trained offline.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of whatever is random; nothing is in this release.")] = 0,
-) -> None:
-    """Run the live engine over recorded readings, on their own time."""
-    from forewarn.backtest import run_backtest
-    from forewarn.configured import engine_config, registry
-    from forewarn.progress import counting
-
-    if model is not None:
-        raise typer.BadParameter(f"--model {model}: this release trains and loads no models")
-    del seed
-    settings = settings_of(config)
-    known, judging = registry(settings), engine_config(settings)
-    with counting("readings") as progress:
-        summary = run_backtest(files, out, known, judging, truth=truth, events=events, progress=progress)
-    if summary["rejects"]:
-        typer.echo(f"warning: {summary['rejects']} bad rows are in {out / 'rejects.csv'}", err=True)
-    typer.echo(
-        f"{summary['readings']} readings, {summary['alerts']} alerts, {summary['work_orders']} work orders: {out}"
-    )
 
 
 @app.command("import")
@@ -181,6 +148,7 @@ def db_upgrade(config: Config = None) -> None:
     typer.echo(f"the database is at revision {revision}")
 
 
+app.command()(cli_backtest.backtest)
 app.command()(cli_simulate.simulate)
 app.command()(cli_simulate.replay)
 app.add_typer(cli_people.users, name="user")

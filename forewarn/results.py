@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +15,12 @@ from ingest.registry import Registry
 from ingest.times import format_time, format_times
 from workorders.order import WorkOrder
 
-FILES = ("scores.csv", "alerts.csv", "site_alerts.csv", "work_orders.csv", "summary.json", "rejects.csv")
+FILES = (
+    *("scores.csv", "alerts.csv", "site_alerts.csv", "work_orders.csv", "summary.json", "rejects.csv"),
+    *("comparison.json", "differences.csv", "report.html"),
+)
+AGAINST = "against"
+"""Folder of a comparison's other results, each in a folder of its own."""
 ALERT_COLUMNS = (
     "alert_id",
     "site",
@@ -32,25 +38,41 @@ ALERT_COLUMNS = (
 
 def check_folder(out: Path) -> None:
     """Raise InputError if `out` is or holds anything but an earlier result; nothing is changed."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is not a folder")
-    try:
-        strange = [item.name for item in out.iterdir() if item.name not in FILES] if out.exists() else []
-    except OSError as error:
-        raise InputError(f"{out}: cannot be used: {said_by(error)}") from error
-    if strange:
-        raise InputError(f"{out}: is neither empty nor an earlier result; it holds {min(strange)!r}")
+    _results_in(out)
 
 
 def prepare_folder(out: Path) -> None:
     """Make `out` an empty folder, taking away an earlier result. Raises InputError where that is not possible."""
-    check_folder(out)
+    ours = _results_in(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            (out / name).unlink(missing_ok=True)
+        for path in reversed(ours):  # what is inside a folder before the folder
+            path.rmdir() if path.is_dir() else path.unlink()
     except OSError as error:
         raise InputError(f"{out}: cannot be used: {said_by(error)}") from error
+
+
+def _results_in(out: Path) -> list[Path]:
+    """Files and folders of an earlier result in `out`, a folder before what is in it. Raises InputError on others."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is not a folder")
+    try:
+        found = sorted(out.rglob("*")) if out.exists() else []
+    except OSError as error:
+        raise InputError(f"{out}: cannot be used: {said_by(error)}") from error
+    for path in found:
+        if not _is_result(path.relative_to(out).parts, path):
+            raise InputError(f"{out}: is neither empty nor an earlier result; it holds {str(path.relative_to(out))!r}")
+    return found
+
+
+def _is_result(parts: tuple[str, ...], path: Path) -> bool:
+    """Whether that path below a result folder is one that a backtest writes."""
+    folder = path.is_dir() and not path.is_symlink()
+    if parts[0] == AGAINST and len(parts) <= 2:
+        return folder
+    within = len(parts) == 1 or (parts[0] == AGAINST and len(parts) == 3)
+    return within and parts[-1] in FILES and not folder
 
 
 def write_scores(path: Path, blocks: Iterable[Rows], registry: Registry) -> None:
@@ -83,10 +105,11 @@ def write_alerts(out: Path, alerts: Iterable[Alert]) -> None:
         with (out / name).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(ALERT_COLUMNS)
-            writer.writerows(_alert_row(alert) for alert in rows)
+            writer.writerows(alert_row(alert) for alert in rows)
 
 
-def _alert_row(alert: Alert) -> tuple[str, ...]:
+def alert_row(alert: Alert) -> tuple[str, ...]:
+    """The cells of `ALERT_COLUMNS`."""
     return (
         alert.id,
         alert.site,
@@ -120,3 +143,8 @@ def write_rejects(path: Path, rejects: Iterable[tuple[Path, int, str, str]], sev
         writer.writerow(("line", "reason", "row"))
         for source, line, reason, row in rejects:
             writer.writerow((f"{source.name}:{line}" if several else line, reason, row))
+
+
+def write_json(path: Path, value: object) -> None:
+    """A value as JSON for people and programs."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

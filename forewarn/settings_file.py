@@ -27,7 +27,7 @@ from ingest.errors import InputError, said_by
 
 DEFAULT_FILE = Path("forewarn.toml")
 PREFIX = "FOREWARN_"
-_SECRETS = {"store.token", "mqtt.password", "notify.urls"}
+SECRETS = {"store.token", "mqtt.password", "notify.urls"}
 _URLS = {"mqtt.url", "store.url", "database.url"}
 _PASSWORD = re.compile(r"(?<=//)[^/@]*@")
 _SHOWN = 80
@@ -132,7 +132,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 def _shown(key: str, value: object) -> str:
     """The value as it may be told: no secrets, no page-long texts."""
-    if key in _SECRETS:
+    if key in SECRETS:
         return "(hidden)"
     text = repr(value)
     if key in _URLS:

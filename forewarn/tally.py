@@ -74,11 +74,15 @@ class Tally:
         seen = last >= first
         return float((last[seen] - first[seen]).sum() / NS_PER_DAY)
 
+    def heard(self, series: int) -> int:
+        """Judged readings of a series."""
+        return int(self.readings_of[series]) if series < len(self.readings_of) else 0
+
     def interval_ns(self, series: int) -> float:
         """Mean time between judged readings of a series; 0 where there are fewer than two."""
-        if series >= len(self.readings_of) or self.readings_of[series] < 2:
+        if self.heard(series) < 2:
             return 0.0
-        return float(self.last_of[series] - self.first_of[series]) / float(self.readings_of[series] - 1)
+        return float(self.last_of[series] - self.first_of[series]) / (self.heard(series) - 1)
 
 
 def _grown(column: TimeArray, size: int, fill: int) -> TimeArray:

@@ -1,0 +1,62 @@
+"""Where the history of a backtest comes from. Every configuration reads it anew, in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from alerts.alert import Explanation
+from forewarn.configured import registry
+from forewarn.report.words import told
+from forewarn.settings import Settings
+from ingest.csvfile import read_batches
+from ingest.reading import ReadingBatch
+from ingest.registry import Registry
+
+OnBadRow = Callable[[Path, int, str, str], None]
+SHOWN_FILES = 3
+
+
+class Origin(Protocol):
+    """A history that can be read as often as wanted."""
+
+    @property
+    def count_from(self) -> int | None:
+        """Time from which alerts count, ns UTC; readings before only teach. None: all of them count."""
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files, if it is files."""
+
+    def registry(self, settings: Settings) -> Registry:
+        """What is known of the devices before the first reading, with a configuration."""
+
+    def batches(self, registry: Registry, on_bad_row: OnBadRow) -> Iterator[ReadingBatch]:
+        """The readings, in order of arrival."""
+
+    def shown(self) -> Explanation:
+        """Where they come from, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Readings files, merged by row time into one run."""
+
+    paths: Sequence[Path]
+    count_from: int | None = None
+
+    def registry(self, settings: Settings) -> Registry:
+        """The devices of `registry.file`."""
+        return registry(settings)
+
+    def batches(self, registry: Registry, on_bad_row: OnBadRow) -> Iterator[ReadingBatch]:
+        """Every usable row."""
+        return read_batches(self.paths, registry, on_bad_row)
+
+    def shown(self) -> Explanation:
+        """Their names."""
+        names = [path.name for path in self.paths]
+        more = [f"… (+{len(names) - SHOWN_FILES})"] if len(names) > SHOWN_FILES else []
+        return told("from_files", files=", ".join(names[:SHOWN_FILES] + more))
