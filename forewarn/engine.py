@@ -77,13 +77,16 @@ class Outcome:
 
 
 class Engine:
-    """Judges readings on event time. Not thread-safe: one thread feeds it."""
+    """Judges readings on event time. Not thread-safe: one thread feeds it.
 
-    def __init__(self, registry: Registry, config: EngineConfig | None = None) -> None:
+    `bank` judges in place of one of its own: engines that differ in what the user decides alone may share one.
+    """
+
+    def __init__(self, registry: Registry, config: EngineConfig | None = None, bank: Bank | None = None) -> None:
         self._registry = registry
         config = config or EngineConfig()
         self._arrivals = Arrivals()
-        self._bank = Bank()
+        self._bank = bank or Bank()
         self._silence = Silence(registry)
         self._book = AlarmBook()
         self._on_baseline = BaselinePolicy(registry, self._book, config.budget)
