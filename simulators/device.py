@@ -16,6 +16,7 @@ from simulators.tape import FloatArray, TimeArray
 
 IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
+_DELAYING = (LieKind.REORDER, LieKind.DUPLICATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,15 @@ class Device:
         self.lies = tuple(lies)
         self._sensors = Sensors(machine, self.channels, around)
         self._stuck: dict[tuple[int, int, int], float] = {}
+        self._longest = sum(lie.delay for lie in self.lies if lie.kind in _DELAYING)
+        """How long a message can be on its way, a lost link apart."""
+        lost = [lie for lie in self.lies if lie.kind is LieKind.LATE_BATCH]
+        self._held = sorted(lost, key=lambda lie: lie.end)[::-1]
 
     def lies_in(self, start: int, stop: int) -> list[Lie]:
         """The lies that can matter to what is sent in [start, stop); without any, the sensors alone tell."""
-        return [lie for lie in self.lies if lie.start < stop and start < lie.end + lie.delay]
+        late = self._longest
+        return [lie for lie in self.lies if lie.start < stop and start < lie.end + lie.delay + late]
 
     def is_backlog(self, time: int, sent: int) -> bool:
         """Whether what it stamped `time` and sent then was held back by a lost link."""
@@ -67,8 +73,8 @@ class Device:
 
     def emit(self, start: int, stop: int, sampling: Sampling) -> Sent:
         """Everything sent in [start, stop), measured on the grid of `sampling` (of this device alone)."""
-        lies = self.lies_in(start, stop)
-        oldest = min((lie.reach_back(start, stop) for lie in lies), default=start)
+        oldest = self._oldest(start, stop)
+        lies = self.lies_in(oldest, stop)
         k = sampling.numbers(oldest, stop)
         t = self._sensors.measured_at(k, sampling)[0]
         k, t, sent = self._schedule(k, t, lies, sampling)
@@ -96,13 +102,30 @@ class Device:
         return sorted(event for event in events if start <= event[0] < stop)
 
     # -- the radio -----------------------------------------------------------------------------------------------
+    def _oldest(self, start: int, stop: int) -> int:
+        """The oldest moment of measuring from which a message can still be sent in [start, stop)."""
+        oldest = start
+        for lie in self._held:
+            if lie.end < stop and oldest < lie.end + lie.delay:
+                oldest = min(oldest, lie.start)
+        return oldest - self._longest
+
     def _schedule(
         self, k: TimeArray, t: TimeArray, lies: Sequence[Lie], sampling: Sampling
     ) -> tuple[TimeArray, TimeArray, TimeArray]:
-        """Which samples are sent, when, and which twice."""
+        """Which samples are sent, when, and which twice. Whatever is on its way waits where the link is down."""
+        k, t, sent = self._under_way(k, t, lies, sampling)
+        for lie in reversed(self._held):
+            sent = lie.held_until(sent)
+        return k, t, sent
+
+    def _under_way(
+        self, k: TimeArray, t: TimeArray, lies: Sequence[Lie], sampling: Sampling
+    ) -> tuple[TimeArray, TimeArray, TimeArray]:
+        """The same before any lost link."""
         keep, sent = np.ones(len(k), bool), t.copy()
-        twice: list[tuple[TimeArray, TimeArray, TimeArray]] = []
-        for number, lie in enumerate(lies):
+        again: list[tuple[BoolArray, TimeArray]] = []
+        for lie in lies:
             active = lie.active(t)
             if not active.any():
                 continue
@@ -114,18 +137,15 @@ class Device:
                     keep &= ~(active & (luck < lie.rate))
                 case LieKind.BATTERY_SAG:
                     keep &= ~(active & (luck < lie.rate * lie.progress(t) ** 2))
-                case LieKind.LATE_BATCH:
-                    sent = np.where(active, lie.backlog_sent(t), sent)
                 case LieKind.REORDER:
                     late = active & (luck < lie.rate)
-                    sent = np.where(late, t + _delays(luck / max(lie.rate, 1e-9), lie.delay), sent)
+                    sent = sent + np.where(late, _delays(luck / max(lie.rate, 1e-9), lie.delay), 0)
                 case LieKind.DUPLICATES:
-                    again = active & (luck < lie.rate)
-                    delay = _delays(luck[again] / max(lie.rate, 1e-9), lie.delay)
-                    twice.append((k[again], t[again], t[again] + delay))
+                    again.append((active & (luck < lie.rate), _delays(luck / max(lie.rate, 1e-9), lie.delay)))
                 case _:
-                    del number
-        rows = [(k[keep], t[keep], sent[keep]), *twice]
+                    pass
+        rows = [(k[keep], t[keep], sent[keep])]
+        rows += [(k[one & keep], t[one & keep], (sent + delay)[one & keep]) for one, delay in again]
         merged = [np.concatenate(column) for column in zip(*rows, strict=True)]
         return merged[0], merged[1], merged[2]
 

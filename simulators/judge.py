@@ -1,4 +1,8 @@
-"""Judges alerts and work orders against what a scenario says must and must not be raised, and against its truth."""
+"""Judges alerts and work orders against what a scenario says must and must not be raised, and against its truth.
+
+An alert is right if it is raised while something is wrong with its device, and false if nothing is and nothing was
+until lately. What must stay quiet (a harmless lie, `[[forbid]]`) is nothing that could be found.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ from simulators.scenario import ExpectSpec, ForbidSpec
 from simulators.simulation import Simulation
 from simulators.truth import Interval, truth
 
-ECHO_NS = 3600 * 1_000_000_000
-"""An alert up to an hour after an interval still belongs to it: values return, averages follow."""
+HOUR_NS = 3600 * 1_000_000_000
+ECHO_NS = 3 * HOUR_NS
+"""An alert up to that long after an interval is neither right nor false: a repaired machine cools, averages follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,26 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """An alert that must not have been raised, and what forbids it."""
+
+    ban: ForbidSpec
+    alert: Raised
+    after: int
+    """ns since the start of the scenario."""
+
+    def __str__(self) -> str:
+        one = self.alert
+        return f"{one.device} {one.metric or '*'} {one.kind} at {_hours(self.after)}: {self.ban.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What came of a scenario. Shares are in 0 … 1; delays in ns."""
 
     missed: tuple[str, ...]
     """What had to be raised and was not."""
-    forbidden: tuple[str, ...]
+    forbidden: tuple[Broken, ...]
     """What was raised and must not be."""
     gaps: tuple[str, ...]
     """Known gaps: expected, not raised, and known to be so."""
@@ -38,10 +57,13 @@ class Verdict:
     """Known gaps that are none any more: take the remark out of the scenario."""
     found: int
     events: int
-    """Truth intervals, and how many an alert was raised in."""
-    true_alerts: int
+    """Intervals of the truth that there is something to find in, and those an alert was raised in."""
+    right: int
+    """Alerts raised while something was wrong with their device."""
+    false: tuple[Raised, ...]
+    """Alerts raised while nothing was."""
     alerts: int
-    """Alerts after the start, and how many fall into the truth of their device."""
+    """Alerts from the start on; those shortly after an interval are neither right nor false."""
     delays: tuple[int, ...] = ()
     """From the start of each interval that was found to its first alert."""
     before_failure: tuple[int, ...] = ()
@@ -62,7 +84,8 @@ class Verdict:
     @property
     def precision(self) -> float:
         """Share of the alerts that were right."""
-        return self.true_alerts / self.alerts if self.alerts else 1.0
+        told = self.right + len(self.false)
+        return self.right / told if told else 1.0
 
 
 def judge(sim: Simulation, alerts: Iterable[Raised], orders: Iterable[str] = (), until: int | None = None) -> Verdict:
@@ -71,33 +94,52 @@ def judge(sim: Simulation, alerts: Iterable[Raised], orders: Iterable[str] = (),
     Only alerts from the start of the scenario on count; what rules did while they learned its history is their own.
     """
     raised, ordered = sorted(alerts, key=lambda one: one.raised_at), set(orders)
-    spec = sim.scenario.spec
-    missed: list[str] = []
-    gaps: list[str] = []
-    closed: list[str] = []
-    for expected in spec.expect:
-        problem = _unmet(sim, expected, raised, ordered)
-        if expected.known_gap is not None:
-            (gaps if problem else closed).append(f"{expected.device} {expected.metric or '*'}: {expected.known_gap}")
-        elif problem:
-            missed.append(problem)
-    forbidden = [text for ban in spec.forbid for text in _broken(sim, ban, raised)]
-    intervals = [one for one in truth(sim, until) if one.kind != "failure"]
+    missed, gaps, closed = _expected(sim, raised, ordered)
     live = [one for one in raised if one.raised_at >= sim.start]
-    delays = [delay for one in intervals if (delay := _delay(one, live)) is not None]
+    forbidden = [broken for ban in sim.scenario.spec.forbid for broken in _broken(sim, ban, live)]
+    banned = {broken.alert for broken in forbidden}
+    every = [one for one in truth(sim, until) if one.kind != "failure"]
+    events = [one for one in every if not _must_stay_quiet(sim, one)]
+    delays = [alert.raised_at - one.start for one in events if (alert := first_alert(one, live)) is not None]
     return Verdict(
         missed=tuple(missed),
         forbidden=tuple(forbidden),
         gaps=tuple(gaps),
         closed_gaps=tuple(closed),
         found=len(delays),
-        events=len(intervals),
-        true_alerts=sum(any(_belongs(alert, one) for one in intervals) for alert in live),
+        events=len(events),
+        right=sum(alert not in banned and any(belongs(alert, one) for one in events) for alert in live),
+        false=tuple(one for one in live if one in banned or not any(belongs(one, it, ECHO_NS) for it in events)),
         alerts=len(live),
         delays=tuple(delays),
         before_failure=tuple(_leads(sim.faults, live)),
         breakdowns=sum(one.kind == "failure" for one in truth(sim, until)),
     )
+
+
+def first_alert(one: Interval, alerts: Iterable[Raised]) -> Raised | None:
+    """The first of `alerts`, in order of time, that was raised in that interval about what is wrong in it."""
+    return next((alert for alert in alerts if belongs(alert, one)), None)
+
+
+def belongs(alert: Raised, one: Interval, echo: int = 0) -> bool:
+    """Whether the alert was raised in that interval, or up to `echo` ns after it, about what is wrong in it."""
+    metric = one.metric is None or alert.metric is None or alert.metric == one.metric
+    return alert.device == one.device and metric and one.start <= alert.raised_at <= one.end + echo
+
+
+def _expected(sim: Simulation, raised: Sequence[Raised], ordered: set[str]) -> tuple[list[str], list[str], list[str]]:
+    """What was missed, the known gaps that are still there, and those that are not."""
+    missed: list[str] = []
+    gaps: list[str] = []
+    closed: list[str] = []
+    for expected in sim.scenario.spec.expect:
+        problem = _unmet(sim, expected, raised, ordered)
+        if expected.known_gap is not None:
+            (gaps if problem else closed).append(f"{expected.device} {expected.metric or '*'}: {expected.known_gap}")
+        elif problem:
+            missed.append(problem)
+    return missed, gaps, closed
 
 
 def _unmet(sim: Simulation, expected: ExpectSpec, raised: Sequence[Raised], ordered: set[str]) -> str | None:
@@ -111,12 +153,8 @@ def _unmet(sim: Simulation, expected: ExpectSpec, raised: Sequence[Raised], orde
     return None
 
 
-def _broken(sim: Simulation, ban: ForbidSpec, raised: Sequence[Raised]) -> list[str]:
-    found = [one for one in raised if _fits(one, ban) and one.raised_at >= sim.start]
-    return [
-        f"{one.device} {one.metric or '*'} {one.kind} at {_hours(one.raised_at - sim.start)}: {ban.why}"
-        for one in found
-    ]
+def _broken(sim: Simulation, ban: ForbidSpec, live: Sequence[Raised]) -> list[Broken]:
+    return [Broken(ban, one, one.raised_at - sim.start) for one in live if _fits(one, ban)]
 
 
 def _fits(alert: Raised, wanted: ExpectSpec | ForbidSpec) -> bool:
@@ -125,14 +163,10 @@ def _fits(alert: Raised, wanted: ExpectSpec | ForbidSpec) -> bool:
     return alert.device == wanted.device and metric and (not wanted.kinds or alert.kind in wanted.kinds)
 
 
-def _belongs(alert: Raised, one: Interval) -> bool:
-    metric = one.metric is None or alert.metric is None or alert.metric == one.metric
-    return alert.device == one.device and metric and one.start <= alert.raised_at <= one.end + ECHO_NS
-
-
-def _delay(one: Interval, alerts: Sequence[Raised]) -> int | None:
-    """How long after its start an interval was found; `alerts` in order of time."""
-    return next((max(alert.raised_at - one.start, 0) for alert in alerts if _belongs(alert, one)), None)
+def _must_stay_quiet(sim: Simulation, one: Interval) -> bool:
+    """Whether the scenario forbids every alert about what is wrong there."""
+    bans = (ban for ban in sim.scenario.spec.forbid if not ban.kinds and ban.device == one.device)
+    return any(ban.metric is None or ban.metric == one.metric for ban in bans)
 
 
 def _leads(faults: Iterable[Fault], alerts: Sequence[Raised]) -> list[int]:
@@ -146,4 +180,4 @@ def _leads(faults: Iterable[Fault], alerts: Sequence[Raised]) -> list[int]:
 
 
 def _hours(ns: int) -> str:
-    return f"{ns / 3.6e12:+.1f} h"
+    return f"{ns / HOUR_NS:+.1f} h"

@@ -99,20 +99,10 @@ class Lie:
         """Whether it touches that metric."""
         return self.metric is None or self.metric == metric
 
-    def backlog_sent(self, t: TimeArray) -> TimeArray:
-        """When a reading measured at `t` during a lost link is sent after it: in order, spread over `delay`."""
-        share = (t - self.start) / float(max(self.end - self.start, 1))
-        return self.end + (share * self.delay).astype(np.int64)
-
-    def reach_back(self, start: int, stop: int) -> int:
-        """The oldest moment of measuring from which a message can still be sent in [start, stop)."""
-        match self.kind:
-            case LieKind.LATE_BATCH if start < self.end + self.delay and stop > self.end:
-                return self.start
-            case LieKind.DUPLICATES | LieKind.REORDER if start < self.end + self.delay and stop > self.start:
-                return start - self.delay
-            case _:
-                return start
+    def held_until(self, sent: TimeArray) -> TimeArray:
+        """When what would leave at `sent` leaves: after a lost link in order, spread over `delay`; else as it was."""
+        share = (sent - self.start) / float(max(self.end - self.start, 1))
+        return np.where(self.active(sent), self.end + (share * self.delay).astype(np.int64), sent)
 
 
 def storm_sessions(lie: Lie) -> list[tuple[int, bool]]:

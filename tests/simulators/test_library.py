@@ -1,6 +1,7 @@
 """The library of scenarios: complete, checked, and judged through the shipped engine."""
 
 import csv
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from forewarn.backtest import run_backtest
 from forewarn.engine import EngineConfig
 from forewarn.registry_file import fill, read_registry
 from ingest.registry import Registry
+from simulators.chance import most_by_chance
+from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.faults import FAULTS
-from simulators.judge import Raised, judge
+from simulators.judge import Raised, Verdict, judge
 from simulators.lies import LieKind
 from simulators.machines.table import MACHINES
 from simulators.scenario import Scenario, ScenarioSpec, list_scenarios, load_scenario
@@ -21,6 +24,10 @@ from simulators.simulation import Simulation
 from simulators.testing import MakeSite, SimulatedSite
 
 NOT_JUDGED = {"demo", "fleet", "month", "soak", "waveforms"}
+SEEDS = 8
+"""So many that an alarm which comes every time is more than chance explains."""
+MAY_MISS = 0.25
+BUDGET = EngineConfig().budget
 DAY = 86400 * 10**9
 JUDGED = [name for name, _ in list_scenarios() if name not in NOT_JUDGED]
 
@@ -127,10 +134,27 @@ def raised_by_engine(site: SimulatedSite) -> tuple[list[Raised], list[str]]:
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_the_engine_keeps_the_scenario(simulated_site: MakeSite, name: str) -> None:
-    site = simulated_site(name)
-    verdict = site.judge(*raised_by_engine(site))
-    assert verdict.missed == ()
-    assert verdict.forbidden == ()
+    """What must be raised is, what must not is not: on the first seed, or else on enough of eight.
+
+    A false alarm now and then is what the budget accepts, and a fault may begin while one is open. So a detector as
+    good as it promises may fail here or there, by chance; what it misses or raises time and again is no chance.
+    """
+    verdicts = [judged(simulated_site(name))]
+    if not verdicts[0].kept:
+        verdicts += [judged(simulated_site(name, seed=seed)) for seed in range(1, SEEDS)]
+    missed = Counter(text for verdict in verdicts for text in verdict.missed)
+    assert {text: n for text, n in missed.items() if n > MAY_MISS * len(verdicts)} == {}
+    broken = [one for verdict in verdicts for one in verdict.forbidden]
+    assert [str(one) for one in broken if one.alert.kind != "baseline"] == [], "of these there is no chance"
+    spec = spec_of(name)
+    for ban in spec.forbid:
+        accepted = BUDGET.per_device_second * spec.timeline.span / NS * len(verdicts)
+        false = [str(one) for one in broken if one.ban == ban]
+        assert len(false) <= most_by_chance(accepted), false
+
+
+def judged(site: SimulatedSite) -> Verdict:
+    return site.judge(*raised_by_engine(site))
 
 
 def test_a_judge_that_hears_nothing_misses_everything() -> None:
@@ -142,12 +166,49 @@ def test_a_judge_that_hears_nothing_misses_everything() -> None:
         assert (verdict.found, verdict.recall, verdict.precision) == (0, 0.0, 1.0)
 
 
+def test_an_alarm_that_comes_every_time_is_no_chance() -> None:
+    for spec in map(spec_of, JUDGED):
+        accepted = BUDGET.per_device_second * spec.timeline.span / NS * SEEDS
+        assert most_by_chance(accepted) < SEEDS
+
+
 def test_a_judge_that_hears_everything_forbids_it() -> None:
     sim = Simulation(load_scenario("cold-chain"))
     alerts = [Raised("room-3", "temperature", "baseline", sim.start + 1)]
     verdict = judge(sim, alerts)
-    assert len(verdict.forbidden) == 1
+    assert [str(one) for one in verdict.forbidden] == [
+        "room-3 temperature baseline at +0.0 h: people going in and out is no fault"
+    ]
     assert verdict.precision == 0.0
+
+
+HOUR = 3600 * NS
+
+
+@pytest.mark.parametrize(
+    ("device", "hour", "right", "false", "found"),
+    [
+        pytest.param("room-1", 9.9, 0, 1, 0, id="before the door is opened: false"),
+        pytest.param("room-1", 10.5, 1, 0, 1, id="while it is open: right"),
+        pytest.param("room-1", 16.0, 0, 0, 0, id="while the room cools again: neither"),
+        pytest.param("room-1", 17.5, 0, 1, 0, id="long after: false"),
+        pytest.param("room-3", 10.5, 0, 1, 0, id="another room: false"),
+    ],
+)
+def test_an_alert_is_right_while_something_is_wrong(
+    device: str, hour: float, right: int, false: int, found: int
+) -> None:
+    sim = Simulation(load_scenario("cold-chain"))
+    verdict = judge(sim, [Raised(device, None, "baseline", sim.start + round(hour * HOUR))])
+    assert (verdict.right, len(verdict.false), verdict.found) == (right, false, found)
+
+
+def test_what_must_stay_quiet_is_nothing_to_find() -> None:
+    """Messages that come twice are in the truth, and an alert about them is false all the same."""
+    sim = Simulation(load_scenario("time-troubles"))
+    verdict = judge(sim, [Raised("pump-3", "vibration", "baseline", sim.start + 5 * HOUR)])
+    assert (verdict.events, verdict.found, verdict.right, len(verdict.false)) == (1, 0, 0, 1)
+    assert len(verdict.forbidden) == 1
 
 
 SITE = 'description = "d"\n[[device]]\nname = "a"\nmodel = "pump"\n'
