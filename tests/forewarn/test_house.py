@@ -181,7 +181,10 @@ def test_the_npm_lock_pins_by_hash_and_names_no_address() -> None:
 # --- dependencies ---
 
 COMES_WITH = {
-    **{"anyio": "fastapi", "starlette": "fastapi", "pydantic_core": "pydantic", "urllib3": "influxdb-client"},
+    "anyio": "fastapi",
+    "starlette": "fastapi",
+    "pydantic_core": "pydantic",
+    "urllib3": "influxdb-client",
     "markupsafe": "jinja2",
 }
 """Imported names of libraries that another one shows as part of itself."""
