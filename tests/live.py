@@ -26,7 +26,7 @@ from tests.servers.ports import free_port
 from tests.waiting import wait_until
 
 START_WITHIN_S = 60.0
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 class Api:

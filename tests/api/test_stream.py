@@ -105,7 +105,9 @@ def test_the_end_of_the_service_ends_the_streams(made: Site, serve: Serve) -> No
         timer.start()
         begun = monotonic()
         assert list(stream) == []
-        assert monotonic() - begun < 3
+        assert monotonic() - begun < stream_route.CHECK_EVERY_S, (
+            "not only when it is asked again whether the listener may listen"
+        )
         timer.join()
 
 

@@ -3,6 +3,9 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -19,6 +22,8 @@ from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import ServerError
 from tests.servers.victoria import VictoriaMetrics
 from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
 
 
 class Listener:
@@ -211,6 +216,25 @@ def test_somebody_else_on_the_port_is_not_taken_for_ours() -> None:
         assert listens(os.getpid(), port)
         with server_folder() as folder, VictoriaMetrics(folder) as server:
             assert not listens(server.pid, port)
+
+
+def test_test_runs_at_the_same_time_are_given_different_ports() -> None:
+    code = (
+        "import sys; from tests.servers import ports; ports._FIRST, ports._LAST = 14_000, 14_100; "
+        "print(*[ports.free_port() for _ in range(40)], flush=True); sys.stdin.read()"
+    )
+    with ExitStack() as held:
+        runs = [
+            held.enter_context(
+                subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+            )
+            for _ in range(2)
+        ]
+        given = [set(run.stdout.readline().split()) for run in runs if run.stdout]
+        for run in runs:
+            run.communicate(timeout=30)
+    assert [len(ports) for ports in given] == [40, 40]
+    assert not given[0] & given[1]
 
 
 def test_a_port_that_was_taken_meanwhile_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ def test_stop_ends_quickly_and_says_offline(mosquitto: Mosquitto, unique_name: s
         worker.start()
         wait_until(heard.readings, "a reading at wall-clock speed")
         stop.set()
-        worker.join(5)
+        worker.join(30)
         assert not worker.is_alive()
         wait_until(lambda: all(words[-1] == "offline" for words in heard.statuses().values()), "offline")
 
