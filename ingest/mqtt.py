@@ -42,6 +42,8 @@ KEEP_ALIVE_S = 30
 CONNECT_WITHIN_S = 10.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 60.0
 """Between two attempts to connect: doubling, with jitter between half and all of it."""
+STABLE_S = 5.0
+"""A connection that lasted so long was a good one: the next attempt comes soon again."""
 FLUSH_WITHIN_S = 2.0
 MAX_WISHES = 1_000
 """Messages of ours that wait to be published; they are requests that a device will be sent again."""
@@ -154,7 +156,7 @@ class MqttInput:
                 self._connection()
             except (_LostError, OSError, ssl.SSLError, ValueError) as error:
                 self._tell(str(error) or type(error).__name__)
-            if time.monotonic() - began > LONGEST_DELAY_S:
+            if time.monotonic() - began > STABLE_S:
                 delay_s = FIRST_DELAY_S
             if not self._stopping.is_set():
                 self._stopping.wait(delay_s * self._rng.uniform(0.5, 1.0))
@@ -196,6 +198,7 @@ class MqttInput:
         options, v5 = self._options, self._protocol == MQTTProtocolVersion.MQTTv5
         client = BufferedClient(
             self._receive,
+            self._takes,
             callback_api_version=CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
             protocol=self._protocol,
@@ -239,7 +242,7 @@ class MqttInput:
     def _wait(self, client: BufferedClient, connection: socket.socket, selector: selectors.BaseSelector) -> None:
         """Wait for something to do and read what came."""
         rest_s = self._rest_until - time.monotonic()
-        reads = not self._paused.is_set() and not self._handover.full and rest_s <= 0
+        reads = self._takes() and rest_s <= 0
         self._watch(connection, selectors.EVENT_READ * reads | selectors.EVENT_WRITE * client.want_write(), selector)
         events = {key.fileobj: mask for key, mask in selector.select(_TICK_S if rest_s <= 0 else rest_s)}
         if self._wake_read in events:
@@ -250,6 +253,10 @@ class MqttInput:
             _check(code)
             if not more and self._protocol == MQTTProtocolVersion.MQTTv5:  # else few are in flight: each counts
                 self._rest_until = time.monotonic() + REST_S
+
+    def _takes(self) -> bool:
+        """Whether there is room for a message, and a wish."""
+        return not self._paused.is_set() and not self._handover.full
 
     def _watch(self, connection: socket.socket, wanted: int, selector: selectors.BaseSelector) -> None:
         """Have the selector tell these events of the connection."""

@@ -8,6 +8,8 @@ own parts stay in charge of everything else: each other packet is given to it wh
 from __future__ import annotations
 
 import contextlib
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
@@ -31,17 +33,22 @@ OnPublishes: TypeAlias = Callable[[list[Publish]], None]
 
 
 class BufferedClient(mqtt.Client):
-    """A client for an event loop of one's own; messages go to `on_publishes` and are acknowledged by hand."""
+    """A client for an event loop of one's own; messages go to `on_publishes` and are acknowledged by hand.
 
-    def __init__(self, on_publishes: OnPublishes, **options: Any) -> None:
+    What had arrived when a connection ends goes there as well, while there `has_room`.
+    """
+
+    def __init__(self, on_publishes: OnPublishes, has_room: Callable[[], bool], **options: Any) -> None:
         super().__init__(**options)
-        self._on_publishes = on_publishes
+        self._on_publishes, self._has_room = on_publishes, has_room
         self._parts: list[bytes] = []
         """What was read of a packet that is not whole yet."""
         self._missing = 0
         """Bytes without which it cannot be whole."""
         self._packet = b""
         """What paho is given to read."""
+        self._handling = self._lost = False
+        """Whether packets are being handled, and whether the connection ended meanwhile."""
 
     def read(self) -> tuple[MQTTErrorCode, bool]:
         """Read once from the socket and handle every whole packet; also whether more is probably there already."""
@@ -51,27 +58,50 @@ class BufferedClient(mqtt.Client):
             return MQTTErrorCode.MQTT_ERR_SUCCESS, False
         if not data:
             return MQTTErrorCode.MQTT_ERR_CONN_LOST, False
+        self._confirm()
+        waits = self._missing > len(data)
+        return self._take(data), waits or len(data) >= MORE_BYTES
+
+    def _confirm(self) -> None:
+        """Have the system tell the broker's at once that what was read is here (tcp(7), not kept from read to read).
+
+        Otherwise it waits some 40 ms for something of ours to send, and the broker's holds back what follows: that is
+        slow, and lost with a broker that is killed.
+        """
+        if sys.platform == "linux" and self._sock is not None:
+            with contextlib.suppress(OSError):  # no TCP
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # type: ignore[attr-defined]
+
+    def _take(self, data: bytes) -> MQTTErrorCode:
         with self._msgtime_mutex:
             self._last_bytes_received = self._last_msg_in = mqtt.time_func()
         self._parts.append(data)
         self._missing -= len(data)
         if self._missing > 0:
-            return MQTTErrorCode.MQTT_ERR_SUCCESS, True
-        whole = data if len(self._parts) == 1 else b"".join(self._parts)
-        return self._handle(whole), len(data) >= MORE_BYTES
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._handle(data if len(self._parts) == 1 else b"".join(self._parts))
 
     def _handle(self, data: bytes) -> MQTTErrorCode:
         """Handle the packets in `data`, and keep what is left behind the last whole one."""
+        self._handling = True
+        try:
+            return self._cut(data)
+        finally:
+            self._handling = False
+            if self._lost:
+                self._sock_close()
+
+    def _cut(self, data: bytes) -> MQTTErrorCode:
         publishes: list[Publish] = []
         at, code = 0, MQTTErrorCode.MQTT_ERR_SUCCESS
-        while at < len(data) and code == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        while at < len(data):
             body, length = _variable(data, at + 1)
             if body + length > len(data):
                 break
             end = body + length
             if data[at] & 0xF0 == _PUBLISH:
                 publishes.append(self._publish_in(data[at], data, body, end))
-            else:
+            elif code == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._packet = data[at:end]
                 code = super().loop_read()
             at = end
@@ -101,6 +131,20 @@ class BufferedClient(mqtt.Client):
         if not data:
             raise BlockingIOError
         return data
+
+    def _sock_close(self) -> None:
+        """As paho does, but first take what had arrived before the connection was lost.
+
+        A broker sends a message on before it acknowledges it to its publisher, and may be killed before it saves it:
+        what lies in our socket may be the only copy there is.
+        """
+        self._lost = self._handling
+        if self._lost:
+            return  # after what was read already
+        with contextlib.suppress(OSError, ValueError):  # broken behind what was read
+            while self._sock is not None and self._has_room() and (data := super()._sock_recv(READ_BYTES)):
+                self._take(data)
+        super()._sock_close()
 
     def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:
         """As paho does, and close the socket when the handshake fails."""

@@ -12,6 +12,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from structlog.testing import capture_logs
 
+from ingest import mqtt as mqtt_module
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.inbox import inbox_file
@@ -143,6 +144,29 @@ def test_after_the_broker_was_killed_it_listens_again(own_mosquitto: Mosquitto, 
             return found >= {3, 4, 5}
 
         wait_until(heard, "the messages of after", WITHIN_S)
+
+
+def test_what_a_killed_broker_had_sent_is_taken(
+    own_mosquitto: Mosquitto, unique_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Listener(own_mosquitto, unique_name) as listener:
+        publish(own_mosquitto, unique_name, range(10))
+        first = listener.taken(10)
+        monkeypatch.setattr(mqtt_module, "REST_S", 3_600.0)  # after the next read nothing more is read
+        publish(own_mosquitto, unique_name, range(10, 11))
+        first += listener.taken(1)
+        publish(own_mosquitto, unique_name, range(11, 16))  # few enough for its system to send all at once
+        own_mosquitto.kill()
+        left = iter(first)
+
+        def lost() -> bool:
+            """Write once more; the broker's system says that nobody is there."""
+            if listener.input.problem is None and not listener.input._acks:
+                listener.acknowledge([next(left)])
+            return listener.input.problem is not None
+
+        wait_until(lost, "the connection is lost", WITHIN_S)
+        assert numbers(listener.taken(5)) == list(range(11, 16))
 
 
 def test_it_subscribes_again_when_the_broker_lost_the_session(own_mosquitto: Mosquitto, unique_name: str) -> None:

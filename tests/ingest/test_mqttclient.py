@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
+from ingest import mqttclient
 from ingest.mqttclient import BufferedClient, Publish
 
 
@@ -16,8 +17,13 @@ class Wire:
 
     def __init__(self, protocol: MQTTProtocolVersion) -> None:
         self.heard: list[Publish] = []
+        self.room = True
         self.client = BufferedClient(
-            self.heard.extend, callback_api_version=CallbackAPIVersion.VERSION2, protocol=protocol, manual_ack=True
+            self.heard.extend,
+            lambda: self.room,
+            callback_api_version=CallbackAPIVersion.VERSION2,
+            protocol=protocol,
+            manual_ack=True,
         )
         self.broker, ours = socket.socketpair()
         ours.setblocking(False)
@@ -27,9 +33,15 @@ class Wire:
         self.broker.sendall(data)
         return self.client.read()[0]
 
+    def message(self, mid: int) -> bytes:
+        return publish("a", b"x", 1, mid, b"" if self.client.protocol == MQTTProtocolVersion.MQTTv5 else None)
+
+    def mids(self) -> list[int]:
+        return [mid for *_, mid in self.heard]
+
     def close(self) -> None:
         self.broker.close()
-        self.client._sock.close()  # type: ignore[union-attr]
+        self.client._sock_close()
 
 
 @pytest.fixture(params=[MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5])
@@ -89,3 +101,41 @@ def test_an_end_of_the_stream_is_told(wire: Wire) -> None:
 def test_what_is_no_mqtt_ends_the_connection(wire: Wire, data: bytes) -> None:
     with pytest.raises(ValueError, match="the broker sent"):
         wire.send(data + bytes(4))
+
+
+def test_what_had_arrived_when_the_connection_was_lost_is_taken(wire: Wire) -> None:
+    wire.send(wire.message(1))
+    wire.broker.sendall(b"".join(map(wire.message, range(2, 5_000))))
+    wire.broker.close()
+    wire.client.acknowledge([1])
+    assert wire.client.socket() is None
+    assert wire.mids() == list(range(1, 5_000))
+
+
+def test_without_room_it_is_left(wire: Wire) -> None:
+    wire.send(wire.message(1))
+    wire.broker.sendall(wire.message(2))
+    wire.broker.close()
+    wire.room = False
+    wire.client.acknowledge([1])
+    assert wire.client.socket() is None
+    assert wire.mids() == [1]
+
+
+def test_what_follows_a_packet_over_which_the_connection_is_lost_is_taken_in_order(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    v5 = wire.client.protocol == MQTTProtocolVersion.MQTTv5
+    suback = b"\x90\x04\x00\x01\x00\x01" if v5 else b"\x90\x03\x00\x01\x01"
+
+    def acknowledge(*_: object) -> None:
+        wire.client.acknowledge([9])
+        wire.client.loop_write()
+
+    wire.client.on_subscribe = acknowledge
+    monkeypatch.setattr(mqttclient, "READ_BYTES", len(suback + wire.message(1)))
+    wire.broker.sendall(suback + wire.message(1) + wire.message(2))
+    wire.broker.close()
+    wire.client.read()
+    assert wire.client.socket() is None
+    assert wire.mids() == [1, 2]
