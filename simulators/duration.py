@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 NS = 1_000_000_000
 _UNITS = {"ms": NS // 1000, "s": NS, "min": 60 * NS, "h": 3600 * NS, "d": 86400 * NS, "w": 7 * 86400 * NS}
+LONGEST_NS = 3652 * _UNITS["d"]
 _PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d|w)")
 
 
@@ -22,7 +23,10 @@ def parse_duration(text: object) -> int:
         return 0
     if not isinstance(text, str) or not _PATTERN.sub("", text).strip() == "" or not text.strip():
         raise ValueError(f"{text!r} is no duration; write a number and ms, s, min, h, d or w, such as '90s' or '2h'")
-    return sum(round(float(number) * _UNITS[unit]) for number, unit in _PATTERN.findall(text))
+    ns = sum(float(number) * _UNITS[unit] for number, unit in _PATTERN.findall(text))
+    if ns > LONGEST_NS:
+        raise ValueError(f"{text!r} is longer than ten years")
+    return round(ns)
 
 
 def as_text(ns: int) -> str:
@@ -36,3 +40,5 @@ def as_text(ns: int) -> str:
 
 Duration = Annotated[int, BeforeValidator(parse_duration)]
 """A duration in ns, written as text in a scenario."""
+Length = Annotated[Duration, Field(ge=_UNITS["ms"])]
+"""A duration of 1 ms, the finest stamp there is, or more."""

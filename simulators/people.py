@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,7 @@ class PeopleSpec(BaseModel):
     """Usual delays and habits."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    engineers: tuple[str, ...] = ("li.wei", "anna.schmidt")
+    engineers: Annotated[tuple[str, ...], Field(min_length=1)] = ("li.wei", "anna.schmidt")
     acknowledge_after: Duration = 20 * 60 * NS
     """From the work order to the first response."""
     repair_after: Duration = 6 * 3600 * NS

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from simulators.duration import Duration, as_text
+from simulators.duration import Duration, Length, as_text
 from simulators.faults import Growth
 from simulators.lies import LieKind
 from simulators.names import MetricName
 from simulators.table import Table
 from simulators.tape import Tape
-from simulators.troubles import FaultSpec, LieSpec
+from simulators.troubles import Amount, FaultSpec, LieSpec
 
 
 class ScatterSpec(Table):
@@ -27,14 +27,14 @@ class ScatterSpec(Table):
     earliest: Duration = 0
     latest: Duration
     """It begins between those moments after the start."""
-    lasts: Duration | None = None
+    lasts: Length | None = None
     """Repaired, or over, that long after it began; never by default."""
-    duration: Duration | None = None
+    duration: Length | None = None
     growth: Growth | None = None
     peak: float = Field(1.0, gt=0, le=3)
     fails: bool = False
     metric: MetricName | None = None
-    amount: float | None = None
+    amount: Amount | None = None
     rate: float = Field(0.3, ge=0, le=1)
 
     @model_validator(mode="after")

@@ -9,21 +9,24 @@ from __future__ import annotations
 import datetime as dt
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
 from simulators.climate import ClimateSpec
-from simulators.duration import NS, Duration
+from simulators.duration import NS, Duration, Length
 from simulators.errors import SimulatorError
-from simulators.machines.machine import Machine
+from simulators.machines.machine import Channel, Machine
 from simulators.machines.table import MACHINES
 from simulators.names import DeviceName, MetricName, SiteName, name_problem
 from simulators.payloads.table import FORMATS, WAVEFORM_FORMATS
 from simulators.people import PeopleSpec
+from simulators.references import check
 from simulators.scatter import ScatterSpec
 from simulators.schedule import Working
+from simulators.sensors import BATTERY
 from simulators.table import Table
 from simulators.troubles import FaultSpec, LieSpec
 from simulators.vibration import WaveformSpec
@@ -45,19 +48,13 @@ class Timeline(Table):
 
     history: Duration = 0
     """Ordinary running before the start, without faults and lies."""
-    span: Duration = 7 * 86400 * NS
+    span: Length = 7 * 86400 * NS
     """How long the scenario runs where no end is asked for."""
-    interval: Duration = 60 * NS
-    live_interval: Duration | None = None
+    interval: Length = 60 * NS
+    live_interval: Length | None = None
     """The interval after the start, if it is another than in the history."""
     acceleration: float = Field(1.0, ge=1.0, le=1e6)
     """Faults, and the inertia with which they show, are that much faster than in life."""
-
-    @model_validator(mode="after")
-    def _positive(self) -> Timeline:
-        if self.interval <= 0 or (self.live_interval is not None and self.live_interval <= 0):
-            raise ValueError("interval and live_interval must be longer than 0")
-        return self
 
 
 class DeviceSpec(Table):
@@ -67,9 +64,9 @@ class DeviceSpec(Table):
     model: str
     count: int = Field(1, ge=1, le=100_000)
     site: SiteName | None = None
-    interval: Duration | None = None
+    interval: Length | None = None
     jitter: Duration = 0
-    metrics: tuple[MetricName, ...] | None = None
+    metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] | None = None
     battery: bool = False
     noise: dict[MetricName, Annotated[float, Field(ge=0, le=100)]] = Field({})
     """How many times noisier than a good sensor each metric is."""
@@ -92,6 +89,17 @@ class DeviceSpec(Table):
     def machine(self) -> Machine:
         """The model with its parameters; raises ValidationError on wrong ones."""
         return MACHINES[self.model].model_validate(self.params)
+
+    def channels(self) -> list[Channel]:
+        """What it measures, as good as its sensors are."""
+        every = MACHINES[self.model].channels
+        chosen = [one for one in every if (one.default if self.metrics is None else one.metric in self.metrics)]
+        bought = [self._as_bought(channel) for channel in chosen]
+        return [*bought, BATTERY] if self.battery else bought
+
+    def _as_bought(self, channel: Channel) -> Channel:
+        noise = channel.noise * self.noise.get(channel.metric, 1.0)
+        return replace(channel, noise=noise, resolution=self.resolution.get(channel.metric, channel.resolution))
 
     @model_validator(mode="after")
     def _fits(self) -> DeviceSpec:
@@ -120,6 +128,7 @@ class ExpectSpec(Table):
     """An alert that must be raised."""
 
     device: DeviceName
+    """A device, or the name of a line of them with its `{n}`: then each; likewise in faults, lies and bans."""
     metric: MetricName | None = None
     """None: any metric of the device."""
     kinds: tuple[str, ...] = ()
@@ -143,6 +152,9 @@ class ForbidSpec(Table):
     why: str
 
 
+Named = TypeVar("Named", FaultSpec, LieSpec, ExpectSpec, ForbidSpec)
+
+
 class ScenarioSpec(Table):
     """A scenario file."""
 
@@ -160,40 +172,19 @@ class ScenarioSpec(Table):
 
     @model_validator(mode="after")
     def _refers(self) -> ScenarioSpec:
-        models: dict[str, str] = {}
-        for spec in self.device:
-            for name in spec.names():
-                if name in models:
-                    raise ValueError(f"device {name!r} is there twice")
-                models[name] = spec.model
-        for fault in self.fault:
-            allowed = MACHINES[_known(models, "fault", fault.device)].faults
-            if fault.kind not in allowed:
-                raise ValueError(
-                    f"fault: {fault.device!r} is a {models[fault.device]}, which has no {fault.kind}; "
-                    f"it has {', '.join(sorted(allowed))}"
-                )
-        for what, named in (("lie", self.lie), ("expect", self.expect), ("forbid", self.forbid)):
-            for item in named:
-                _known(models, what, item.device)
+        check(self)
         return self
 
-    @model_validator(mode="after")
-    def _scatters(self) -> ScenarioSpec:
-        lines = {spec.name: spec for spec in self.device}
-        for number, scatter in enumerate(self.scatter):
-            line = lines.get(scatter.devices)
-            if line is None:
-                raise ValueError(f"scatter.{number}: there is no line of devices named {scatter.devices!r}")
-            if scatter.fault is not None and scatter.fault not in MACHINES[line.model].faults:
-                raise ValueError(f"scatter.{number}: a {line.model} has no {scatter.fault}")
-        return self
+    def spelled_out(self) -> ScenarioSpec:
+        """The same with every trouble and judgement on one device: those on a line of devices are one for each."""
+        lines = {line.name: tuple(line.names()) for line in self.device}
 
+        def each(items: tuple[Named, ...]) -> tuple[Named, ...]:
+            names = ((item, lines.get(item.device, (item.device,))) for item in items)
+            return tuple(item.model_copy(update={"device": name}) for item, of in names for name in of)
 
-def _known(models: dict[str, str], what: str, device: str) -> str:
-    if device not in models:
-        raise ValueError(f"{what}: there is no device {device!r} in this scenario")
-    return models[device]
+        one_by_one = {"fault": each(self.fault), "lie": each(self.lie)}
+        return self.model_copy(update={**one_by_one, "expect": each(self.expect), "forbid": each(self.forbid)})
 
 
 class Scenario(Table):
@@ -247,10 +238,10 @@ def _first_problem(error: ValidationError) -> str:
     """The first thing wrong, as `key.0.key: what`; counts the others."""
     problems = error.errors(include_url=False)
     first = problems[0]
-    where = ".".join(str(part) for part in first["loc"]) or "scenario"
+    where = "".join(f"{part}." for part in first["loc"])[:-1]
     text = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
     given = first.get("input")
     if isinstance(given, str | int | float | bool) and repr(given) not in text and first["type"] != "extra_forbidden":
         text = f"{text} (got {given!r})"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{where}: {text}{more}"
+    return f"{where}: {text}{more}" if where else f"{text}{more}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -21,15 +21,14 @@ from simulators.blocks import Block, Messages, in_order
 from simulators.climate import Climate
 from simulators.device import Device, IntArray
 from simulators.duration import NS
-from simulators.errors import SimulatorError
 from simulators.faults import FAULTS, Fault
 from simulators.group import GROUP, Group
 from simulators.lies import OTHER_UNIT, Lie, LieKind
-from simulators.machines.machine import Channel, Machine, Surroundings
+from simulators.machines.machine import Channel, Surroundings
 from simulators.scatter import scattered
 from simulators.scenario import DeviceSpec, Scenario
 from simulators.schedule import Schedule, Working
-from simulators.sensors import BATTERY, MS, Sampling, Sensors
+from simulators.sensors import MS, Sampling, Sensors
 from simulators.tape import Tape, TimeArray
 from simulators.troubles import FaultSpec, LieSpec
 from simulators.vibration import Waveform, waveform_of
@@ -64,10 +63,10 @@ class Simulation:
     """
 
     def __init__(self, scenario: Scenario, seed: int = 0, start: int = DEFAULT_START) -> None:
-        self.scenario = scenario
+        self.scenario = Scenario(name=scenario.name, spec=scenario.spec.spelled_out())
         self.seed = seed
         self.start = start // MS * MS
-        spec = scenario.spec
+        spec = self.scenario.spec
         self.history_start = self.start - spec.timeline.history
         self.end = self.start + spec.timeline.span
         self.climate = Climate(spec.climate, spec.site.utc_offset_h, seed, spec.site.name, "climate")
@@ -181,14 +180,14 @@ class Simulation:
         site, timeline = self.scenario.spec.site, self.scenario.spec.timeline
         machine = spec.machine()
         schedule = self._schedules.setdefault(spec.schedule, self._schedule(spec.schedule))
-        channels = _channels(machine, spec)
+        channels = spec.channels()
         site_name = spec.site or site.name
         past = spec.interval or timeline.interval
         live = timeline.live_interval or past
         for name in spec.names():
             faults = [(0, fault) for fault in self._faults_of.get(name, ())]
             around = Surroundings(self.climate, schedule, [(self.seed, site_name, name)], faults)
-            lies = [self._lie(lie, machine) for lie in self._lies_of.get(name, ())]
+            lies = [self._lie(lie, channels) for lie in self._lies_of.get(name, ())]
             device = Device(name, machine, channels, around, lies)
             share = Tape(self.seed, site_name, name, "phase", uniform=True).one(0)
             samplings = (_sampling(interval, spec.jitter, [share]) for interval in (live, past))
@@ -242,11 +241,8 @@ class Simulation:
             speed,
         )
 
-    def _lie(self, spec: LieSpec, machine: Machine) -> Lie:
-        channel = machine.channel(spec.metric) if spec.metric else None
-        if spec.metric and channel is None and spec.metric != BATTERY.metric:
-            known = ", ".join(c.metric for c in machine.channels)
-            raise SimulatorError(f"lie: {spec.device!r} has no metric {spec.metric!r}; it has {known}")
+    def _lie(self, spec: LieSpec, channels: Sequence[Channel]) -> Lie:
+        channel = next((one for one in channels if one.metric == spec.metric), None)
         return Lie(
             spec.device,
             spec.metric,
@@ -287,21 +283,6 @@ def _sampling(interval: int, jitter: int, shares: Sequence[float]) -> Sampling:
     """Devices at that share of the interval each."""
     phase = (np.array(shares) * interval).astype(np.int64) // MS * MS
     return Sampling(interval, phase, min(jitter, interval // 2))
-
-
-def _channels(machine: Machine, spec: DeviceSpec) -> list[Channel]:
-    if spec.metrics is None:
-        chosen = [channel for channel in machine.channels if channel.default]
-    else:
-        chosen = [channel for channel in machine.channels if channel.metric in spec.metrics]
-    bought = [_as_bought(channel, spec) for channel in chosen]
-    return [*bought, BATTERY] if spec.battery else bought
-
-
-def _as_bought(channel: Channel, spec: DeviceSpec) -> Channel:
-    """The sensor that this device has: noisier, or coarser, than a good one."""
-    noise = channel.noise * spec.noise.get(channel.metric, 1.0)
-    return replace(channel, noise=noise, resolution=spec.resolution.get(channel.metric, channel.resolution))
 
 
 def _usual_amount(kind: LieKind, channel: Channel | None) -> float:

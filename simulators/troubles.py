@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
-from simulators.duration import NS, Duration
+from simulators.duration import NS, Duration, Length
 from simulators.faults import FAULTS, Growth
 from simulators.lies import LieKind
 from simulators.names import DeviceName, MetricName
 from simulators.table import Table
+
+Amount = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+MOST_SKEW = 86400.0
+"""A clock that runs fast by a second each second, or stands."""
 
 
 class FaultSpec(Table):
@@ -18,7 +24,7 @@ class FaultSpec(Table):
     kind: str
     onset: Duration
     growth: Growth | None = None
-    duration: Duration | None = None
+    duration: Length | None = None
     """Growth time; that of the kind by default. Divided by the acceleration."""
     peak: float = Field(1.0, gt=0, le=3)
     fails: bool = False
@@ -43,7 +49,7 @@ class LieSpec(Table):
     metric: MetricName | None = None
     start: Duration
     end: Duration | None = None
-    amount: float | None = None
+    amount: Amount | None = None
     rate: float = Field(0.3, ge=0, le=1)
     delay: Duration = 60 * NS
     growth: Duration = 86400 * NS
@@ -60,6 +66,8 @@ class LieSpec(Table):
             raise ValueError(f"{self.kind} needs a metric")
         if self.kind in (LieKind.SATURATION, LieKind.QUANTISATION) and not self.amount:
             raise ValueError(f"{self.kind} needs an amount")
+        if self.kind is LieKind.CLOCK_SKEW and abs(self.amount or 0.0) > MOST_SKEW:
+            raise ValueError(f"amount of {self.kind}: at most {MOST_SKEW:g} seconds a day, fast or slow")
         return self
 
 

@@ -22,6 +22,7 @@ from simulators.machines.table import MACHINES
 from simulators.scenario import Scenario, ScenarioSpec, list_scenarios, load_scenario
 from simulators.simulation import Simulation
 from simulators.testing import MakeSite, SimulatedSite
+from simulators.truth import expected_rows, truth
 
 NOT_JUDGED = {"demo", "fleet", "month", "soak", "waveforms"}
 SEEDS = 8
@@ -33,7 +34,8 @@ JUDGED = [name for name, _ in list_scenarios() if name not in NOT_JUDGED]
 
 
 def spec_of(name: str) -> ScenarioSpec:
-    return load_scenario(name).spec
+    """With every trouble spelled out by device."""
+    return load_scenario(name).spec.spelled_out()
 
 
 def test_ten_scenarios_cover_every_machine_fault_and_lie() -> None:
@@ -46,7 +48,7 @@ def test_ten_scenarios_cover_every_machine_fault_and_lie() -> None:
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_every_fault_and_lie_says_what_must_or_must_not_be_raised(name: str) -> None:
-    spec = load_scenario(name).spec
+    spec = spec_of(name)
     spoken = {one.device for one in spec.expect} | {one.device for one in spec.forbid}
     assert {one.device for one in spec.fault} | {one.device for one in spec.lie} <= spoken
     assert spec.forbid, "every scenario has something that must stay quiet"
@@ -247,6 +249,72 @@ SITE = 'description = "d"\n[[device]]\nname = "a"\nmodel = "pump"\n'
             "lie.0.kind: Input should be",
             id="no such lie",
         ),
+        pytest.param(SITE + "metrics = []\n", "device.0.metrics: Tuple should have at least 1 item", id="no metrics"),
+        pytest.param(SITE + 'interval = "0s"\n', "device.0.interval: Input should be greater", id="no interval"),
+        pytest.param(
+            SITE + '[timeline]\ninterval = "0.1ms"\n', "timeline.interval: Input should", id="finer than stamps"
+        ),
+        pytest.param(SITE + '[timeline]\nspan = "0s"\n', "timeline.span: Input should be greater", id="no length"),
+        pytest.param(
+            SITE + '[timeline]\nspan = "900w"\n', "timeline.span: '900w' is longer than ten years", id="for ever"
+        ),
+        pytest.param(SITE + "[people]\nengineers = []\n", "people.engineers: Tuple should have", id="nobody"),
+        pytest.param(
+            SITE + '[[fault]]\ndevice = "a"\nkind = "imbalance"\nonset = "7d"\n',
+            "fault.0.onset: the scenario is over by then",
+            id="a fault after the end",
+        ),
+        pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "drift"\nmetric = "flow"\nstart = "1h"\n',
+            "lie.0: 'a' sends no metric 'flow'; it sends temperature, vibration, current",
+            id="a lie about what is not sent",
+        ),
+        pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "battery_sag"\nstart = "1h"\n', "'a' has no battery", id="no battery"
+        ),
+        pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "payload_change"\nmetric = "temperature"\n'
+            'rename = "current"\nstart = "1h"\n',
+            "lie.0.rename: 'a' sends a metric 'current' already",
+            id="a name that is taken",
+        ),
+        pytest.param(
+            SITE.replace("pump", "fan")
+            + '[[lie]]\ndevice = "a"\nkind = "unit_swap"\nmetric = "humidity"\nstart = "1h"\n',
+            "lie.0: 'humidity' is in %, which comes in no other unit",
+            id="a unit without another",
+        ),
+        pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "clock_jump"\namount = 1e300\nstart = "1h"\n',
+            "lie.0.amount: Input should be less than or equal to 1000000000",
+            id="a jump out of time",
+        ),
+        pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "clock_skew"\namount = nan\nstart = "1h"\n',
+            "lie.0.amount: Input should be",
+            id="no number",
+        ),
+        pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "clock_skew"\namount = 90000.0\nstart = "1h"\n',
+            "at most 86400 seconds a day",
+            id="a clock that runs backwards",
+        ),
+        pytest.param(
+            SITE + '[[expect]]\ndevice = "a"\nmetric = "flow"\nbefore = "1h"\n',
+            "expect.0: 'a' sends no metric 'flow'",
+            id="expected of what is not sent",
+        ),
+        pytest.param(
+            SITE + '[[expect]]\ndevice = "a"\nafter = "2h"\nbefore = "1h"\n',
+            "expect.0: before must be later than after",
+            id="before is before after",
+        ),
+        pytest.param(
+            SITE + '[[expect]]\ndevice = "a"\nbefore = "8d"\n', "expect.0.before: the scenario is over", id="too late"
+        ),
+        pytest.param(
+            SITE + '[[forbid]]\ndevice = "b"\nwhy = "it is not there"\n', "forbid.0: there is no device 'b'", id="a ban"
+        ),
     ],
 )
 def test_a_wrong_scenario_gets_one_line(tmp_path: Path, text: str, says: str) -> None:
@@ -257,6 +325,22 @@ def test_a_wrong_scenario_gets_one_line(tmp_path: Path, text: str, says: str) ->
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_trouble_of_a_line_is_one_of_each_device(tmp_path: Path) -> None:
+    """A whole site loses its link at once; one line of the scenario says so, and what must and must not be raised."""
+    path = tmp_path / "mine.toml"
+    line = 'description = "d"\n[[device]]\nname = "fan-{n}"\ncount = 3\nmodel = "fan"\n'
+    told = '[[lie]]\ndevice = "fan-{n}"\nkind = "late_batch"\nstart = "1h"\nend = "2h"\n'
+    wanted = '[[expect]]\ndevice = "fan-{n}"\nkinds = ["silence"]\nafter = "1h"\nbefore = "2h"\n'
+    path.write_text(f'{line}{told}{wanted}[[forbid]]\ndevice = "fan-2"\nkinds = ["limit"]\nwhy = "no limits"\n')
+    sim = Simulation(load_scenario(path))
+    assert {(one.device, one.start, one.end) for one in truth(sim)} == {
+        (f"fan-{n}", sim.start + HOUR, sim.start + 2 * HOUR) for n in (1, 2, 3)
+    }
+    heard = [Raised(f"fan-{n}", None, "silence", sim.start + HOUR + 1) for n in (1, 3)]
+    assert judge(sim, heard).missed == ("fan-2 *: no alert between +1.0 h and +2.0 h",)
+    assert len(expected_rows(sim)) == 4
 
 
 def test_an_unknown_name_lists_the_library() -> None:
