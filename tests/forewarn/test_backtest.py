@@ -13,7 +13,6 @@ import pytest
 
 from alerts.budget import Budget
 from alerts.limits import parse_limits
-from benchmarks import detection
 from forewarn.backtest import run_backtest
 from forewarn.engine import EngineConfig
 from ingest import csvfile
@@ -215,20 +214,6 @@ def test_rejects_are_in_the_order_of_the_files(tmp_path: Path) -> None:
     backtest(files, tmp_path / "out")
     lines = [row["line"] for row in rows(tmp_path / "out" / "rejects.csv")]
     assert lines == ["b.csv:3", "b.csv:4", "b.csv:5", "a.csv:3", "a.csv:4", "a.csv:5"]
-
-
-def test_the_detection_benchmark_prints_each_set_with_its_floor(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "recorded" / "pumps"
-    folder.mkdir(parents=True)
-    write_site(folder / "site.csv")
-    text = f"site,device,metric,start,end,kind\nplant,pump-1,,{stamp(400)},{stamp(430)},overheating\n"
-    (folder / "site.truth.csv").write_text(text)
-    assert detection.main([str(tmp_path / "recorded")]) == 0
-    printed = capsys.readouterr().out
-    assert "pumps" in printed
-    assert "evenly" in printed
 
 
 def test_names_mean_nothing_to_the_detectors(tmp_path: Path) -> None:
