@@ -24,11 +24,11 @@ Rows: TypeAlias = NDArray[np.void]
 
 ROW = np.dtype([("time", "<i8"), ("key", "<i4"), ("score", "<f8"), ("p_value", "<f8")])
 """`time` in ns UTC; `key` is a series number, or -1 - device number for a device as a whole."""
-BAND_ROW = np.dtype([*ROW.descr, ("value", "<f4"), ("expected", "<f4"), ("low", "<f4"), ("high", "<f4")])
+BAND_ROW = np.dtype([*ROW.descr, ("value", "<f8"), ("expected", "<f8"), ("low", "<f8"), ("high", "<f8")])
 """With the reading's value and the band in which it was expected, NaN where there is none."""
 
 ROWS_IN_MEMORY = 1 << 20
-"""Some 46 MB with bands."""
+"""Some 60 MB with bands."""
 ROWS_AT_ONCE = 1 << 16
 """Rows in a block that is handed out, and read at a time from a run on disk."""
 _ENDLESS = np.iinfo(np.int64).max

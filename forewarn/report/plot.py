@@ -32,6 +32,12 @@ BAND_REACH = 1.5
 """A band is drawn no further beyond the readings than so many times their range."""
 
 
+LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e7
+"""Numbers between are written without an exponent."""
+SMALLEST = 1e-280
+"""A smaller range is none: its ticks could not be told apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """A mark on an axis: where, as a share of it, and what stands there."""
@@ -54,7 +60,16 @@ def value_ticks(low: float, high: float, most: int = 4) -> list[Tick]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= raw * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [Tick(1.0 - (k * step - low) / (high - low), number(k * step)) for k in range(first, last + 1)]
+    return [Tick(1.0 - (k * step - low) / (high - low), short(k * step)) for k in range(first, last + 1)]
+
+
+def short(value: float) -> str:
+    """A number as it fits beside an axis.
+
+    >>> short(0.25), short(1.2e9), short(-3e-7)
+    ('0.25', '1.2e+09', '-3e-07')
+    """
+    return number(value) if value == 0 or LEAST_PLAIN <= abs(value) < MOST_PLAIN else f"{value:.4g}"
 
 
 def time_ticks(start: int, end: int, zone: ZoneInfo, most: int = 6) -> list[Tick]:
@@ -113,7 +128,9 @@ def scale_for(least: FloatArray, most: FloatArray, low: FloatArray, high: FloatA
     if known.any():
         bottom = min(bottom, max(float(low[known].min()), bottom - reach))
         top = max(top, min(float(high[known].max()), top + reach))
-    room = MARGIN * (top - bottom) or max(abs(top) * MARGIN, 1e-9)
+    room = MARGIN * (top - bottom)
+    if room < SMALLEST:
+        room = max(abs(top) * MARGIN, 1e-9)
     return Scale(bottom - room, top + room)
 
 

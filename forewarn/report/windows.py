@@ -27,6 +27,8 @@ SHARE_BEFORE, SHARE_AFTER = 1.0, 0.4
 MOST_SERIES = 12
 """Series of a device looked at for the chart of an alert on the whole device."""
 SHOWN_SERIES = 3
+EXTREME = 1e200
+"""What is further from nought is drawn here: sums of it are still numbers."""
 
 
 @dataclass(slots=True)
@@ -65,14 +67,14 @@ class Trace:
     def take(self, rows: Rows) -> None:
         """Take in rows of the series inside the window; sums until `finish`."""
         share, bucket = _places(rows, self.start, self.end)
-        value = rows["value"].astype(np.float64)
+        value = np.clip(rows["value"], -EXTREME, EXTREME)
         self.count += np.bincount(bucket, minlength=BUCKETS)
         self.time += np.bincount(bucket, share, BUCKETS)
         self.mean += np.bincount(bucket, value, BUCKETS)
         np.fmin.at(self.least, bucket, value)
         np.fmax.at(self.most, bucket, value)
-        np.fmin.at(self.low, bucket, rows["low"].astype(np.float64))
-        np.fmax.at(self.high, bucket, rows["high"].astype(np.float64))
+        np.fmin.at(self.low, bucket, np.clip(rows["low"], -EXTREME, EXTREME))
+        np.fmax.at(self.high, bucket, np.clip(rows["high"], -EXTREME, EXTREME))
 
     def finish(self) -> None:
         """Turn sums into means."""

@@ -18,7 +18,7 @@ from tests.browser.test_console import overflow
 from tests.forewarn.test_backtest import stamp, write_site
 from tests.forewarn.test_comparing import LIMIT
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 HEADINGS = {"en": ("Side by side", "Over time"), "zh": ("逐项对比", "时间分布")}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,30 @@ def test_what_is_missing_is_named(site: Path, arguments: list[str], capsys: pyte
     assert forewarn("backtest", *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert ("--out DIR" if "--out" not in arguments else "FILE.csv") in line
+
+
+NASTY: dict[str, Callable[[int], float]] = {
+    "<script>alert(1)<\\script>": lambda k: 1e300 if k % 2 else -1e300,
+    "a'b": lambda k: 1.7e308 if k > 500 else 5.0,
+    "{{7*7}}": lambda k: 1e-300 * k,
+    "{x}%s&": lambda _: 0.0,
+    "x" * 128: lambda k: 90.0 if k > 560 else float(k % 3),
+    "温度": float,
+}
+
+
+def test_whatever_the_names_and_values(site: Path) -> None:
+    """Names stand on the page as text, values beyond all measure are drawn, nothing is computed to no number."""
+    rows_of = ["time,device,metric,value", "1767225600,single,one,1.5"]
+    for k in range(600):
+        rows_of += [f"{1_767_225_600 + 60 * k},{name},{name},{make(k)!r}" for name, make in NASTY.items()]
+    (site / "nasty.csv").write_text("\n".join(rows_of) + "\n", encoding="utf-8")
+    (site / "nasty.toml").write_text('[[limit]]\nmetric = "*"\nhigh = 1e299\nseverity = "critical"\n')
+    (site / "any.toml").write_text('[alarms]\nbudget = "100 per device-day"\n[limits]\nfile = "nasty.toml"\n')
+    assert forewarn("backtest", "nasty.csv", "--out", "out", "--against", "any.toml") == 0
+    page = (site / "out" / "report.html").read_text("utf-8").partition("<main>")[2].rpartition("<script>")[0]
+    assert len(rows(site / "out" / "against" / "any.toml" / "alerts.csv")) > 2
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "49" not in re.findall(r"<strong>(.*?)</strong>", page)
+    assert re.findall(r"\b(?:nan|inf)\b", page, re.IGNORECASE) == []

@@ -21,7 +21,7 @@ from forewarn.database_admin import open_database
 from forewarn.importing import run_import
 from forewarn.origin import Files
 from forewarn.setting_types import as_budget
-from forewarn.settings import AlarmSettings, DataSettings, Settings
+from forewarn.settings import AlarmSettings, DataSettings, Settings, StoreSettings
 from forewarn.storehistory import open_history, open_to_read, verdicts
 from forewarn.variants import Variant
 from ingest.errors import InputError
@@ -29,6 +29,7 @@ from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from tests.forewarn.test_backtest import START as FIRST
 from tests.forewarn.test_backtest import rows, stamp, write_site
+from tests.servers.influxdb import Database
 from workorders.desk import Desk
 
 MINUTE = 60 * 10**9
@@ -100,6 +101,19 @@ def test_stretches_fit_the_memory_whatever_the_rate(
     assert found.series.tolist() == whole.series.tolist()
     assert np.array_equal(found.value, whole.value)
     assert len(whole) == 600 * 3 - 60
+
+
+def test_an_influxdb_gives_the_same_readings(
+    settings: Settings, influx_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storehistory, "TOO_MANY", 200)
+    store = StoreSettings(url=influx_database.url, bucket=influx_database.bucket)
+    other = settings.model_copy(update={"data": DataSettings(dir=tmp_path / "other"), "store": store})
+    run_import([tmp_path / "site.csv"], other)
+    stored, remote = (ReadingBatch.concat(readings(one)) for one in (settings, other))
+    assert remote.time.tolist() == stored.time.tolist()
+    assert remote.series.tolist() == stored.series.tolist()
+    assert np.array_equal(remote.value, stored.value)
 
 
 def test_an_empty_stretch_is_an_error_that_names_it(settings: Settings) -> None:
