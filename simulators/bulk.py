@@ -144,6 +144,11 @@ class BulkSessions:
         client.held, client.retry_at = False, 0.0
         self._lost.add(number)
 
+    def wait_for(self, number: int) -> None:
+        """Wait until a client that came back is connected. Raises SimulatorError if it is not in a minute."""
+        client = self._clients[number]
+        self._until(lambda: client.connected, "did not answer")
+
     def next_will(self, number: int, will: Outgoing | None) -> None:
         """The will of that client's next session."""
         self._clients[number].will = will

@@ -11,8 +11,8 @@ import orjson
 
 from simulators.blocks import Block
 from simulators.payloads.canonical import gateway_topic, stamp_ms
-from simulators.payloads.encoder import DeviceCard, Encoder, Quantity, Recording, Sample, Wave
-from simulators.payloads.table import FORMATS
+from simulators.payloads.encoder import DeviceCard, Encoder, Outgoing, Quantity, Recording, Sample, Wave
+from simulators.payloads.table import BRIDGES, FORMATS
 from simulators.simulation import Placed, Simulation
 
 
@@ -25,13 +25,27 @@ class Message:
     topic: str
     payload: bytes
     readings: int
+    retain: bool = False
+    qos: int | None = None
+    """None: whoever publishes decides."""
 
 
 def encoder_of(sim: Simulation, placed: Placed) -> Encoder:
     """A fresh encoder for a device, in the format its scenario names."""
+    return FORMATS[placed.spec.format](_card(sim, placed))
+
+
+def announcements(sim: Simulation) -> Iterator[Outgoing]:
+    """What bridges tell about all their devices, by format."""
+    for kind, announce in BRIDGES.items():
+        cards = [_card(sim, placed) for placed in sim.devices if placed.spec.format == kind]
+        if cards:
+            yield announce(cards)
+
+
+def _card(sim: Simulation, placed: Placed) -> DeviceCard:
     quantities = [Quantity(channel.metric, channel.unit) for channel in placed.device.channels]
-    offset = sim.scenario.spec.site.utc_offset_h
-    return FORMATS[placed.spec.format](DeviceCard(placed.site, placed.device.name, quantities, offset))
+    return DeviceCard(placed.site, placed.device.name, quantities, sim.scenario.spec.site.utc_offset_h)
 
 
 def device_messages(sim: Simulation, block: Block, encoders: Sequence[Encoder]) -> Iterator[Message]:
@@ -39,7 +53,7 @@ def device_messages(sim: Simulation, block: Block, encoders: Sequence[Encoder]) 
     for sent, device, sample in samples(sim, block):
         count = len(sample.values)
         for outgoing in encoders[device].encode(sample):
-            yield Message(sent, device, outgoing.topic, outgoing.payload, count)
+            yield Message(sent, device, outgoing.topic, outgoing.payload, count, outgoing.retain, outgoing.qos)
             count = 0
 
 

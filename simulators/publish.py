@@ -17,7 +17,7 @@ from simulators.csvfile import Progress, write_csv, write_expected, write_truth
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.limits import allow_files
-from simulators.messages import Message, device_messages, encoder_of, gateway_messages, wave_messages
+from simulators.messages import Message, announcements, device_messages, encoder_of, gateway_messages, wave_messages
 from simulators.payloads.encoder import Commanded, Encoder, Outgoing
 from simulators.scenario import Scenario
 from simulators.sessions import Broker, Identity, Sessions
@@ -165,6 +165,7 @@ class _Run:
         self._commanded = {one.commands(): n for n, one in enumerate(encoders) if isinstance(one, Commanded)}
 
     def say_online(self) -> None:
+        self._say(0, announcements(self.sim))
         for number in range(len(self.sim.devices)):
             self._hello(number, self.sim.start)
 
@@ -239,7 +240,8 @@ class _Run:
         return not self.stop.is_set()
 
     def _send(self, message: Message) -> None:
-        self.sessions.publish(message.device if self.own else 0, message.topic, message.payload, self.qos)
+        qos = self.qos if message.qos is None else message.qos
+        self.sessions.publish(message.device if self.own else 0, message.topic, message.payload, qos, message.retain)
         self.messages += 1
         self.readings += message.readings
 
@@ -250,6 +252,7 @@ class _Run:
             self._say(number, encoder.hello(stamp) if online else encoder.goodbye(stamp))
         elif online:
             self.sessions.come_back(number)
+            self.sessions.wait_for(number)  # what is said with QoS 0 would be lost before
             self._hello(number, at)
         else:
             self.sessions.break_off(number)
@@ -262,7 +265,8 @@ class _Run:
 
     def _say(self, number: int, words: Iterable[Outgoing]) -> None:
         for word in words:
-            self.sessions.publish(number if self.own else 0, word.topic, word.payload, qos=1, retain=word.retain)
+            qos = 1 if word.qos is None else word.qos
+            self.sessions.publish(number if self.own else 0, word.topic, word.payload, qos, word.retain)
 
 
 def _identities(sim: Simulation, encoders: Sequence[Encoder], own: bool) -> list[Identity]:

@@ -173,6 +173,11 @@ class Sessions:
         self._sessions[number].retry_at = 0.0
         self._misc_at = 0.0
 
+    def wait_for(self, number: int) -> None:
+        """Wait until a client that came back is connected. Raises SimulatorError if it is not in a minute."""
+        session = self._sessions[number]
+        self._until(lambda: session.connected, "did not answer", lambda: False)
+
     def next_will(self, number: int, will: Outgoing | None) -> None:
         """The will of that client's next session."""
         if will is not None:

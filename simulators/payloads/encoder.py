@@ -43,6 +43,8 @@ class Outgoing:
     topic: str
     payload: bytes
     retain: bool = False
+    qos: int | None = None
+    """Where the format's specification says which; else whoever publishes decides."""
 
 
 @dataclass(frozen=True, slots=True)

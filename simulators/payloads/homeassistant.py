@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -33,6 +33,8 @@ class HomeAssistant:
     """A device that registers itself with units."""
 
     card: DeviceCard
+    _announced: dict[str, str] = field(default_factory=dict)
+    """Unit by metric."""
 
     @property
     def node(self) -> str:
@@ -46,11 +48,16 @@ class HomeAssistant:
     def hello(self, time: int) -> Iterator[Outgoing]:
         """The configuration of every sensor, then `online`."""
         del time
+        self._announced = {quantity.metric: quantity.unit for quantity in self.card.quantities}
         yield from (self._config(quantity) for quantity in self.card.quantities)
         yield Outgoing(f"sensors/{self.node}/availability", b"online", retain=True)
 
     def encode(self, sample: Sample) -> Iterator[Outgoing]:
-        """All values in one object, without a time."""
+        """All values in one object, without a time; a sensor that is new, or in another unit, is configured first."""
+        for metric, unit in sample.units.items():
+            if metric in sample.values and self._announced.get(metric) != unit:
+                self._announced[metric] = unit
+                yield self._config(Quantity(metric, unit))
         yield Outgoing(f"sensors/{self.node}/state", orjson.dumps(dict(sample.values)))
 
     def goodbye(self, time: int) -> Iterator[Outgoing]:

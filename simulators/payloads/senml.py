@@ -14,26 +14,33 @@ import orjson
 
 from simulators.payloads.cbor import Value, encode_cbor
 from simulators.payloads.encoder import DeviceCard, Outgoing, Sample
+from simulators.payloads.quantities import UNITS, converted
 
-SENML_UNITS: dict[str, tuple[str, float]] = {
-    "°C": ("Cel", 1.0),
-    "%": ("%RH", 1.0),
-    "mm/s": ("m/s", 1e-3),
-    "m/s": ("m/s", 1.0),
-    "A": ("A", 1.0),
-    "V": ("V", 1.0),
-    "bar": ("Pa", 1e5),
-    "Pa": ("Pa", 1.0),
-    "kW": ("W", 1e3),
-    "W": ("W", 1.0),
-    "m³/h": ("m3/s", 1.0 / 3600.0),
-    "rpm": ("1/s", 1.0 / 60.0),
+SENML_UNITS = {
+    "temperature": ("Cel", "°C"),
+    "velocity": ("m/s", "m/s"),
+    "pressure": ("Pa", "Pa"),
+    "current": ("A", "A"),
+    "power": ("W", "W"),
+    "voltage": ("V", "V"),
+    "flow": ("m3/s", "m³/s"),
+    "frequency": ("1/s", "1/s"),
 }
-"""Our unit → SenML's, with the factor."""
+"""Quantity → SenML's unit, and how we spell the same."""
 
 LABELS = {"bn": -2, "bt": -3, "n": 0, "u": 1, "v": 2}
 """CBOR map keys, RFC 8428 section 6, table 4."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9\-:._]")
+
+
+def _in_senml(value: float, unit: str) -> tuple[str, float]:
+    """SenML's unit of that quantity, and the value in it."""
+    if unit == "%":
+        return "%RH", value
+    if unit not in UNITS:
+        return unit, value
+    name, ours = SENML_UNITS[UNITS[unit][0]]
+    return name, converted(value, unit, ours)
 
 
 @dataclass(slots=True)
@@ -55,8 +62,8 @@ class SenML:
         """A pack: the first record carries base name and base time."""
         records: list[dict[str, str | float]] = []
         for metric, value in sample.values.items():
-            unit, factor = SENML_UNITS.get(sample.units[metric], (sample.units[metric], 1.0))
-            record: dict[str, str | float] = {"n": metric, "u": unit, "v": float(f"{value * factor:.12g}")}
+            name, number = _in_senml(value, sample.units[metric])
+            record: dict[str, str | float] = {"n": metric, "u": name, "v": number}
             records.append(record)
         records[0] = {"bn": self._base_name(), "bt": sample.time / 10**9, **records[0]}
         yield Outgoing(f"senml/{self.card.site}/{self.card.name}", self._packed(records))

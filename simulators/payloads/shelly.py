@@ -2,7 +2,8 @@
 
 https://shelly-api-docs.shelly.cloud/gen2/General/Notifications/ and …/ComponentsAndServices/ (read 2025):
 NotifyFullStatus on connecting holds everything, NotifyStatus only what changed; `ts` is seconds with a fraction.
-Temperature in both scales; what Shelly has no component for is a voltmeter add-on's transformed value.
+Temperature in both scales, units fixed by the component; what Shelly has no component for is a voltmeter add-on's
+transformed value.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from typing import Any
 import orjson
 
 from simulators.payloads.encoder import DeviceCard, Outgoing, Sample
+from simulators.payloads.quantities import converted
+
+FIRST_INPUT = 100
+"""Components of an add-on are numbered from there."""
 
 
 @dataclass(slots=True)
@@ -22,6 +27,11 @@ class Shelly:
 
     card: DeviceCard
     _last: dict[str, float] = field(default_factory=dict)
+    _inputs: dict[str, int] = field(default_factory=dict)
+    """Inputs of the add-on, in order of the device's quantities; new firmware takes another."""
+
+    def __post_init__(self) -> None:
+        self._inputs |= {one.metric: FIRST_INPUT + n for n, one in enumerate(self.card.quantities)}
 
     @property
     def device_id(self) -> str:
@@ -47,7 +57,7 @@ class Shelly:
         self._last |= changed
         params: dict[str, Any] = {"ts": round(sample.time / 1e9, 2)}
         for metric, value in changed.items():
-            component, status = self._component(metric, value)
+            component, status = self._component(metric, value, sample.units.get(metric, ""))
             params[component] = status
         body = {"src": self.device_id, "dst": f"{self.device_id}/events", "method": method, "params": params}
         yield Outgoing(f"{self.device_id}/events/rpc", orjson.dumps(body))
@@ -57,18 +67,19 @@ class Shelly:
         del time
         yield self.will()
 
-    def _component(self, metric: str, value: float) -> tuple[str, dict[str, Any]]:
+    def _component(self, metric: str, value: float, unit: str) -> tuple[str, dict[str, Any]]:
         match metric:
             case "temperature":
-                return "temperature:0", {"id": 0, "tC": value, "tF": round(value * 1.8 + 32.0, 2)}
+                celsius = converted(value, unit, "°C")
+                return "temperature:0", {"id": 0, "tC": celsius, "tF": round(celsius * 1.8 + 32.0, 2)}
             case "humidity":
                 return "humidity:0", {"id": 0, "rh": value}
             case "current":
-                return "em1:0", {"id": 0, "current": value}
+                return "em1:0", {"id": 0, "current": converted(value, unit, "A")}
             case "power":
-                return "em1:1", {"id": 1, "act_power": round(value * 1000.0, 1)}
+                return "em1:1", {"id": 1, "act_power": converted(value, unit, "W")}
             case "battery":
-                return "devicepower:0", {"id": 0, "battery": {"V": value}}
+                return "devicepower:0", {"id": 0, "battery": {"V": converted(value, unit, "V")}}
             case _:
-                number = 100 + [quantity.metric for quantity in self.card.quantities].index(metric)
+                number = self._inputs.setdefault(metric, FIRST_INPUT + len(self._inputs))
                 return f"voltmeter:{number}", {"id": number, "xvoltage": value}

@@ -3,7 +3,8 @@
 Topic `spBv1.0/{group}/{type}/{node}[/{device}]`: the site is the group. Each simulated device is a device behind an
 edge node of its own, as each has its own session: NBIRTH with bdSeq and the rebirth control, DBIRTH with names,
 aliases, types and engineering units, DDATA with aliases alone, `seq` 0-255 over all messages of the node, NDEATH as
-the will with the bdSeq of its birth. A node answers NCMD `Node Control/Rebirth` with all its births.
+the will with the bdSeq of its birth. A node answers NCMD `Node Control/Rebirth` with all its births. All are published
+with QoS 0 but NDEATH, which has QoS 1 as a will.
 """
 
 from __future__ import annotations
@@ -52,24 +53,25 @@ class Sparkplug:
             yield from self._all_births(time // MS)
 
     def encode(self, sample: Sample) -> Iterator[Outgoing]:
-        """DDATA: aliases and values, a backlog marked as history; a metric that was not born is born first."""
+        """DDATA: aliases and values, a backlog marked as history; what is new or in another unit is born first."""
         stamp = sample.time // MS
-        unknown = [metric for metric in sample.values if metric not in self._alias]
-        if unknown:
+        changed = [metric for metric in sample.values if self._unit.get(metric) != sample.units[metric]]
+        if changed:
+            unknown = [metric for metric in changed if metric not in self._alias]
             self._alias |= {metric: len(self._alias) + number for number, metric in enumerate(unknown, 1)}
-            self._unit |= {metric: sample.units[metric] for metric in unknown}
+            self._unit |= {metric: sample.units[metric] for metric in changed}
             yield self._device_birth(stamp)
         metrics = [
             _metric(None, self._alias[metric], stamp, DOUBLE, double_field(13, value), historical=sample.backlog)
             for metric, value in sample.values.items()
         ]
-        yield Outgoing(self._topic("DDATA", self.card.name), self._payload(stamp, metrics))
+        yield Outgoing(self._topic("DDATA", self.card.name), self._payload(stamp, metrics), qos=0)
 
     def goodbye(self, time: int) -> Iterator[Outgoing]:
         """DDEATH, then NDEATH by hand: a node that leaves politely must send it itself."""
-        yield Outgoing(self._topic("DDEATH", self.card.name), self._payload(time // MS, []))
+        yield Outgoing(self._topic("DDEATH", self.card.name), self._payload(time // MS, []), qos=0)
         death = _metric(b"bdSeq", None, None, INT64, uint_field(11, (self.births - 1) % 256))
-        yield Outgoing(self._topic("NDEATH"), uint_field(1, time // MS) + bytes_field(2, death))
+        yield Outgoing(self._topic("NDEATH"), uint_field(1, time // MS) + bytes_field(2, death), qos=0)
 
     def _all_births(self, stamp: int) -> Iterator[Outgoing]:
         """NBIRTH, from which `seq` counts anew, then DBIRTH."""
@@ -78,12 +80,12 @@ class Sparkplug:
             _metric(b"bdSeq", None, stamp, INT64, uint_field(11, (self.births - 1) % 256)),
             _metric(REBIRTH, None, stamp, BOOLEAN, uint_field(14, 0)),
         ]
-        yield Outgoing(self._topic("NBIRTH"), self._payload(stamp, metrics))
+        yield Outgoing(self._topic("NBIRTH"), self._payload(stamp, metrics), qos=0)
         yield self._device_birth(stamp)
 
     def _device_birth(self, stamp: int) -> Outgoing:
         born = [self._birth(metric, stamp) for metric in self._alias]
-        return Outgoing(self._topic("DBIRTH", self.card.name), self._payload(stamp, born))
+        return Outgoing(self._topic("DBIRTH", self.card.name), self._payload(stamp, born), qos=0)
 
     def _birth(self, metric: str, stamp: int) -> bytes:
         """Name, alias, type and unit, without a value yet (is_null)."""

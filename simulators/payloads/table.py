@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simulators.payloads.canonical import Canonical
-from simulators.payloads.encoder import DeviceCard, Encoder
+from simulators.payloads.encoder import DeviceCard, Encoder, Outgoing
 from simulators.payloads.homeassistant import HomeAssistant
 from simulators.payloads.lineprotocol import LineProtocol
 from simulators.payloads.senml import SenML
@@ -13,7 +13,7 @@ from simulators.payloads.shelly import Shelly
 from simulators.payloads.sparkplug import Sparkplug
 from simulators.payloads.tasmota import Tasmota
 from simulators.payloads.thingsboard import ThingsBoardDevice, ThingsBoardGateway
-from simulators.payloads.zigbee2mqtt import Zigbee2MQTT
+from simulators.payloads.zigbee2mqtt import Zigbee2MQTT, bridge
 
 FORMATS: dict[str, Callable[[DeviceCard], Encoder]] = {
     "canonical": Canonical,
@@ -29,6 +29,9 @@ FORMATS: dict[str, Callable[[DeviceCard], Encoder]] = {
     "line-protocol": LineProtocol,
 }
 """Encoders by the name a scenario uses."""
+
+BRIDGES: dict[str, Callable[[Sequence[DeviceCard]], Outgoing]] = {"zigbee2mqtt": bridge}
+"""What stands between devices and broker, and tells about all of them at once."""
 
 WAVEFORM_FORMATS = ("canonical",)
 """Those that can carry a recording."""

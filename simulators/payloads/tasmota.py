@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from simulators.payloads.encoder import DeviceCard, Outgoing, Sample
+from simulators.payloads.quantities import converted
 
 CLIMATE_CHIP, ENERGY, ANALOG = "AM2301", "ENERGY", "ANALOG"
 _PLACES = {
@@ -22,6 +23,8 @@ _PLACES = {
     "current": (ENERGY, "Current"),
     "power": (ENERGY, "Power"),
 }
+_FIXED = {"current": "A", "power": "W"}
+"""Units that Tasmota implies; what an ANALOG input measures it does not know."""
 
 
 @dataclass(slots=True)
@@ -50,7 +53,8 @@ class Tasmota:
         body: dict[str, Any] = {"Time": local.strftime("%Y-%m-%dT%H:%M:%S")}
         for metric, value in sample.values.items():
             chip, quantity = _PLACES.get(metric, (ANALOG, metric.capitalize()))
-            body.setdefault(chip, {})[quantity] = value
+            unit = sample.units.get(metric, "")
+            body.setdefault(chip, {})[quantity] = converted(value, unit, _FIXED.get(metric, unit))
         if "temperature" in sample.values:
             body["TempUnit"] = "F" if sample.units.get("temperature") == "°F" else "C"
         yield Outgoing(f"tele/{self.topic}/SENSOR", orjson.dumps(body))

@@ -9,7 +9,7 @@ from simulators.messages import samples
 from simulators.payloads.cbor import encode_cbor
 from simulators.payloads.encoder import Commanded, DeviceCard, Outgoing, Quantity, Sample
 from simulators.payloads.protobuf import bytes_field, text_field, uint_field
-from simulators.payloads.table import FORMATS
+from simulators.payloads.table import BRIDGES, FORMATS
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation
 from tests.simulators.wire import double, message, part, protobuf
@@ -266,7 +266,20 @@ def test_zigbee2mqtt_is_flat_and_timeless() -> None:
     assert sent.topic == "zigbee2mqtt/plant 1/pump-1"
     body = orjson.loads(sent.payload)
     assert 0 <= body.pop("linkquality") <= 255
-    assert body == SAMPLE.values
+    assert body == {"temperature": 21.5, "vibration": 4.5, "pressure": 4020.0}, "pressure is in hPa by definition"
+    told = Sample(TIME, {"battery": 3.05, "power": 1.5}, {"battery": "V", "power": "kW"})
+    body = orjson.loads(only(list(FORMATS["zigbee2mqtt"](CARD).encode(told))).payload)
+    assert (body["voltage"], body["power"]) == (3050.0, 1500.0)
+
+
+def test_a_zigbee_bridge_tells_the_units_of_all_its_devices() -> None:
+    told = BRIDGES["zigbee2mqtt"]([CARD, DeviceCard("plant 1", "tag", (Quantity("battery", "V"),))])
+    assert (told.topic, told.retain) == ("zigbee2mqtt/bridge/devices", True)
+    pump, tag = orjson.loads(told.payload)
+    assert (pump["friendly_name"], tag["friendly_name"]) == ("plant 1/pump-1", "plant 1/tag")
+    units = {one["property"]: one["unit"] for one in pump["definition"]["exposes"]}
+    assert units == {"temperature": "°C", "vibration": "mm/s", "pressure": "hPa", "linkquality": "lqi"}
+    assert tag["definition"]["exposes"][0]["unit"] == "mV"
 
 
 def test_shelly_sends_everything_once_then_changes() -> None:
@@ -281,6 +294,63 @@ def test_shelly_sends_everything_once_then_changes() -> None:
     delta = orjson.loads(only(list(encoder.encode(warmer))).payload)
     assert delta["method"] == "NotifyStatus"
     assert set(delta["params"]) == {"ts", "temperature:0"}
+
+
+def test_shelly_has_fixed_units_and_a_place_for_everything() -> None:
+    encoder = FORMATS["shelly"](CARD)
+    values = {"temperature": 70.7, "power": 1.5, "current": 250.0, "vib_rms": 4.5}
+    told = Sample(TIME, values, {"temperature": "°F", "power": "kW", "current": "mA", "vib_rms": "mm/s"})
+    params = orjson.loads(only(list(encoder.encode(told))).payload)["params"]
+    assert params["temperature:0"] == {"id": 0, "tC": 21.5, "tF": 70.7}
+    assert (params["em1:1"]["act_power"], params["em1:0"]["current"]) == (1500.0, 0.25)
+    assert params["voltmeter:103"] == {"id": 103, "xvoltage": 4.5}, "three quantities of its own come first"
+
+
+def test_tasmota_tells_power_in_watts_and_the_scale_of_temperature() -> None:
+    told = Sample(TIME, {"temperature": 70.7, "power": 1.5}, {"temperature": "°F", "power": "kW"})
+    body = orjson.loads(only(list(FORMATS["tasmota"](CARD).encode(told))).payload)
+    assert (body["AM2301"], body["ENERGY"], body["TempUnit"]) == ({"Temperature": 70.7}, {"Power": 1500.0}, "F")
+
+
+def test_senml_knows_si_units_only() -> None:
+    values = {"temperature": 70.7, "flow": 36.0, "speed": 1500.0, "humidity": 40.0}
+    units = {"temperature": "°F", "flow": "L/min", "speed": "rpm", "humidity": "%"}
+    records = orjson.loads(only(list(FORMATS["senml-json"](CARD).encode(Sample(TIME, values, units)))).payload)
+    assert [(one["u"], one["v"]) for one in records] == [("Cel", 21.5), ("m3/s", 0.0006), ("1/s", 25.0), ("%RH", 40.0)]
+
+
+SWAPPED = Sample(TIME, {**SAMPLE.values, "temperature": 70.7}, {**SAMPLE.units, "temperature": "°F"})
+
+
+def test_sparkplug_is_born_again_with_another_unit() -> None:
+    encoder = FORMATS["sparkplug"](CARD)
+    list(encoder.hello(TIME))
+    born, _ = encoder.encode(SWAPPED)
+    assert born.topic == "spBv1.0/plant 1/DBIRTH/edge-pump-1/pump-1"
+    units = {
+        part(metric, 1)[0]: part(message(part(message(part(metric, 9)[0]), 2)[0]), 8)[0]
+        for metric in map(message, part(protobuf(born.payload), 2))
+    }
+    assert units[b"temperature"] == "°F".encode()
+    assert len(list(encoder.encode(SWAPPED))) == 1, "once"
+
+
+def test_sparkplug_has_qos_0_but_for_the_will() -> None:
+    """Specification 3.0.0, tck-id-payloads-nbirth-qos and the like: 0, none retained; the will is QoS 1."""
+    encoder = FORMATS["sparkplug"](CARD)
+    words = [*encoder.hello(TIME), *encoder.encode(SAMPLE), *encoder.encode(SWAPPED), *encoder.goodbye(TIME)]
+    assert [(word.qos, word.retain) for word in words] == [(0, False)] * 7
+
+
+def test_homeassistant_configures_what_is_new_or_in_another_unit() -> None:
+    encoder = FORMATS["homeassistant"](CARD)
+    list(encoder.hello(TIME))
+    config, _ = encoder.encode(SWAPPED)
+    assert config.retain
+    assert orjson.loads(config.payload)["unit_of_measurement"] == "°F"
+    config, _ = encoder.encode(Sample(TIME, {"vib_rms": 4.5}, {"vib_rms": "mm/s"}))
+    assert config.topic == "homeassistant/sensor/plant_1_pump-1/vib_rms/config"
+    assert len(list(encoder.encode(Sample(TIME, {"vib_rms": 4.5}, {"vib_rms": "mm/s"})))) == 1, "once"
 
 
 def test_line_protocol_escapes() -> None:
