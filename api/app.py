@@ -1,7 +1,7 @@
 """Puts the API together: what every request passes, and the resources.
 
-request ─▶ SecurityHeaders ─▶ Entrance (who, and may they?) ─▶ route ─▶ store of a stage
-                                                                └──────▶ console page
+request ─▶ SecurityHeaders ─▶ Entrance (who, and may they?) ─▶ HeadAsGet ─▶ route ─▶ store of a stage
+                                                                              └──────▶ console page
 errors  ◀─ problem details, or a page for a person ◀────────────┘
 """
 
@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 from api import openapi, problems
 from api.deps import Deps
 from api.entrance import Door, Entrance
+from api.head import HeadAsGet
 from api.headers import SecurityHeaders
 from api.recall import Recall
 from api.routes import alerts, devices, health, readings, rejects, session, stream, telemetry, users, work_orders
@@ -47,6 +48,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(api)
     pages = console.install(app, deps)
     problems.install(app, pages.problem)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Entrance, door=door, turn_away=pages.turn_away)
     app.add_middleware(SecurityHeaders)
 

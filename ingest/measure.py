@@ -99,6 +99,17 @@ class _Table:
             self.series[number], self.reasons[number] = -1, place
 
 
+def unit_problem(unit: str) -> str | None:
+    """Why a text cannot be a unit of any kind, or None if it can.
+
+    >>> unit_problem("mm/s"), unit_problem("m" * 65)
+    (None, 'unit is longer than 64 characters')
+    """
+    if len(unit) > MAX_UNIT_LENGTH:
+        return f"unit is longer than {MAX_UNIT_LENGTH} characters"
+    return None if unit.isprintable() else "unit holds a character that cannot be printed"
+
+
 class Intake:
     """Finds the series and the conversion of values, and tells the registry what it learned about units."""
 
@@ -132,9 +143,9 @@ class Intake:
         return isinstance(known.place, Place) and self._registry.metric(known.place.series) is known.record
 
     def _resolve(self, site: str, device: str, metric: str, unit: str) -> Place | str:
-        full = self._registry.is_full_for(site, device, metric)
-        if full is not None:
-            return full
+        refused = unit_problem(unit) or self._registry.is_full_for(site, device, metric)
+        if refused is not None:
+            return refused
         try:
             series = self._registry.series(site, device, metric)
         except ValueError as error:
@@ -147,8 +158,6 @@ class Intake:
         return Place(series, quality=0 if known.unit is not None else Quality.NO_UNIT)
 
     def _with_unit(self, site: str, device: str, series: int, known: Metric, unit: str) -> Place | str:
-        if len(unit) > MAX_UNIT_LENGTH:
-            return f"unit is longer than {MAX_UNIT_LENGTH} characters"
         found = Conversion(unit) if unit == known.unit else conversion(unit, known.unit)
         if found is not None:
             learned = replace(known, unit=found.unit, unit_state=UnitState.KNOWN, sent_unit=unit)

@@ -41,6 +41,20 @@ def test_problem_details(looking: TestClient, method: str, path: str, status: in
     assert problem["title"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/", "/alerts", "/api/v1/alerts", "/api/v1/alerts/a-none", "/static/console.css"]
+)
+def test_head_is_get_without_a_body(looking: TestClient, path: str) -> None:
+    head, get = looking.head(path), looking.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_what_has_no_end_has_no_head(looking: TestClient) -> None:
+    assert looking.head("/api/v1/stream").status_code == 405
+
+
 def test_405_names_what_is_possible(looking: TestClient) -> None:
     assert looking.post("/healthz").headers["allow"] == "GET"
 

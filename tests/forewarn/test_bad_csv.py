@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,8 @@ ROWS = {
     "a control character": (b"2026-01-05T00:01:00Z,plant,pump\x07,t,1,", "control"),
     "too few fields": (b"2026-01-05T00:01:00Z,plant,pump-1", "fields"),
     "a unit of another quantity": (b"2026-01-05T00:01:00Z,plant,pump-1,temperature,1,m/s", "m/s"),
+    "a unit too long": (b"2026-01-05T00:01:00Z,plant,pump-9,t,1," + b"u" * 65, "unit is longer"),
+    "a unit with a bell": (b"2026-01-05T00:01:00Z,plant,pump-9,t,1,\x07", "unit holds"),
     "not UTF-8": (b"2026-01-05T00:01:00Z,pl\xff\xfeant,pump-1,t,1,", "character"),
     "too many fields": (b"2026-01-05T00:01:00Z,plant,pump-1,t,1,,,", "fields"),
     "a quote that is not closed": (b'2026-01-05T00:01:00Z,plant,"pump-1,t,1,', "quotes"),
@@ -89,7 +92,7 @@ ROWS = {
     "seconds of the year 5138": (b"99999999999,plant,pump-1,t,1,", "range"),
     "nanoseconds beyond all bounds": (b"9223372036854775808,plant,pump-1,t,1,", "range"),
 }
-ONLY_THE_ENGINE_KNOWS = {"before 1990", "a unit of another quantity"}
+ONLY_THE_ENGINE_KNOWS = {"before 1990", "a unit of another quantity", "a unit too long", "a unit with a bell"}
 """What a replay leaves to the service that it feeds."""
 
 
@@ -111,6 +114,8 @@ def test_a_bad_row_is_kept_with_its_reason_and_the_rest_is_judged(
     assert reason in rejected["reason"]
     with (tmp_path / "out" / "scores.csv").open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 2
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))
+    assert summary["devices"] == 1, "a device of which nothing was taken is not known"
 
 
 @pytest.mark.parametrize("case", sorted(ROWS.keys() - ONLY_THE_ENGINE_KNOWS))
