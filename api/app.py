@@ -49,7 +49,12 @@ def create_app(deps: Deps) -> FastAPI:
     pages = console.install(app, deps)
     problems.install(app, pages.problem)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Entrance, door=door, turn_away=pages.turn_away)
+    app.add_middleware(
+        Entrance,
+        door=door,
+        turn_away=pages.turn_away,
+        unavailable=lambda request, error: problems.unavailable(request, error, pages.problem),
+    )
     app.add_middleware(SecurityHeaders)
 
     def describe() -> dict[str, Any]:

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access.store import AccessStore
 from api.guard import HEALTH, Allowed, Denied, RequestFacts, Standing, Verdict, decide
-from api.problems import RETRY_AFTER_S, problem, problem_response
 from ingest.errors import RetryableError
 
 SESSION_COOKIE = "forewarn_session"
@@ -39,6 +38,8 @@ FORWARDING = frozenset(
 
 TurnAway = Callable[[Request, Denied], Response]
 """Makes the answer for somebody who may not come in."""
+Unavailable = Callable[[Request, RetryableError], Response]
+"""Makes the answer while it cannot be found out who asks."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,11 @@ class Door:
 class Entrance:
     """Lets in whom the door allows; the one who acts is then in `request.state.principal`."""
 
-    def __init__(self, app: ASGIApp, door: Door, turn_away: TurnAway) -> None:
+    def __init__(self, app: ASGIApp, door: Door, turn_away: TurnAway, unavailable: Unavailable) -> None:
         self._app = app
         self._door = door
         self._turn_away = turn_away
+        self._unavailable = unavailable
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -91,7 +93,7 @@ class Entrance:
         try:
             verdict = self._door.verdict(request)
         except RetryableError as error:
-            return problem_response(problem(503, str(error)), {"Retry-After": str(RETRY_AFTER_S)})
+            return self._unavailable(request, error)
         if isinstance(verdict, Denied):
             return self._turn_away(request, verdict)
         request.state.principal = verdict.principal

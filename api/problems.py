@@ -89,7 +89,7 @@ def install(app: FastAPI, page: Page) -> None:
         return answer(request, problem(_status(error), str(error)))
 
     def on_retryable(request: Request, error: Exception) -> Response:
-        return answer(request, problem(503, str(error)), {"Retry-After": str(RETRY_AFTER_S)})
+        return unavailable(request, error, page)
 
     def on_any(request: Request, _error: Exception) -> Response:
         return answer(request, problem(500, "something went wrong inside; the log of the service says what"))
@@ -100,6 +100,16 @@ def install(app: FastAPI, page: Page) -> None:
         app.add_exception_handler(kind, on_stage)
     app.add_exception_handler(RetryableError, on_retryable)
     app.add_exception_handler(Exception, on_any)
+
+
+def unavailable(request: Request, error: Exception, page: Page) -> Response:
+    """The answer while a part is away or full: 503, and when to try again."""
+    found, headers = problem(503, str(error)), {"Retry-After": str(RETRY_AFTER_S)}
+    if not wants_page(request):
+        return problem_response(found, headers)
+    response = page(request, found)
+    response.headers.update(headers)
+    return response
 
 
 _STATUS: dict[type[Exception], int] = {NotFoundError: 404, WrongStateError: 409, InputError: 422}

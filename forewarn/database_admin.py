@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from ingest.database import is_sqlite, make_engine, translated
+from ingest.database import NOT_CURRENT, is_sqlite, make_engine, translated
 from ingest.errors import IngestError, InputError
 
 LOCK = 0x666F7265
@@ -59,7 +59,7 @@ def open_database(url: str) -> sa.Engine:
         if is_sqlite(engine):
             upgrade(engine)
         elif not is_current(engine):
-            raise InputError("the database is not at the revision of this release: run `forewarn db upgrade`")
+            raise InputError(NOT_CURRENT)
     except IngestError:
         engine.dispose()
         raise

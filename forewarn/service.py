@@ -43,7 +43,7 @@ from forewarn.web import WebServer
 from ingest.adapters import make_adapters
 from ingest.adapters.chain import Adapters
 from ingest.adapters.mapping import Mapping
-from ingest.database import is_sqlite
+from ingest.database import NOT_CURRENT, is_sqlite
 from ingest.decode import Decoder
 from ingest.errors import IngestError, RetryableError
 from ingest.handover import Handover
@@ -180,7 +180,7 @@ class Service:
         if is_sqlite(self._database):
             upgrade(self._database)
         elif not is_current(self._database):
-            raise RetryableError("the database is not at the revision of this release: run `forewarn db upgrade`")
+            raise RetryableError(NOT_CURRENT)
         self._records.load(self.registry)
         fill(self.registry, self._entries)
         self.health.note("database", None, "start")

@@ -26,6 +26,9 @@ STATEMENT_TIMEOUT_MS = 30_000
 WAL_IS_SOUND = sqlite3.sqlite_version_info >= (3, 51, 3)
 """SQLite before 3.51.3 can corrupt a database when a write-ahead log is reset (https://sqlite.org/wal.html)."""
 
+NOT_CURRENT = "the database is not at the revision of this release: run `forewarn db upgrade`"
+_OF_ANOTHER_RELEASE = frozenset({"42P01", "42703"})
+"""What PostgreSQL says of a table and of a column that is not there."""
 _POSTGRESQL_SETTINGS = {
     "lock_timeout": f"{BUSY_TIMEOUT_S}s",
     "statement_timeout": f"{STATEMENT_TIMEOUT_MS}ms",
@@ -99,12 +102,17 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the library's exceptions into RetryableError and RejectedError, each with the database's own words."""
+    """Turn the library's exceptions into RetryableError and RejectedError, each with the database's own words.
+
+    Tables that are not there yet are worth another try: somebody will upgrade the database.
+    """
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.IntegrityError, sa.exc.TimeoutError) as error:
         raise RetryableError(f"database: {_words(error)}") from error
     except sa.exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _OF_ANOTHER_RELEASE:
+            raise RetryableError(NOT_CURRENT) from error
         kind = RetryableError if error.connection_invalidated else RejectedError
         raise kind(f"database: {_words(error)}") from error
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.deps import Deps, Parts
 from api.guard import Denied, Reason
-from api.problems import Problem, problem, problem_response, wants_page
+from api.problems import RETRY_AFTER_S, Problem, problem, problem_response, wants_page
 from api.routes.session import close_session, open_session, verified
 from api.web.forms import Csrf, check_csrf
 from api.web.render import view_of
@@ -74,7 +74,12 @@ def show_problem(request: Request, deps: Deps, found: Problem) -> Response:
     status = str(found.status)
     title = view.t.optional(f"problem.{status}", found.title)
     detail = view.t.optional(f"problem.detail.{status}", found.detail)
-    return view.bare("problem.html", found.status, title=title, detail=detail, styled=True)
+    away = found.status == 503  # what cannot be asked who may come in serves no style sheet either
+    more = found.detail if away else None
+    again_s = RETRY_AFTER_S if away and request.method == "GET" else None
+    return view.bare(
+        "problem.html", found.status, title=title, detail=detail, more=more, again_s=again_s, styled=not away
+    )
 
 
 def _problem(request: Request, deps: Deps, denied: Denied) -> Response:
@@ -85,6 +90,8 @@ def _problem(request: Request, deps: Deps, denied: Denied) -> Response:
         denied.status,
         title=view.t(f"problem.{denied.status}"),
         detail=view.t(f"access.reason.{denied.reason.name.lower()}"),
+        more=None,
+        again_s=None,
         styled=denied.reason in (Reason.ORIGIN, Reason.ROLE),
     )
 

@@ -94,6 +94,13 @@ def test_the_door_needs_the_database(made: Site, client: TestClient, monkeypatch
     monkeypatch.setattr("api.access.store.AccessStore.any_user", away)
     assert client.get("/api/v1/devices").status_code == 503
     assert client.get("/healthz").status_code == 200
+    page = client.get("/", headers=PAGE)
+    assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+    assert "Not available at the moment" in page.text
+    assert "database: away" in page.text, "who runs the service reads what to do"
+    assert '<meta http-equiv="refresh" content="5">' in page.text
+    assert "stylesheet" not in page.text, "which would be turned away as well"
+    assert "refresh" not in client.post("/alerts/a-1/close", headers=PAGE).text
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Not found"), ("zh", "未找到")])

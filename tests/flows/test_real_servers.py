@@ -70,6 +70,10 @@ def test_a_database_of_an_older_release_is_named_and_waited_for(tmp_path: Path, 
     settings = make_settings(tmp_path, database=DatabaseSettings(url=postgres_url))
     with live(settings) as running:
         assert "forewarn db upgrade" in wait_until(running.down, "not ready", WITHIN_S)["database"]
+        for path in ("/", "/metrics", "/api/v1/alerts"):
+            answer = running.http.get(path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert "forewarn db upgrade" in answer.json()["detail"]
         bring_up(postgres_url)
         wait_until(running.ready, "ready after the upgrade", WITHIN_S)
 

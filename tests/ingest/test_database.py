@@ -118,8 +118,16 @@ def test_breaking_a_rule_of_the_table_is_retryable_for_another_writer_was_first(
 
 def test_what_the_server_does_not_take_is_rejected(postgres_url: str) -> None:
     engine = make_engine(postgres_url)
-    with pytest.raises(RejectedError, match='database: relation "test_box" does not exist'), writing(engine) as session:
-        session.add(Box(name="a", content=None, size=1))
+    with pytest.raises(RejectedError, match="database: division by zero"), writing(engine) as session:
+        session.execute(sa.text("SELECT 1 / 0"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM test_box", "SELECT no_such_column FROM pg_class"])
+def test_what_is_not_there_yet_names_the_command_that_makes_it(postgres_url: str, statement: str) -> None:
+    engine = make_engine(postgres_url)
+    with pytest.raises(RetryableError, match="run `forewarn db upgrade`"), reading(engine) as session:
+        session.execute(sa.text(statement))
     engine.dispose()
 
 
