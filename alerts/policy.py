@@ -11,7 +11,7 @@ one, in order of arrival.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +24,19 @@ from alerts.explain import explain_baseline, explain_limit, explain_silence
 from alerts.limits import LimitTable
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
-from models.bank import SEVERAL, Verdicts
-from models.calibration import QUIET
+from models.bank import Verdicts
+from models.detectors.device import SEVERAL
 from models.detectors.silence import Turn
+from models.evidence import QUIET
 
-TWO_OF_THREE = 1.5
-"""How much higher the level may be because two readings of three have to keep to it (measured: false episodes on normal
-data stay within the budget)."""
-MOST_LEVEL = 0.01
+CLUSTERS = 20.0
+"""How much higher the level may be than one in the accepted number of rows: two rows of three have to keep to it, rare
+rows come in clusters, and a tenth of the rarity is lost where p-values are put together (measured: false episodes on
+normal data stay within the budget)."""
+MOST_LEVEL = 5e-3
 """No p-value above this opens an alert, however large the budget and rare the readings."""
+REST = 100
+"""Rows of a device after an alert in which only what is rarer than all since then opens another one."""
 GRAVE = 1e-3
 LASTING = 20.0
 """An alert becomes severe when p is below GRAVE times the level that opens one after LASTING expected intervals."""
@@ -48,14 +52,22 @@ def severity_for(criticality: Criticality, usual: Severity) -> Severity:
     return list(Severity)[min(max(usual.rank + shift, 0), Severity.HIGH.rank)]
 
 
-def alarm_level(interval_ns: FloatArray, clustering: FloatArray, budget: Budget) -> FloatArray:
-    """The p-value two of which open an alert: in clusters, chance falls below it as often as the budget accepts.
+def alarm_level(interval_ns: FloatArray, budget: Budget) -> FloatArray:
+    """The p-value two of which open an alert: chance falls below it as often as the budget accepts.
 
-    >>> alarm_level(np.array([60e9]), np.array([1.0]), Budget.parse("1 per device-month"))
-    array([3.42203241e-05])
+    >>> alarm_level(np.array([60e9]), Budget.parse("1 per device-month"))
+    array([0.00045627])
     """
-    per_verdict = TWO_OF_THREE * budget.per_device_second * interval_ns / NS_PER_SECOND
-    return np.asarray(np.minimum(per_verdict / clustering, MOST_LEVEL))
+    per_row = CLUSTERS * budget.per_device_second * interval_ns / NS_PER_SECOND
+    return np.asarray(np.minimum(per_row, MOST_LEVEL))
+
+
+@dataclass(slots=True)
+class _Past:
+    """A device's last alert: the row in which it ended, and the rarest p-value since it began."""
+
+    number: int
+    rarest: float
 
 
 class BaselinePolicy:
@@ -63,10 +75,11 @@ class BaselinePolicy:
 
     def __init__(self, registry: Registry, book: AlarmBook, budget: Budget) -> None:
         self._registry, self._book, self._budget = registry, book, budget
+        self._past: dict[int, _Past] = {}
 
     def decide(self, verdicts: Verdicts) -> None:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
-        level = alarm_level(verdicts.interval_ns, verdicts.clustering, self._budget)
+        level = alarm_level(verdicts.interval_ns, self._budget)
         with np.errstate(invalid="ignore"):
             enough = verdicts.confirmed <= level
         opened = [device for kind, device, _ in self._book.open if kind is Kind.BASELINE]
@@ -79,15 +92,28 @@ class BaselinePolicy:
         row, device, at = int(verdicts.row[i]), int(verdicts.device[i]), int(verdicts.time[i])
         subject = self._open_on(device)
         if subject is None:
-            if level:
+            if level and self._is_news(device, int(verdicts.number[i]), float(verdicts.confirmed[i])):
                 self._open(i, verdicts)
-        elif verdicts.quiet[i] >= QUIET:
+            return
+        past = self._past[device]
+        past.number, past.rarest = int(verdicts.number[i]), min(past.rarest, float(verdicts.p_value[i]))
+        if verdicts.quiet[i] >= QUIET:
             self._book.return_(row, subject, at)
         elif verdicts.quiet[i] == 0:
             self._book.confirm(row, subject, at, float(verdicts.score[i]))
             lasted = at - verdicts.since[i] >= LASTING * verdicts.interval_ns[i]
             if verdicts.p_value[i] <= GRAVE * level and lasted:
                 self._escalate(i, subject, verdicts)
+
+    def _is_news(self, device: int, number: int, rarity: float) -> bool:
+        """Whether an alert may open: soon after the last one, only what is rarer than all since then."""
+        past = self._past.get(device)
+        if past is None or number - past.number > REST:
+            self._past[device] = _Past(number, rarity)
+            return True
+        news = rarity < past.rarest
+        past.rarest = min(past.rarest, rarity)
+        return news
 
     def _open_on(self, device: int) -> Subject | None:
         """The open alert on a device; its subject may be a series, from the time when that was its only one."""
@@ -132,6 +158,14 @@ class BaselinePolicy:
             "one_in": float(min(1.0 / verdicts.p_value[i], RAREST_SHOWN)),
             "at": int(verdicts.time[i]),
         }
+
+    def save(self) -> list[tuple[int, int, float]]:
+        """(device number, row in which its last alert ended, rarest p-value since it began) of every device."""
+        return [(device, past.number, past.rarest) for device, past in self._past.items()]
+
+    def restore(self, saved: Iterable[tuple[int, int, float]]) -> None:
+        """Take back what `save` gave."""
+        self._past = {device: _Past(number, rarest) for device, number, rarest in saved}
 
 
 @dataclass(slots=True)

@@ -35,7 +35,7 @@ from models.detectors.limits import LimitRule
 from models.detectors.silence import Silence
 from models.score import DeviceScores, Scores
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Grows when a saved state can no longer be read by the code; an older one is then rebuilt from history."""
 
 
@@ -156,6 +156,7 @@ class Engine:
             "series": [registry.key(number) for number in range(registry.n_series)],  # some part has a row for each
             "devices": [(d.site, d.name) for _, d in registry.devices()][: len(silence["device"]["clock"])],
             "sites": [registry.site_name(number) for number in range(len(silence["site"]["clock"]))],
+            "baseline": self._on_baseline.save(),
             "limits": self._on_limits.save(),
             "alerts": self._book.save(self._names),
         }
@@ -183,6 +184,7 @@ class Engine:
         self._bank.restore(_part(arrays, "bank/"), series, devices)
         tables = {name: _part(arrays, f"silence/{name}/") for name in ("site", "device", "series")}
         self._silence.restore(tables, sites, devices, series)
+        self._on_baseline.restore((int(devices[number]), row, rarest) for number, row, rarest in head["baseline"])
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
         self._book.restore(head["alerts"], self._numbers)
 

@@ -1,29 +1,29 @@
 """The detectors in order over one batch: readings in, calibrated scores and verdicts on devices out.
 
-reading ─▶ Shift ─▶ score ─▶ Calibrator ─▶ p-value of the series ───────────────┐ (its device's only one)
-                      │                                                          ├─▶ verdict on the device
-                      └──▶ DeviceView ─▶ row ─▶ Calibrator ─▶ p-value of the row ┘
+reading ─▶ Shift ─▶ score ─▶ Calibrator ─▶ p-value of the series ─┐
+             │        └─▶ DeviceView ─▶ row ─▶ Calibrator ─▶ p ───┤
+             └─▶ averages ────────────────▶ Novelty ──────▶ p ────┴─▶ Evidence ─▶ verdict on the device
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
-from models.blocks import Keys, parts
-from models.calibration import Calibrator, Rated
-from models.detectors.device import DeviceRows, DeviceView
+from ingest.rows import Rows
+from models.blocks import Keys, Part, parts
+from models.calibration import Calibrator, rarity
+from models.detectors.device import AVERAGE, P_VALUE, SAYS, SEVERAL, USUAL, DeviceRows, DeviceView, Members
 from models.detectors.interval import Interval
+from models.detectors.novelty import AVERAGES, LOOK, Novelty, States
 from models.detectors.shift import Shift
+from models.evidence import Evidence, of_metrics, together
 from models.score import DeviceScores, Scores
-
-SEVERAL = -1
-"""In place of a series number: a verdict on several series together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,17 @@ class Verdicts:
     row: Keys
     """Row of the batch with which it was known."""
     device: Keys
+    number: Keys
+    """Which row of its device it is about."""
     series: Keys
     """The device's only series, or SEVERAL."""
     time: TimeArray
     score: FloatArray
     p_value: FloatArray
     confirmed: FloatArray
-    """See `models.calibration.Rated`; so are `quiet`, `since` and `clustering`."""
+    """See `models.evidence.Course`; so are `quiet` and `since`."""
     quiet: Keys
     since: TimeArray
-    clustering: FloatArray
     interval_ns: FloatArray
     """How often there is a verdict; NaN while not known."""
     leader: Keys
@@ -83,6 +84,8 @@ class Bank:
         self._view = DeviceView()
         self._row_interval = Interval()
         self._row_calibrator = Calibrator()
+        self._novelty = Novelty()
+        self._evidence = Evidence()
 
     def judge(self, batch: ReadingBatch, device_of: Keys, n_devices: int) -> Judgement:
         """Score rows that are new in their series, then learn them.
@@ -90,58 +93,77 @@ class Bank:
         `device_of` gives the device number of every series number, shape (n_series,).
         """
         self._resize(len(device_of), n_devices)
-        made = _Columns.for_rows(len(batch))
-        made.interval[:] = self.interval.learn(batch.series, batch.time)
-        self._judge_series(batch, made)
-        facts = np.column_stack([batch.value, made.expected, made.low, made.high])
-        alone, rows = self._view.advance(batch.series, batch.time, made.raw, facts, device_of)
-        scores = made.scores(batch)
-        solo = _verdicts_on_series(np.flatnonzero(alone), batch, made, facts, device_of)
-        return Judgement(scores, made.interval, _merged(solo, self._judge_rows(rows)))
+        interval = self.interval.learn(batch.series, batch.time)
+        score, says = self._judge_series(batch, rarity(interval))
+        verdicts = self._judge_rows(*self._view.advance(batch.series, batch.time, score, says, device_of))
+        p_value = says[:, P_VALUE].copy()
+        alone = np.flatnonzero(verdicts.series != SEVERAL)
+        alone = alone[verdicts.time[alone] == batch.time[verdicts.row[alone]]]  # not a row that closed late
+        p_value[verdicts.row[alone]] = verdicts.p_value[alone]
+        band = says[:, 1:4].T
+        numbers = np.arange(len(batch), dtype=np.int32)
+        scores = Scores(numbers, batch.series, batch.time, batch.value, np.nan_to_num(score), p_value, *band)
+        return Judgement(scores, interval, verdicts)
 
-    def _judge_series(self, batch: ReadingBatch, made: _Columns) -> None:
+    def _judge_series(self, batch: ReadingBatch, rare: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Scores of the readings, NaN while unknown, and what is known with each (see `models.detectors.device`)."""
+        score, says = np.full(len(batch), np.nan), np.full((len(batch), SAYS), np.nan)
+        says[:, 0], says[:, P_VALUE] = batch.value, 1.0
         for part in parts(batch.series, self._shift.seen):
             rows, scoring = part.rows, self._shift.scoring(part.keys)
             judged = self._shift.advance(part, batch.value[rows], batch.time[rows])
-            made.raw[rows] = judged.score
-            made.expected[rows], made.low[rows], made.high[rows] = judged.expected, judged.low, judged.high
-            ended = part.ended
-            suspicious, accepted = np.zeros((2, len(ended)), np.bool_)
+            score[rows] = judged.score
+            says[rows, 1], says[rows, 2], says[rows, 3] = judged.expected, judged.low, judged.high
+            says[rows, AVERAGE], says[rows, USUAL] = judged.average[:, AVERAGES], judged.usual[:, AVERAGES]
             if scoring.any():
                 known = part if scoring.all() else part.only(scoring)
-                made.rate(known.rows, self._calibrator.rate(known, made.raw[known.rows], batch.time[known.rows]))
-                full = np.isin(ended, known.ended)
-                suspicious[full], accepted[full] = self._calibrator.learn(known.ended)
-            if len(ended):
-                self._shift.learn(ended, suspicious, accepted)
-
-    def _judge_rows(self, rows: DeviceRows) -> Verdicts:
-        made = _Columns.for_rows(len(rows))
-        made.interval[:] = self._row_interval.learn(rows.device.astype(np.int32), rows.time)
-        for part in parts(rows.device, self._row_calibrator.filled):
-            made.rate(part.rows, self._row_calibrator.rate(part, rows.score[part.rows], rows.time[part.rows]))
+                says[known.rows, P_VALUE] = _calibrated(self._calibrator, known, score, rare)
             if len(part.ended):
-                self._row_calibrator.learn(part.ended)
-        several = np.full(len(rows), SEVERAL)
+                self._shift.learn(part.ended)
+        return score, says
+
+    def _judge_rows(self, rows: DeviceRows, members: Members) -> Verdicts:
+        interval = self._row_interval.learn(rows.device.astype(np.int32), rows.time)
+        rare = rarity(interval)
+        metrics = 1.0 / rows.rarest
+        several = np.flatnonzero((rows.series == SEVERAL) & ~np.isnan(rows.score))
+        whole = np.ones(len(rows))
+        for part in parts(rows.device[several], self._row_calibrator.filled):
+            at = several[part.rows]
+            whole[at] = _calibrated(self._row_calibrator, part, rows.score[several], rare[several])
+        metrics[several] = of_metrics(whole[several], rows.rarest[several])
+        p_value = together(metrics, self._look(rows, members, rare))
+        course = self._evidence.follow(rows.device, rows.time, p_value)
         return Verdicts(
             rows.row,
             rows.device,
-            several,
+            rows.number,
+            rows.series,
             rows.time,
-            rows.score,
-            *made.rated(),
-            made.interval,
+            np.nan_to_num(rows.score),
+            p_value,
+            *course,
+            interval,
             rows.leader,
             rows.share,
             rows.facts,
         )
 
+    def _look(self, rows: DeviceRows, members: Members, rare: FloatArray) -> FloatArray:
+        """The p-value of each device's state at its rows, or as it last was."""
+        looked = np.flatnonzero(rows.number % LOOK == 0)
+        by_device = looked[np.argsort(rows.device[looked], kind="stable")]
+        before = self._novelty.last(rows.device)
+        states = _states(rows, members, by_device, rare)
+        return _carried(rows.device, before, by_device, self._novelty.look(states))
+
     def _resize(self, n_series: int, n_devices: int) -> None:
         for part in (self.interval, self._shift, self._calibrator):
             part.resize(n_series)
-        for each in (self._row_interval, self._row_calibrator):
+        for each in (self._row_interval, self._row_calibrator, self._evidence):
             each.resize(n_devices)
-        self._view.resize(n_series, n_devices)
+        for both in (self._view, self._novelty):
+            both.resize(n_series, n_devices)
 
     def warm(self, n_series: int) -> BoolArray:
         """For every series whether it has enough scores for a p-value, shape (n_series,)."""
@@ -151,96 +173,73 @@ class Bank:
     # -- state -------------------------------------------------------------------------------------------------------
     def save(self) -> dict[str, NDArray[Any]]:
         """The state of every detector as arrays, by name; see `restore`."""
-        view = self._view.save()
-        of_series = [(name, part.save()) for name, part in self._of_series()] + [("view", view["series"])]
-        of_devices = [(name, part.save()) for name, part in self._of_devices()] + [("view", view["device"])]
-        found = {f"series.{name}.{key}": array for name, part in of_series for key, array in part.items()}
-        return found | {f"device.{name}.{key}": array for name, part in of_devices for key, array in part.items()}
+        found: dict[str, NDArray[Any]] = {}
+        for kind, table in (("series", self._of_series()), ("device", self._of_devices())):
+            for name, part in table.items():
+                found |= {f"{kind}.{name}.{key}": array for key, array in part.save().items()}
+        for name, both in self._of_both().items():
+            for kind, arrays in both.save().items():
+                found |= {f"{kind}.{name}.{key}": array for key, array in arrays.items()}
+        return found
 
     def restore(self, saved: Mapping[str, NDArray[Any]], series: IntArray, devices: IntArray) -> None:
         """Take back a saved state; the arrays tell which series or device number each saved row belongs to."""
-        for name, part in self._of_series():
+        for name, part in self._of_series().items():
             part.restore(_under(saved, f"series.{name}."), series)
-        for name, part in self._of_devices():
-            part.restore(_under(saved, f"device.{name}."), devices)
-        view = {"series": _under(saved, "series.view."), "device": _under(saved, "device.view.")}
-        self._view.restore(view, series, devices)
+        for name, each in self._of_devices().items():
+            each.restore(_under(saved, f"device.{name}."), devices)
+        for name, both in self._of_both().items():
+            kept = {kind: _under(saved, f"{kind}.{name}.") for kind in ("series", "device")}
+            both.restore(kept, series, devices)
 
-    def _of_series(self) -> list[tuple[str, Interval | Shift | Calibrator]]:
-        return [("interval", self.interval), ("shift", self._shift), ("calibrator", self._calibrator)]
+    def _of_series(self) -> dict[str, Interval | Shift | Calibrator]:
+        return {"interval": self.interval, "shift": self._shift, "calibrator": self._calibrator}
 
-    def _of_devices(self) -> list[tuple[str, Interval | Calibrator]]:
-        return [("interval", self._row_interval), ("calibrator", self._row_calibrator)]
+    def _of_devices(self) -> dict[str, Interval | Calibrator | Evidence]:
+        return {"interval": self._row_interval, "calibrator": self._row_calibrator, "evidence": self._evidence}
 
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Columns of one length while the parts of a batch fill them."""
-
-    raw: FloatArray
-    expected: FloatArray
-    low: FloatArray
-    high: FloatArray
-    interval: FloatArray
-    p_value: FloatArray
-    confirmed: FloatArray
-    clustering: FloatArray
-    quiet: Keys
-    since: TimeArray
-
-    @classmethod
-    def for_rows(cls, n: int) -> _Columns:
-        return cls(*np.full((5, n), np.nan), *np.ones((3, n)), *np.zeros((2, n), np.int64))
-
-    def rate(self, rows: NDArray[np.intp], rated: Rated) -> None:
-        self.p_value[rows], self.confirmed[rows], self.clustering[rows] = (
-            rated.p_value,
-            rated.confirmed,
-            rated.clustering,
-        )
-        self.quiet[rows], self.since[rows] = rated.quiet, rated.since
-
-    def rated(self) -> tuple[FloatArray, FloatArray, Keys, TimeArray, FloatArray]:
-        return self.p_value, self.confirmed, self.quiet, self.since, self.clustering
-
-    def scores(self, batch: ReadingBatch) -> Scores:
-        numbers = np.arange(len(batch), dtype=np.int32)
-        score = np.nan_to_num(self.raw, nan=0.0)
-        bands = (self.expected, self.low, self.high)
-        return Scores(numbers, batch.series, batch.time, batch.value, score, self.p_value, *bands)
+    def _of_both(self) -> dict[str, DeviceView | Novelty]:
+        return {"view": self._view, "novelty": self._novelty}
 
 
-def _verdicts_on_series(
-    rows: NDArray[np.intp], batch: ReadingBatch, made: _Columns, facts: FloatArray, device_of: Keys
-) -> Verdicts:
-    """What a device's only series says is said about the device."""
-    series = batch.series[rows].astype(np.int64)
-    return Verdicts(
-        rows,
-        device_of[series].astype(np.int64),
-        series,
-        batch.time[rows],
-        np.nan_to_num(made.raw[rows], nan=0.0),
-        made.p_value[rows],
-        made.confirmed[rows],
-        made.quiet[rows],
-        made.since[rows],
-        made.clustering[rows],
-        made.interval[rows],
-        series,
-        np.ones(len(rows)),
-        facts[rows],
+def _calibrated(calibrator: Calibrator, part: Part, score: FloatArray, rare: FloatArray) -> FloatArray:
+    """p-values of a part's rows, whose full blocks are then learned; `score` and `rare` are those of the batch."""
+    p_value = calibrator.rate(part, score[part.rows])
+    if len(part.ended):
+        calibrator.learn(part.ended, rare[part.rows[part.full]])
+    return p_value
+
+
+def _states(rows: DeviceRows, members: Members, by_device: Rows, rare: FloatArray) -> States:
+    """The states at rows `by_device`; `members` come by row, in the order of the rows."""
+    place = np.full(len(rows), -1)
+    place[by_device] = np.arange(len(by_device))
+    order = np.argsort(place[members.which], kind="stable")
+    says = members.says[order]
+    return States(
+        rows.device[by_device],
+        rows.number[by_device],
+        rare[by_device],
+        place[members.which[order]],
+        members.series[order],
+        says[:, AVERAGE],
+        says[:, USUAL],
     )
 
 
-def _merged(one: Verdicts, other: Verdicts) -> Verdicts:
-    """Both, in order of the rows they were known with."""
-    if not len(other):
-        return one
-    order = np.argsort(np.r_[one.row, other.row], kind="stable")
-    names = [field.name for field in fields(Verdicts)]
-    columns = {name: np.concatenate([getattr(one, name), getattr(other, name)])[order] for name in names}
-    return Verdicts(**columns)
+def _carried(device: Keys, before: FloatArray, looked: Rows, found: FloatArray) -> FloatArray:
+    """For every row the value found at its device's last look so far, or `before`; `looked` is ordered by device."""
+    order = np.argsort(device, kind="stable")
+    value = np.full(len(device), np.nan)
+    value[looked] = found
+    value = value[order]
+    keys = device[order]
+    starts = np.r_[True, keys[1:] != keys[:-1]] if len(keys) else np.zeros(0, np.bool_)
+    value = np.where(starts & np.isnan(value), before[order], value)
+    at = np.maximum.accumulate(np.where(np.isnan(value), 0, np.arange(len(value)))) if len(value) else order
+    out = np.empty(len(device))
+    out[order] = value[at]
+    return out
 
 
 def _under(saved: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

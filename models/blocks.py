@@ -40,6 +40,11 @@ class Part:
     ended: Keys
     """Keys whose block is now full, each once."""
 
+    @property
+    def full(self) -> Rows:
+        """For each key whose block is now full, the index in this part of its last row."""
+        return np.flatnonzero(self.column == BLOCK - 1)
+
     def only(self, kept: BoolArray) -> Part:
         """The rows of some keys, all of each."""
         return _part(self.rows[kept], self.keys[kept], self.column[kept])

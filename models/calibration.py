@@ -2,28 +2,28 @@
 
 The earlier scores are kept as a histogram over the logarithm of the score that slowly forgets. Below the tail the
 p-value is the conformal rank (Laxhammar and Falkman, "Conformal prediction for distribution-independent anomaly
-detection in streaming vessel data", 2010). Beyond the 90th percentile a generalised Pareto tail is fitted by the method
+detection in streaming vessel data", 2010). Beyond the 80th percentile a generalised Pareto tail is fitted by the method
 of moments (Hosking and Wallis, "Parameter and quantile estimation for the generalized Pareto distribution", 1987), so
-that p-values far below 1/n exist. How much unusual scores come in clusters is measured as the extremal index, by the
-runs estimator (Smith and Weissman, "Estimating the extremal index", 1994): alarms count clusters, not readings.
+that p-values far below 1/n exist.
 
-Blocks that look like trouble are kept out for a while; then they are the new normal.
+Everything is learned, for only then are p-values what they say; but blocks in which scores are rarer than chance brings
+in a month are kept out while that lasts, at most for a while. After that they are the new normal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
+from ingest.reading import BoolArray, FloatArray, IntArray
 from ingest.rows import StateTable
 from models.blocks import BLOCK, Keys, Part
 
-BINS = 128
-LOWEST, HIGHEST = 0.02, 200.0
+BINS = 160
+LOWEST, HIGHEST = 0.02, 2000.0
 """Scores are told apart between these two: below nothing is unusual, above everything is."""
 _EDGES = np.exp(np.linspace(np.log(LOWEST), np.log(HIGHEST), BINS + 1))
 _WIDTH = np.log(HIGHEST / LOWEST) / BINS
@@ -32,45 +32,41 @@ MEMORY = 4000.0
 """Scores over which the histogram forgets."""
 FORGET = (1.0 - 1.0 / MEMORY) ** BLOCK
 MIN_SCORES = 128
-"""Scores before a p-value is given; the tail then rests on about 13."""
-TAIL = 0.1
+"""Scores before a p-value is given; the tail then rests on about 25."""
+TAIL = 0.2
 """Share of the scores that counts as tail; more where that would be fewer than MIN_TAIL."""
 MIN_TAIL = 5.0
-USUAL_SHAPE, USUAL_WEIGHT = 0.1, 20.0
+USUAL_SHAPE, USUAL_WEIGHT = 0.05, 20.0
 """The Pareto shape before anything is known, and how many scores of the tail that is worth."""
-MAX_SHAPE = 0.5
+LEAST_SHAPE, MAX_SHAPE = 1e-6, 0.5
 MIN_P = 1e-30
 """p-values are reported down to here."""
-UNUSUAL = 0.01
-"""A p-value up to here counts as unusual: of a block as suspicious if half of it is, of a reading as not quiet."""
-FAR = 1.5
-"""A block is suspicious, too, if half of it is beyond this many times the 99th percentile."""
-HOLD = 500
-"""Readings after which a lasting change is the new normal."""
-QUIET = 20
-"""Quiet readings after which the next unusual one begins something new."""
-CLUSTER_FORGET = 0.998
+RARE_PERIOD_NS = 30.44 * 86_400e9
+"""A p-value is rare when chance brings it less than once in this time (a month) …"""
+MOST_RARE, LEAST_RARE = 3e-5, 1e-2
+"""… but where readings are very frequent or very sparse, within these two: so far a few hundred scores reach."""
+RARE_SHARE = 4
+"""A block is kept out when so many of its p-values are rare, a quarter of it …"""
+STILL = 0.05
+"""… and goes on being kept out while half of its p-values are below this."""
+HOLD = 400
+"""Scores after which a lasting change is the new normal."""
 
 
-class Rated(NamedTuple):
-    """Columns of a part's length."""
+def rarity(interval_ns: FloatArray) -> FloatArray:
+    """The p-value that is rare for scores which come every `interval_ns`; NaN counts as very often.
 
-    p_value: FloatArray
-    """In (0, 1]; 1 while there are too few scores."""
-    confirmed: FloatArray
-    """The highest p-value that this reading and one of the two before it keep to."""
-    quiet: Keys
-    """Readings since the last unusual one."""
-    since: TimeArray
-    """Time at which the present stretch of unusual readings began, if one lasts."""
-    clustering: FloatArray
-    """Extremal index in (0, 1]: clusters of unusual scores per unusual score."""
+    >>> rarity(np.array([3600e9, 1e9, np.nan]))
+    array([1.36881293e-03, 3.00000000e-05, 3.00000000e-05])
+    """
+    return np.clip(np.nan_to_num(interval_ns / RARE_PERIOD_NS), MOST_RARE, LEAST_RARE)
 
 
 class Calibrator:
-    """Histogram, tail, clustering and suspicion of every key."""
+    """Histogram and tail of every key; `min_scores` are wanted before a p-value, `hold` is HOLD by default."""
 
-    def __init__(self) -> None:
+    def __init__(self, min_scores: int = MIN_SCORES, hold: int = HOLD) -> None:
+        self._min_scores, self._hold = min_scores, hold
         self._state = StateTable(
             {
                 "histogram": (np.float32, (BINS,), 0.0),
@@ -81,16 +77,10 @@ class Calibrator:
                 "beyond": (np.float64, (), 1.0),
                 "scale": (np.float64, (), 1.0),
                 "shape": (np.float64, (), USUAL_SHAPE),
-                "far": (np.float64, (), np.inf),
                 "scores": (np.float64, (BLOCK,), 0.0),
                 "p_values": (np.float64, (BLOCK,), 1.0),
                 "filled": (np.int64, (), 0),
-                "over": (np.bool_, (), False),
-                "unusual": (np.float64, (), 0.0),
-                "clusters": (np.float64, (), 0.0),
                 "held": (np.int64, (), 0),
-                "quiet": (np.int64, (), QUIET),
-                "since": (np.int64, (), 0),
             }
         )
 
@@ -101,24 +91,21 @@ class Calibrator:
     @property
     def ready(self) -> BoolArray:
         """Whether each key has enough scores for a p-value."""
-        return np.asarray(self._state["learned"] >= MIN_SCORES)
+        return np.asarray(self._state["learned"] >= self._min_scores)
 
     @property
     def filled(self) -> Keys:
         """How many scores of its present block each key has."""
         return np.asarray(self._state["filled"])
 
-    def rate(self, part: Part, score: FloatArray, time: TimeArray) -> Rated:
-        """p-values of a part of scores. Blocks that are full then wait for `learn`."""
+    def rate(self, part: Part, score: FloatArray) -> FloatArray:
+        """p-values, in (0, 1], of a part of scores; 1 while there are too few. Full blocks then wait for `learn`."""
         state, keys = self._state, part.keys
         p_value = np.where(self.ready[keys], self._p_value(keys, score), 1.0)
-        confirmed = self._confirmed(part, p_value)
         state["scores"][keys, part.column] = score
         state["p_values"][keys, part.column] = p_value
         state["filled"][keys] = part.column + 1  # the last row of a key comes last
-        quiet, since = self._stretches(part, p_value <= UNUSUAL, time)
-        clustering = (state["clusters"][keys] + 2.0) / (state["unusual"][keys] + 8.0)
-        return Rated(p_value, confirmed, quiet, since, clustering)
+        return p_value
 
     def _p_value(self, keys: Keys, score: FloatArray) -> FloatArray:
         state = self._state
@@ -127,68 +114,31 @@ class Calibrator:
         part = place - bins
         survival = state["survival"]
         rank = survival[keys, bins] * (1.0 - part) + survival[keys, bins + 1] * part
-        weight, beyond, shape = state["weight"][keys], state["beyond"][keys], np.maximum(state["shape"][keys], 1e-6)
+        weight, beyond, shape = state["weight"][keys], state["beyond"][keys], state["shape"][keys]
         excess = np.maximum(score - state["threshold"][keys], 0.0) / state["scale"][keys]
         tail = np.exp(-np.log1p(shape * excess) / shape)
         known = np.where(excess > 0, beyond, np.maximum(rank, beyond))
         # half a score more than there were: chance may bring what was never seen
         return np.asarray(np.clip((weight * known + 0.5) / (weight + 1.0) * tail, MIN_P, 1.0))
 
-    def _confirmed(self, part: Part, p_value: FloatArray) -> FloatArray:
-        """`Rated.confirmed`, before the part's p-values are put in their places over those of the last block."""
-        place = np.arange(len(p_value)) - part.first
-        before = []
-        for back in (1, 2):
-            held = self._state["p_values"][part.keys, (part.column - back) % BLOCK]
-            before.append(np.where(place >= back, np.roll(p_value, back), held))
-        return np.asarray(np.maximum(p_value, np.minimum(*before)))
-
-    def _stretches(self, part: Part, unusual: BoolArray, time: TimeArray) -> tuple[Keys, TimeArray]:
-        """Quiet readings before each row, itself included, and since when each stretch of unusual ones lasts."""
-        state, keys = self._state, part.keys
-        if not unusual.any():
-            quiet = state["quiet"][keys] + 1 + np.arange(len(keys)) - part.first
-            state["quiet"][keys] = quiet
-            return quiet, state["since"][keys]
-        quiet, since = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
-        for rows in part.columns():
-            key = keys[rows]
-            before = state["quiet"][key]
-            begins = unusual[rows] & (before >= QUIET)
-            since[rows] = state["since"][key] = np.where(begins, time[rows], state["since"][key])
-            quiet[rows] = state["quiet"][key] = np.where(unusual[rows], 0, before + 1)
-        return quiet, since
-
-    def learn(self, keys: Keys) -> tuple[BoolArray, BoolArray]:
-        """Learn the full blocks of those keys; tells which were kept out as suspicious, and which newly accepted."""
-        state = self._state
-        state["filled"][keys] = 0
-        suspicious, accepted = self._suspect(keys)
-        self._count_clusters(keys)
-        kept = keys[~suspicious]
+    def learn(self, keys: Keys, rare: FloatArray) -> None:
+        """Learn the full blocks of those keys, but the ones kept out; `rare` as `rarity` tells for each key."""
+        self._state["filled"][keys] = 0
+        kept = keys[~self._out(keys, rare)]
         if len(kept):
             self._add(kept)
             self._fit(kept)
-        return suspicious, accepted
 
-    def _suspect(self, keys: Keys) -> tuple[BoolArray, BoolArray]:
+    def _out(self, keys: Keys, rare: FloatArray) -> BoolArray:
+        """Which blocks are kept out."""
         state = self._state
-        strange = (np.median(state["p_values"][keys], axis=1) < UNUSUAL) | (
-            np.median(state["scores"][keys], axis=1) > FAR * state["far"][keys]
-        )
-        suspicious = strange & self.ready[keys]
-        held = np.where(suspicious, state["held"][keys] + BLOCK, 0)
-        accepted = held > HOLD
-        state["held"][keys] = np.where(accepted, 0, held)
-        return suspicious & ~accepted, accepted
-
-    def _count_clusters(self, keys: Keys) -> None:
-        state = self._state
-        over = state["scores"][keys] > state["threshold"][keys, None]
-        before = np.concatenate([state["over"][keys, None], over[:, :-1]], axis=1)
-        state["unusual"][keys] = CLUSTER_FORGET * (state["unusual"][keys] + over.sum(axis=1))
-        state["clusters"][keys] = CLUSTER_FORGET * (state["clusters"][keys] + (over & ~before).sum(axis=1))
-        state["over"][keys] = over[:, -1]
+        p_values, held = state["p_values"][keys], state["held"][keys]
+        strange = (p_values <= rare[:, None]).sum(axis=1) >= RARE_SHARE
+        lasting = held > 0
+        lasting[lasting] = np.median(p_values[lasting], axis=1) <= STILL
+        out = (strange | lasting) & self.ready[keys] & (held < self._hold)
+        state["held"][keys] = np.where(out, held + BLOCK, 0)
+        return np.asarray(out)
 
     def _add(self, keys: Keys) -> None:
         state = self._state
@@ -217,11 +167,10 @@ class Calibrator:
         mean = first / n - edge
         variance = np.maximum(second / n - 2 * edge * first / n + edge**2 - mean**2, 1e-12)
         shape = (0.5 * (1.0 - mean**2 / variance) * n + USUAL_SHAPE * USUAL_WEIGHT) / (n + USUAL_WEIGHT)
-        shape = np.clip(shape, 0.0, MAX_SHAPE)
+        shape = np.clip(shape, LEAST_SHAPE, MAX_SHAPE)
         state["shape"][keys], state["threshold"][keys] = shape, edge
         state["scale"][keys] = np.maximum(mean * (1.0 - shape), 0.02 * edge)
         state["beyond"][keys], state["weight"][keys] = survival[rows, at], total[:, 0]
-        state["far"][keys] = _EDGES[(survival >= 0.01).sum(axis=1)]
         state["survival"][keys, :BINS] = survival
 
     def save(self) -> dict[str, NDArray[Any]]:

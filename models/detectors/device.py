@@ -1,14 +1,14 @@
-"""Sees a device as a whole: the scores of its metrics at one time, put together as their root mean square.
+"""Sees a device as a whole: what its metrics say at one time, put together into a row.
 
 A device's row at time t is complete when as many metrics have reported since its clock moved to t as lately did, or
-else when its clock moves on. A metric that did not report keeps its last score for a few rows, then it is left out. A
-device with a single metric has no rows: that metric speaks for it.
+else when its clock moves on. A metric that did not report keeps its last score for a few rows, then it is left out. The
+score of a row is the root mean square of its metrics' scores; that of a device with a single metric is that metric's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,47 @@ from numpy.typing import NDArray
 from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
 from ingest.rows import Rows, StateTable
 from models.blocks import Keys
+from models.detectors.novelty import LOOK, SIZE
 
 CARRIED = 8
 """Rows of the device for which the last score of a metric still counts."""
 NEVER = np.iinfo(np.int64).min
-UNSEEN, SEVERAL = -1, -2
+SEVERAL = -1
+"""In place of a series number: several series together."""
+FACTS, P_VALUE, AVERAGE, USUAL = slice(0, 4), 4, slice(5, 5 + SIZE), slice(5 + SIZE, 5 + 2 * SIZE)
+SAYS = 5 + 2 * SIZE
+"""What is known with each reading: value and band (expected, low, high), p-value, and averages with their usual
+distances, as columns of one array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The metrics of rows that are looked at more closely."""
+
+    which: Keys
+    """For each metric, the place of its row among the rows; ascending."""
+    series: Keys
+    says: FloatArray
+    """What was known with the metric's last reading, shape (n_members, SAYS)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRows:
-    """Complete rows of devices with several metrics, in the order in which they were completed."""
+    """Complete rows of devices, in the order in which they were completed."""
 
     row: Keys
     """Row of the batch that completed it."""
     device: Keys
+    number: Keys
+    """Which row of its device it is."""
     time: TimeArray
     """Event time of the row, in ns."""
+    series: Keys
+    """The device's only series, or SEVERAL."""
     score: FloatArray
-    """Root mean square of the metrics' scores."""
+    """Root mean square of the metrics' scores; NaN where none is known."""
+    rarest: FloatArray
+    """Mean of 1 / p-value over the metrics."""
     leader: Keys
     """Series with the highest score."""
     share: FloatArray
@@ -49,8 +72,8 @@ class DeviceRows:
     @classmethod
     def empty(cls) -> DeviceRows:
         """No rows."""
-        none = np.zeros(0, np.int64)
-        return cls(none, none, none, np.zeros(0), none, np.zeros(0), np.zeros((0, 4)))
+        none, real = np.zeros(0, np.int64), np.zeros(0)
+        return cls(none, none, none, none, none, real, real, none, real, np.zeros((0, 4)))
 
 
 class DeviceView:
@@ -58,7 +81,7 @@ class DeviceView:
 
     def __init__(self) -> None:
         self._series = StateTable(
-            {"score": (np.float64, (), np.nan), "row": (np.int64, (), NEVER), "facts": (np.float64, (4,), np.nan)}
+            {"score": (np.float64, (), np.nan), "row": (np.int64, (), NEVER), "says": (np.float64, (SAYS,), np.nan)}
         )
         self._devices = StateTable(
             {
@@ -66,7 +89,6 @@ class DeviceView:
                 "row": (np.int64, (), 0),
                 "counts": (np.int64, (3,), 0),
                 "done": (np.bool_, (), True),
-                "only": (np.int64, (), UNSEEN),
             }
         )
 
@@ -76,90 +98,60 @@ class DeviceView:
         self._devices.resize(n_devices)
 
     def advance(
-        self, series: Keys, time: TimeArray, score: FloatArray, facts: FloatArray, device_of: Keys
-    ) -> tuple[BoolArray, DeviceRows]:
-        """Take in scored readings in order of arrival.
+        self, series: Keys, time: TimeArray, score: FloatArray, says: FloatArray, device_of: Keys
+    ) -> tuple[DeviceRows, Members]:
+        """Take in scored readings in order of arrival; the rows that were completed, and the metrics of some.
 
-        `score` is NaN where a series is not known well enough; `facts`, shape (n_readings, 4), holds each reading's
-        value and band. `device_of` gives the device number of each series number. Tells for each reading whether its
-        series is, so far, its device's only one; and the rows that were completed.
+        `score` is NaN where a series is not known well enough; `says` has the shape (n_readings, SAYS). `device_of`
+        gives the device number of each series number.
         """
         if not len(series):
-            return np.zeros(0, np.bool_), DeviceRows.empty()
-        device = device_of[series].astype(np.int64)
-        alone = self._alone(series, device)
-        walk = _Walk(self._devices, device, time)
-        event = walk.events()
-        found = self._compose(series, score, facts, walk, event, device_of)
-        self._remember(series, score, facts, walk)
-        return alone, found
-
-    def _alone(self, series: Keys, device: Keys) -> BoolArray:
-        """For each reading whether no other series of its device was seen before or with it."""
-        only = self._devices["only"]
-        known, first = np.unique(device, return_index=True)
-        fresh = only[known] == UNSEEN
-        only[known[fresh]] = series[first[fresh]]
-        other = only[device] != series
-        alone: BoolArray = ~other & (only[device] != SEVERAL)
-        if other.any():
-            mixed, at = np.unique(device[other], return_index=True)
-            since = np.full(len(only), len(device))
-            since[mixed] = np.flatnonzero(other)[at]
-            alone &= np.arange(len(device)) < since[device]
-            only[mixed] = SEVERAL
-        return alone
+            none = np.zeros(0, np.int64)
+            return DeviceRows.empty(), Members(none, none, np.zeros((0, SAYS)))
+        walk = _Walk(self._devices, device_of[series].astype(np.int64), time)
+        found = self._compose(series, score, says, walk, walk.events(), device_of)
+        self._remember(series, score, says, walk)
+        return found
 
     def _compose(
-        self,
-        series: Keys,
-        score: FloatArray,
-        facts: FloatArray,
-        walk: _Walk,
-        event: _Events,
-        device_of: Keys,
-    ) -> DeviceRows:
+        self, series: Keys, score: FloatArray, says: FloatArray, walk: _Walk, event: _Events, device_of: Keys
+    ) -> tuple[DeviceRows, Members]:
         """The rows behind `event`, with the scores of all series of their devices as they stood then."""
         which, member = _members(walk.device[event.at], device_of)
-        n = len(series)
-        key = np.sort(series[walk.order].astype(np.int64) * n + np.arange(n))
-        at = np.searchsorted(key, member * n + event.upto[which]) - 1
-        hit = (at >= 0) & (key[np.maximum(at, 0)] // n == member)
-        last = walk.order[key[np.maximum(at, 0)] % n]
+        last, hit = _latest(series, walk.order, member, event.upto[which])
         value = np.where(hit, score[last], self._series["score"][member])
         row = np.where(hit, walk.row_of(last), self._series["row"][member])
         seen = np.bincount(which, row != NEVER, len(event.at))
-        counts = (row != NEVER) & ~np.isnan(value)
-        counts[counts] = event.row[which[counts]] - row[counts] <= CARRIED
-        which, member, hit, last = which[counts], member[counts], hit[counts], last[counts]
-        square = value[counts] ** 2
+        here = row != NEVER
+        here[here] = event.row[which[here]] - row[here] <= CARRIED
+        which, member, hit, last, value = which[here], member[here], hit[here], last[here], value[here]
+        says_of = _Says(says, self._series["says"], last, hit, member)
         size = np.bincount(which, minlength=len(event.at))
-        total = np.bincount(which, square, len(event.at))
-        top, leader = np.zeros(len(event.at)), np.zeros(len(event.at), np.int64)
-        shown = np.full((len(event.at), 4), np.nan)
-        np.maximum.at(top, which, square)
-        lead = np.flatnonzero(square == top[which])[::-1]
-        leader[which[lead]] = member[lead]
-        shown[which[lead]] = np.where(hit[lead, None], facts[last[lead]], self._series["facts"][member[lead]])
-        ok = (seen >= 2) & (size >= 1)
+        square = np.nan_to_num(value) ** 2
+        total, lead = np.bincount(which, square, len(event.at)), _leaders(which, square, len(event.at))
+        known = np.bincount(which, ~np.isnan(value), len(event.at))
         with np.errstate(invalid="ignore", divide="ignore"):
             rows = DeviceRows(
                 walk.order[event.at],
                 walk.device[event.at],
+                event.row,
                 event.time,
-                np.sqrt(total / size),
-                leader,
-                np.where(total > 0, top / total, 0.0),
-                shown,
+                np.where(seen >= 2, SEVERAL, member[lead]),
+                np.sqrt(total / known),
+                np.bincount(which, 1.0 / says_of.column(P_VALUE), len(event.at)) / size,
+                member[lead],
+                np.where(total > 0, square[lead] / total, 0.0),
+                says_of.rows(lead)[:, FACTS],
             )
-        return _keep(rows, ok)
+        looked = np.flatnonzero(event.row[which] % LOOK == 0)
+        return rows, Members(which[looked], member[looked], says_of.rows(looked))
 
-    def _remember(self, series: Keys, score: FloatArray, facts: FloatArray, walk: _Walk) -> None:
+    def _remember(self, series: Keys, score: FloatArray, says: FloatArray, walk: _Walk) -> None:
         last = np.full(self._series.n, -1, np.int64)
         np.maximum.at(last, series, np.arange(len(series)))
         touched = np.flatnonzero(last >= 0)
         self._series["score"][touched] = score[last[touched]]
-        self._series["facts"][touched] = facts[last[touched]]
+        self._series["says"][touched] = says[last[touched]]
         self._series["row"][touched] = walk.row_of(last[touched])
         walk.store(self._devices)
 
@@ -167,20 +159,30 @@ class DeviceView:
         """The state of series and devices as arrays with a row each."""
         return {"series": self._series.save(), "device": self._devices.save()}
 
-    def restore(
-        self,
-        saved: Mapping[str, Mapping[str, NDArray[Any]]],
-        series: IntArray,
-        devices: IntArray,
-    ) -> None:
+    def restore(self, saved: Mapping[str, Mapping[str, NDArray[Any]]], series: IntArray, devices: IntArray) -> None:
         """Take back a saved state; the arrays tell which number each saved row belongs to."""
         self._series.restore(saved["series"], series)
-        known = dict(saved["device"])
-        only = known["only"].copy()
-        named = only >= 0
-        only[named] = series[only[named]]
-        known["only"] = only
-        self._devices.restore(known, devices)
+        self._devices.restore(saved["device"], devices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Says:
+    """What is known of metrics: with a reading of the batch where `hit`, else from before."""
+
+    fresh: FloatArray
+    kept: FloatArray
+    last: Keys
+    hit: BoolArray
+    member: Keys
+
+    def column(self, number: int) -> FloatArray:
+        return np.asarray(np.where(self.hit, self.fresh[self.last, number], self.kept[self.member, number]))
+
+    def rows(self, some: Rows) -> FloatArray:
+        found = self.fresh[self.last[some]]
+        old = ~self.hit[some]
+        found[old] = self.kept[self.member[some][old]]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,5 +293,20 @@ def _members(device: Keys, device_of: Keys) -> tuple[Keys, Keys]:
     return which, order[first[which] + offset].astype(np.int64)
 
 
-def _keep(rows: DeviceRows, ok: BoolArray) -> DeviceRows:
-    return DeviceRows(**{field.name: getattr(rows, field.name)[ok] for field in fields(DeviceRows)})
+def _latest(series: Keys, order: Rows, member: Keys, upto: Keys) -> tuple[Keys, BoolArray]:
+    """For each member the last reading before place `upto` in the walk's order, and whether there is one."""
+    n = len(series)
+    key = np.sort(series[order].astype(np.int64) * n + np.arange(n))
+    at = np.searchsorted(key, member * n + upto) - 1
+    found = key[np.maximum(at, 0)]
+    return order[found % n], (at >= 0) & (found // n == member)
+
+
+def _leaders(which: Keys, square: FloatArray, n: int) -> Rows:
+    """For each row the first of its metrics with the highest square."""
+    top = np.zeros(n)
+    np.maximum.at(top, which, square)
+    lead = np.zeros(n, np.intp)
+    highest = np.flatnonzero(square == top[which])[::-1]
+    lead[which[highest]] = highest
+    return lead

@@ -1,10 +1,11 @@
-"""Compares where a series is, over a short and a longer while, with where it has long been.
+"""Compares where a series is, over shorter and longer whiles, with where it has long been.
 
-Two exponentially weighted moving averages of the values (Roberts, "Control chart tests based on geometric moving
+Exponentially weighted moving averages of the values (Roberts, "Control chart tests based on geometric moving
 averages", 1959) are measured against the series' own level, each in units of its own usual distance from it. The
-short one sees a spike, the longer one a shift that lasts; their root mean square is the score. Level and distances are
+shortest sees a spike, the longer ones shifts that last; their root mean square is the score. Level and distances are
 learned block by block (`models.blocks`) from clipped values (Gelper, Fried and Croux, "Robust forecasting with
-exponential and Holt-Winters smoothing", 2010), and not from blocks that look like trouble themselves.
+exponential and Holt-Winters smoothing", 2010). A fourth average, longer still, says where the series has been; it is
+not scored here but used by `models.detectors.novelty`.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import BLOCK, Keys, Part
 
-SHORT_SPAN, LONG_SPAN = 2.0, 30.0
-"""Readings over which the two averages are taken; the longer one in usual intervals where readings come faster, so that
+SPANS = np.array([2.0, 8.0, 30.0, 240.0])
+"""Readings over which the averages are taken; all but the first in usual intervals where readings come faster, so that
 a sensor that suddenly reports every second still shows its shifts over the same time."""
-SHORT_GAIN, LONG_GAIN = 2.0 / (SHORT_SPAN + 1.0), 2.0 / (LONG_SPAN + 1.0)
+SCORED = 3
+"""So many of the averages, from the shortest on, make the score."""
+GAINS = 2.0 / (SPANS + 1.0)
 OUTAGE = 4.0
 """A gap longer than this many usual ones counts as this many when the usual one is learned."""
 MEMORY = 1000.0
 """Readings over which level and distances are learned."""
 WARM_UP = 128
 """Readings before a score is given: a few independent values of the longer average."""
-RELEARN = 64
-"""What counts as known, in readings, of a level just accepted as the new normal."""
 CLIP = 4.0
 """A value or distance beyond this many usual distances counts as this many when it is learned."""
 RAW_SHARE = 0.1
 """The usual distance is at least this share of the one learned without clipping: a series that is mostly constant and
 moves now and then has moves, not a spread of zero."""
 REACH = 10.0
-"""The longer average takes what is farther off, in usual distances, as being there: a lone spike is no shift."""
+"""The longer averages that are scored take what is farther off, in usual distances, as being there: a lone spike is no shift."""
 ACCURACY = 0.004
 """The usual distance is at least this share of the level: less is within what sensors usually promise."""
 MOST = 1e9
@@ -48,12 +49,16 @@ BAND = 7.0
 
 
 class Judged(NamedTuple):
-    """Columns of a part's length; all NaN while the series is learned. A higher score is more anomalous."""
+    """Columns of a part's length. A higher score is more anomalous; NaN, as the band, while a series is learned."""
 
     score: FloatArray
     expected: FloatArray
     low: FloatArray
     high: FloatArray
+    average: FloatArray
+    """The averages after each reading, shape (n_rows, len(SPANS))."""
+    usual: FloatArray
+    """Their usual distances from the level, of the same shape."""
 
 
 class Shift:
@@ -68,11 +73,11 @@ class Shift:
                 "gaps": (np.float64, (BLOCK,), np.nan),
                 "learned": (np.float64, (), 0.0),
                 "level": (np.float64, (), 0.0),
-                "average": (np.float64, (2,), 0.0),
-                "usual": (np.float64, (2,), 0.0),
-                "raw": (np.float64, (2,), 0.0),
+                "average": (np.float64, (len(SPANS),), 0.0),
+                "usual": (np.float64, (len(SPANS),), 0.0),
+                "raw": (np.float64, (len(SPANS),), 0.0),
                 "values": (np.float64, (BLOCK,), 0.0),
-                "averages": (np.float64, (BLOCK, 2), 0.0),
+                "averages": (np.float64, (BLOCK, len(SPANS)), 0.0),
             }
         )
 
@@ -92,28 +97,28 @@ class Shift:
     def advance(self, part: Part, value: FloatArray, time: TimeArray) -> Judged:
         """Score the values of a part, read at `time` (ns). Blocks that are full then wait for `learn`."""
         state, series = self._state, part.keys
-        gain = self._long_gain(part, time)
+        share = self._pace(part, time)
         level, usual = state["level"][series], self._usual(series)
         with np.errstate(over="ignore"):
             reach = np.where(self.scoring(series), REACH * usual[:, 0], np.inf)
             tamed = np.clip(value, level - reach, level + reach)
-        average = self._averages(part, np.stack([value, tamed], axis=1), gain)
+        average = self._averages(part, value, tamed, share)
         state["values"][series, part.column] = value
         state["averages"][series, part.column] = average
         with np.errstate(over="ignore", invalid="ignore"):
-            distance = np.minimum(np.abs(average - level[:, None]) / usual, MOST)
-            score = np.sqrt((distance[:, 0] ** 2 + distance[:, 1] ** 2) / 2.0)
+            distance = np.minimum(np.abs(average - level[:, None])[:, :SCORED] / usual[:, :SCORED], MOST)
+            score = np.nan_to_num(np.sqrt(np.mean(distance**2, axis=1)), nan=MOST)
             half = BAND * usual[:, 0]
-            judged = Judged(np.nan_to_num(score, nan=MOST), level.copy(), level - half, level + half)
+            judged = Judged(score, level.copy(), level - half, level + half, average, usual)
         unknown = ~self.scoring(series)
-        for column in judged:
+        for column in judged[:4]:
             column[unknown] = np.nan
         last = np.r_[series[1:] != series[:-1], True]
         state["seen"][series[last]] += part.column[last] - part.column[part.first[last]] + 1
         return judged
 
-    def _long_gain(self, part: Part, time: TimeArray) -> FloatArray:
-        """The longer average's gain for each row: less where a reading comes sooner than usual."""
+    def _pace(self, part: Part, time: TimeArray) -> FloatArray:
+        """How much of a usual interval has passed before each row, at most one."""
         state, series = self._state, part.keys
         inside = np.arange(len(series)) > part.first
         gap = (time - np.where(inside, np.roll(time, 1), state["time"][series])).astype(np.float64)
@@ -122,63 +127,62 @@ class Shift:
         last = np.r_[series[1:] != series[:-1], True]
         state["time"][series[last]] = time[last]
         share = gap / state["gap"][series]
-        return np.asarray(LONG_GAIN * np.where(share < 1.0, share, 1.0))
+        return np.where(share < 1.0, share, 1.0)
 
-    def _averages(self, part: Part, value: FloatArray, long_gain: FloatArray) -> FloatArray:
-        """Both averages after each row of the part, shape (n_rows, 2), of what each takes in, shape (n_rows, 2)."""
+    def _averages(self, part: Part, value: FloatArray, tamed: FloatArray, share: FloatArray) -> FloatArray:
+        """The averages after each row of the part, shape (n_rows, len(SPANS))."""
         state = self._state
         fresh = (part.column == 0) & (state["seen"][part.keys] == 0)
         if fresh.any():
-            state["average"][part.keys[fresh]] = value[fresh]
-        out = np.empty_like(value)
+            state["average"][part.keys[fresh]] = value[fresh, None]
+        out = np.empty((len(value), len(SPANS)))
         if part.few:
-            self._walk(part, value, long_gain, out)
+            self._walk(part, value, tamed, share, out)
             return out
-        gain = np.stack([np.full(len(value), SHORT_GAIN), long_gain], axis=1)
+        gain = GAINS * share[:, None]
+        gain[:, 0] = GAINS[0]
+        taken = np.repeat(tamed[:, None], len(SPANS), axis=1)
+        taken[:, 0] = taken[:, -1] = value
         current = state["average"]
         with np.errstate(over="ignore", invalid="ignore"):
             for rows in part.columns():
                 series = part.keys[rows]
                 before = current[series]
-                current[series] = out[rows] = before + gain[rows] * (value[rows] - before)
+                current[series] = out[rows] = before + gain[rows] * (taken[rows] - before)
         return out
 
-    def _walk(self, part: Part, value: FloatArray, long_gain: FloatArray, out: FloatArray) -> None:
+    def _walk(self, part: Part, value: FloatArray, tamed: FloatArray, share: FloatArray, out: FloatArray) -> None:
         """As array by array, one reading after the other: faster where there are few series, the same to the bit."""
         current = self._state["average"]
+        one, two, three, four = GAINS.tolist()
         for rows in part.by_key():
             key = part.keys[rows.start]
-            short, long = current[key].tolist()
-            pairs = []
-            for (x, y), gain in zip(value[rows].tolist(), long_gain[rows].tolist(), strict=True):
-                short += SHORT_GAIN * (x - short)
-                long += gain * (y - long)
-                pairs.append((short, long))
-            out[rows] = pairs
-            current[key] = short, long
+            a, b, c, d = current[key].tolist()
+            found = []
+            for x, y, part_of in zip(value[rows].tolist(), tamed[rows].tolist(), share[rows].tolist(), strict=True):
+                a += one * (x - a)
+                b += two * part_of * (y - b)
+                c += three * part_of * (y - c)
+                d += four * part_of * (x - d)
+                found.append((a, b, c, d))
+            out[rows] = found
+            current[key] = a, b, c, d
 
     def _usual(self, series: Keys) -> FloatArray:
-        """Usual distances of both averages from the level, shape (n_series, 2), never zero."""
+        """Usual distances of the averages from the level, shape (n_series, len(SPANS)), never zero."""
         state = self._state
         floor = ACCURACY * np.abs(state["level"][series])[:, None]
         usual: FloatArray = np.maximum(state["usual"][series], RAW_SHARE * state["raw"][series])
         return np.asarray(np.maximum(usual, floor) + TINY)
 
-    def learn(self, series: Keys, suspicious: BoolArray, accepted: BoolArray) -> None:
-        """Learn the full blocks of those series, but the suspicious ones; an accepted one is where it now belongs."""
-        state = self._state
+    def learn(self, series: Keys) -> None:
+        """Learn the full blocks of those series."""
         self._learn_gap(series)
-        new = series[accepted]
-        state["level"][new] = np.median(state["values"][new], axis=1)
-        state["learned"][new] = np.minimum(state["learned"][new], RELEARN)
-        series = series[~suspicious]
-        first = series[state["learned"][series] == 0]
-        if len(first):
-            self._begin(first)
-        rest = series[state["learned"][series] > 0]
-        if len(rest):
-            self._learn(rest)
-        state["learned"][first] = BLOCK
+        fresh = self._state["learned"][series] == 0
+        if fresh.any():
+            self._begin(series[fresh])
+        if not fresh.all():
+            self._learn(series[~fresh])
 
     def _learn_gap(self, series: Keys) -> None:
         state = self._state
@@ -196,6 +200,7 @@ class Shift:
             spread = _mean(np.abs(values - level[:, None]))
         state["level"][series] = level
         state["usual"][series] = state["raw"][series] = np.nan_to_num(spread)[:, None]
+        state["learned"][series] = BLOCK
 
     def _learn(self, series: Keys) -> None:
         state = self._state

@@ -26,16 +26,11 @@ def test_what_is_no_budget(text: str) -> None:
 
 
 def test_a_larger_budget_asks_for_less_and_a_faster_series_for_more() -> None:
-    interval, clustering = np.array([60e9, 1e9]), np.ones(2)
-    strict, loose = (alarm_level(interval, clustering, Budget.parse(f"{n} per device-month")) for n in (1, 10))
+    interval = np.array([60e9, 1e9])
+    strict, loose = (alarm_level(interval, Budget.parse(f"{n} per device-month")) for n in (1, 10))
     assert (loose > strict).all()
     assert strict[1] < strict[0]
 
 
-def test_readings_that_come_in_clusters_count_once() -> None:
-    alone, clustered = alarm_level(np.full(2, 60e9), np.array([1.0, 0.1]), Budget(1.0, "month"))
-    assert clustered == pytest.approx(10 * alone)
-
-
 def test_while_the_interval_is_not_known_nothing_opens() -> None:
-    assert np.isnan(alarm_level(np.array([np.nan]), np.ones(1), Budget(1.0, "month"))).all()
+    assert np.isnan(alarm_level(np.array([np.nan]), Budget(1.0, "month"))).all()

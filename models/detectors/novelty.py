@@ -1,0 +1,178 @@
+"""Asks whether a device has been where it is: the distance of its state to the nearest ones of its past.
+
+The state of a device is the averages of all its metrics over a short, a longer and a long while (`SPANS` in
+`models.detectors.shift`), each in units of its usual distance. Now and then a state is stored; the score is the mean
+distance to the nearest stored ones (Ramaswamy, Rastogi and Shim, "Efficient algorithms for mining outliers from large
+data sets", SIGMOD 2000). States of the recent past do not count, so that trouble is not its own excuse.
+
+It costs more than the other detectors and sees slow things, so it looks at every second row of a device only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.reading import FloatArray, IntArray
+from ingest.rows import StateTable
+from models.blocks import Keys, parts
+from models.calibration import Calibrator
+
+LOOK = 2
+"""Rows of a device from one look to the next."""
+STORE = 16
+"""Rows from one stored state to the next."""
+STATES = 64
+"""Stored states that are compared with: the past of 1024 rows."""
+RECENT = 16
+"""The newest stored states, of 256 rows, are not compared with; at first the newest third."""
+SLOTS = STATES + RECENT
+NEAREST = 2
+AVERAGES = (0, 2, 3)
+"""Which of the averages make the state."""
+SIZE = len(AVERAGES)
+WARM_UP = 128
+"""Rows before a score is given."""
+MIN_SCORES = 64
+"""Scores before a p-value: with WARM_UP, 256 rows."""
+HOLD = 200
+"""Scores, 400 rows, after which a lasting change is the new normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """States of devices at rows that are looked at; per device in order of its rows."""
+
+    device: Keys
+    number: Keys
+    """Number of the device's row, a multiple of LOOK."""
+    rare: FloatArray
+    """The p-value that is rare at the device's pace, see `models.calibration.rarity`."""
+    which: Keys
+    """For each metric of each state, the state's place in `device`; ascending."""
+    series: Keys
+    average: FloatArray
+    """Shape (n_metrics_of_states, SIZE), in the series' unit."""
+    usual: FloatArray
+    """Their usual distances, of the same shape."""
+
+    def only(self, kept: NDArray[np.intp]) -> States:
+        """Some of the states, in ascending order of their places."""
+        place = np.full(len(self.device), -1)
+        place[kept] = np.arange(len(kept))
+        mine = place[self.which] >= 0
+        return States(
+            self.device[kept],
+            self.number[kept],
+            self.rare[kept],
+            place[self.which[mine]],
+            self.series[mine],
+            self.average[mine],
+            self.usual[mine],
+        )
+
+
+class Novelty:
+    """The stored states, by series, and how unusual being far from them is, by device."""
+
+    def __init__(self) -> None:
+        self._series = StateTable({"states": (np.float32, (SLOTS, SIZE), np.nan), "origin": (np.float64, (), np.nan)})
+        self._devices = StateTable({"stored": (np.int64, (), 0), "p_value": (np.float64, (), 1.0)})
+        self._calibrator = Calibrator(MIN_SCORES, HOLD)
+
+    def resize(self, n_series: int, n_devices: int) -> None:
+        """Make room for that many series and devices."""
+        self._series.resize(n_series)
+        self._devices.resize(n_devices)
+        self._calibrator.resize(n_devices)
+
+    def last(self, device: Keys) -> FloatArray:
+        """The p-value of the last look at each of those devices; 1 while not known."""
+        return np.asarray(self._devices["p_value"][device])
+
+    def look(self, states: States) -> FloatArray:
+        """p-values of those states, which are stored where it is their turn."""
+        p_value = np.ones(len(states.device))
+        for turn in _turns(states):
+            now = states.only(turn)
+            p_value[turn] = self._rate(now, self._distance(now))
+            self._store(now)
+        if len(p_value):
+            ends = np.flatnonzero(np.r_[states.device[1:] != states.device[:-1], True])
+            self._devices["p_value"][states.device[ends]] = p_value[ends]
+        return p_value
+
+    def _distance(self, now: States) -> FloatArray:
+        """Mean distance to the nearest stored states; NaN where too little is known."""
+        stored = self._devices["stored"][now.device][:, None]
+        age = (stored - 1 - np.arange(SLOTS)) % SLOTS
+        recent = np.minimum(stored // 3, RECENT)
+        usable = (age >= recent) & (age < np.minimum(recent + STATES, stored))
+        usable &= (now.number > WARM_UP)[:, None]
+        squares = self._squares(now)
+        squares[~usable | np.isnan(squares)] = np.inf
+        nearest = np.sqrt(np.partition(squares, NEAREST - 1, axis=1)[:, :NEAREST].astype(np.float64)).mean(axis=1)
+        return np.where(np.isfinite(nearest), nearest, np.nan)
+
+    def _squares(self, now: States) -> NDArray[np.float32]:
+        """Mean squared distance of each state to what is in each slot, shape (n_states, SLOTS)."""
+        series = now.series
+        with np.errstate(over="ignore", invalid="ignore"):
+            unit = (1.0 / now.usual).astype(np.float32)
+            here = (now.average - self._series["origin"][series, None]).astype(np.float32) * unit
+            away = self._series["states"][series] * unit[:, None, :] - here[:, None, :]
+            square = np.einsum("msk,msk->ms", away, away)
+            starts = np.flatnonzero(np.r_[True, now.which[1:] != now.which[:-1]])
+            size = np.diff(np.r_[starts, len(now.which)]).astype(np.float32)
+            return np.asarray(np.add.reduceat(square, starts, axis=0) / (SIZE * size[:, None]), np.float32)
+
+    def _rate(self, now: States, score: FloatArray) -> FloatArray:
+        p_value = np.ones(len(score))
+        known = np.flatnonzero(~np.isnan(score))
+        keys = now.device[known]
+        for part in parts(keys, self._calibrator.filled):
+            rows = known[part.rows]
+            p_value[rows] = self._calibrator.rate(part, score[rows])
+            if len(part.ended):
+                self._calibrator.learn(part.ended, now.rare[rows[part.full]])
+        return p_value
+
+    def _store(self, now: States) -> None:
+        mine = (now.number % STORE == 0)[now.which]
+        series, device = now.series[mine], now.device[now.which[mine]]
+        slot = self._devices["stored"][device] % SLOTS
+        origin = self._series["origin"]
+        fresh = np.isnan(origin[series])
+        origin[series[fresh]] = now.average[mine][fresh, 0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._series["states"][series, slot] = now.average[mine] - origin[series, None]
+        self._devices["stored"][np.unique(device)] += 1
+
+    def save(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """The state of series and devices as arrays with a row each."""
+        calibrator = {f"calibrator.{name}": array for name, array in self._calibrator.save().items()}
+        return {"series": self._series.save(), "device": self._devices.save() | calibrator}
+
+    def restore(self, saved: Mapping[str, Mapping[str, NDArray[Any]]], series: IntArray, devices: IntArray) -> None:
+        """Take back a saved state; the arrays tell which number each saved row belongs to."""
+        self._series.restore(saved["series"], series)
+        own = {name: array for name, array in saved["device"].items() if "." not in name}
+        self._devices.restore(own, devices)
+        prefix = "calibrator."
+        kept = {name.removeprefix(prefix): a for name, a in saved["device"].items() if name.startswith(prefix)}
+        self._calibrator.restore(kept, devices)
+
+
+def _turns(states: States) -> list[NDArray[np.intp]]:
+    """The states in turns: in each, of every device, those from one stored state to the next."""
+    if not len(states.device):
+        return []
+    turn = (states.number - 1) // STORE
+    starts = np.r_[True, states.device[1:] != states.device[:-1]]
+    first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
+    step = turn - turn[first]
+    return [np.flatnonzero(step == k) for k in np.unique(step)]
