@@ -28,6 +28,7 @@ LOWEST, HIGHEST = 0.02, 2000.0
 _EDGES = np.exp(np.linspace(np.log(LOWEST), np.log(HIGHEST), BINS + 1))
 _WIDTH = np.log(HIGHEST / LOWEST) / BINS
 _CENTRES = np.exp(np.log(LOWEST) + (np.arange(BINS) + 0.5) * _WIDTH)
+_POWERS = np.stack([_CENTRES, _CENTRES**2]).astype(np.float32)
 MEMORY = 4000.0
 """Scores over which the histogram forgets."""
 FORGET = (1.0 - 1.0 / MEMORY) ** BLOCK
@@ -49,6 +50,8 @@ RARE_SHARE = 4
 """A block is kept out when so many of its p-values are rare, a quarter of it …"""
 STILL = 0.05
 """… and goes on being kept out while half of its p-values are below this."""
+MANY, REFIT = 512, 64
+"""After so many scores what follows from the histogram is worked out after so many more only."""
 HOLD = 400
 """Scores after which a lasting change is the new normal."""
 
@@ -127,7 +130,10 @@ class Calibrator:
         kept = keys[~self._out(keys, rare)]
         if len(kept):
             self._add(kept)
-            self._fit(kept)
+            learned = self._state["learned"][kept]
+            due = kept[(learned <= MANY) | (learned % REFIT == 0)]
+            if len(due):
+                self._fit(due)
 
     def _out(self, keys: Keys, rare: FloatArray) -> BoolArray:
         """Which blocks are kept out."""
@@ -150,9 +156,9 @@ class Calibrator:
         state["learned"][keys] += BLOCK
 
     def _fit(self, keys: Keys) -> None:
-        """Survival function, tail and 99th percentile from the histograms."""
+        """Survival function and tail from the histograms."""
         state = self._state
-        counts = state["histogram"][keys].astype(np.float64)
+        counts = state["histogram"][keys]
         beyond = _from_top(counts)
         total = beyond[:, :1]
         survival = beyond / total
@@ -161,9 +167,10 @@ class Calibrator:
         enough = (survival >= share).sum(axis=1) - 1
         rows = np.arange(len(keys))
         at = np.where(beyond[rows, ordinary] < MIN_TAIL, enough, ordinary)
-        n, edge = beyond[rows, at], _EDGES[at]
-        first = _from_top(counts * _CENTRES)[rows, at]
-        second = _from_top(counts * _CENTRES**2)[rows, at]
+        n, edge = beyond[rows, at].astype(np.float64), _EDGES[at]
+        counts *= np.arange(BINS) >= at[:, None]
+        # row by row, whatever the number of rows: a matrix product sums in another order when there are others
+        first, second = (np.einsum("kb,b->k", counts, power).astype(np.float64) for power in _POWERS)
         mean = first / n - edge
         variance = np.maximum(second / n - 2 * edge * first / n + edge**2 - mean**2, 1e-12)
         shape = (0.5 * (1.0 - mean**2 / variance) * n + USUAL_SHAPE * USUAL_WEIGHT) / (n + USUAL_WEIGHT)
@@ -182,6 +189,6 @@ class Calibrator:
         self._state.restore(saved, keys)
 
 
-def _from_top(counts: FloatArray) -> FloatArray:
+def _from_top(counts: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sums over each bin and all above it, shape (n, BINS)."""
     return np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]

@@ -32,6 +32,8 @@ RECENT = 16
 """The newest stored states, of 256 rows, are not compared with; at first the newest third."""
 SLOTS = STATES + RECENT
 NEAREST = 2
+CHUNK = 512
+"""Series compared at a time: what they take stays in the processor's cache."""
 AVERAGES = (0, 2, 3)
 """Which of the averages make the state."""
 SIZE = len(AVERAGES)
@@ -80,7 +82,7 @@ class Novelty:
     """The stored states, by series, and how unusual being far from them is, by device."""
 
     def __init__(self) -> None:
-        self._series = StateTable({"states": (np.float32, (SLOTS, SIZE), np.nan), "origin": (np.float64, (), np.nan)})
+        self._series = StateTable({"states": (np.float32, (SIZE, SLOTS), np.nan), "origin": (np.float64, (), np.nan)})
         self._devices = StateTable({"stored": (np.int64, (), 0), "p_value": (np.float64, (), 1.0)})
         self._calibrator = Calibrator(MIN_SCORES, HOLD)
 
@@ -122,13 +124,19 @@ class Novelty:
         """Mean squared distance of each state to what is in each slot, shape (n_states, SLOTS)."""
         series = now.series
         with np.errstate(over="ignore", invalid="ignore"):
-            unit = (1.0 / now.usual).astype(np.float32)
-            here = (now.average - self._series["origin"][series, None]).astype(np.float32) * unit
-            away = self._series["states"][series] * unit[:, None, :] - here[:, None, :]
-            square = np.einsum("msk,msk->ms", away, away)
-            starts = np.flatnonzero(np.r_[True, now.which[1:] != now.which[:-1]])
-            size = np.diff(np.r_[starts, len(now.which)]).astype(np.float32)
-            return np.asarray(np.add.reduceat(square, starts, axis=0) / (SIZE * size[:, None]), np.float32)
+            unit = (1.0 / now.usual).astype(np.float32)[:, :, None]
+            here = (now.average - self._series["origin"][series, None]).astype(np.float32)[:, :, None]
+            square = np.empty((len(series), SLOTS), np.float32)
+            for first in range(0, len(series), CHUNK):
+                some = slice(first, first + CHUNK)
+                away = self._series["states"][series[some]]
+                away -= here[some]
+                away *= unit[some]
+                away *= away
+                square[some] = away[:, 0]
+                for k in range(1, SIZE):  # faster than a sum over the short axis
+                    square[some] += away[:, k]
+            return _means(square, now.which)
 
     def _rate(self, now: States, score: FloatArray) -> FloatArray:
         p_value = np.ones(len(score))
@@ -149,7 +157,7 @@ class Novelty:
         fresh = np.isnan(origin[series])
         origin[series[fresh]] = now.average[mine][fresh, 0]
         with np.errstate(over="ignore", invalid="ignore"):
-            self._series["states"][series, slot] = now.average[mine] - origin[series, None]
+            self._series["states"][series, :, slot] = now.average[mine] - origin[series, None]
         self._devices["stored"][np.unique(device)] += 1
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
@@ -165,6 +173,18 @@ class Novelty:
         prefix = "calibrator."
         kept = {name.removeprefix(prefix): a for name, a in saved["device"].items() if name.startswith(prefix)}
         self._calibrator.restore(kept, devices)
+
+
+def _means(square: NDArray[np.float32], which: Keys) -> NDArray[np.float32]:
+    """Means over the averages of the metrics with the same `which`, shape (n_states, SLOTS)."""
+    starts = np.flatnonzero(np.r_[True, which[1:] != which[:-1]])
+    size = np.diff(np.r_[starts, len(which)])
+    total = square[starts]
+    for k in range(1, int(size.max())):
+        more = np.flatnonzero(size > k)
+        total[more] += square[starts[more] + k]
+    total /= (SIZE * size[:, None]).astype(np.float32)
+    return total
 
 
 def _turns(states: States) -> list[NDArray[np.intp]]:

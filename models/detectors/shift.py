@@ -38,7 +38,8 @@ RAW_SHARE = 0.1
 """The usual distance is at least this share of the one learned without clipping: a series that is mostly constant and
 moves now and then has moves, not a spread of zero."""
 REACH = 10.0
-"""The longer averages that are scored take what is farther off, in usual distances, as being there: a lone spike is no shift."""
+"""The longer averages that are scored take what is farther off, in usual distances, as being there: a lone spike is no
+shift."""
 ACCURACY = 0.004
 """The usual distance is at least this share of the level: less is within what sensors usually promise."""
 MOST = 1e9
