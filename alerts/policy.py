@@ -159,6 +159,11 @@ class BaselinePolicy:
             "at": int(verdicts.time[i]),
         }
 
+    def forget(self) -> None:
+        """Judge devices without an open alert as if they had never had one."""
+        opened = {device for kind, device, _ in self._book.open if kind is Kind.BASELINE}
+        self._past = {device: past for device, past in self._past.items() if device in opened}
+
     def save(self) -> list[tuple[int, int, float]]:
         """(device number, row in which its last alert ended, rarest p-value since it began) of every device."""
         return [(device, past.number, past.rarest) for device, past in self._past.items()]

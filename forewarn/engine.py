@@ -131,6 +131,7 @@ class Engine:
         for kind, _, series in self._book.forget(kept):
             if kind is Kind.LIMIT:
                 self._on_limits.forget(series)
+        self._on_baseline.forget()
 
     @property
     def warm(self) -> BoolArray:
