@@ -33,6 +33,20 @@ class Block:
     def __len__(self) -> int:
         return len(self.time)
 
+    def only(self, rows: BoolArray) -> Block:
+        """Those rows; whole messages, if the choice is one of devices."""
+        if rows.all():
+            return self
+        return Block(
+            self.device[rows],
+            self.metric[rows],
+            self.unit[rows],
+            self.time[rows],
+            self.sent[rows],
+            self.value[rows],
+            self.message[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Messages:

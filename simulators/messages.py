@@ -12,7 +12,7 @@ import orjson
 from simulators.blocks import Block
 from simulators.payloads.canonical import gateway_topic, stamp_ms
 from simulators.payloads.encoder import DeviceCard, Encoder, Outgoing, Quantity, Recording, Sample, Wave
-from simulators.payloads.table import BRIDGES, FORMATS
+from simulators.payloads.table import BRIDGES, FORMATS, GATEWAY_FORMAT, TIMELESS
 from simulators.simulation import Placed, Simulation
 
 
@@ -73,6 +73,16 @@ def gateway_messages(sim: Simulation, block: Block, readings: int = 100) -> Iter
             yield Message(sent, device, gateway_topic(site), orjson.dumps(waiting.pop(site)), counts.pop(site))
     for site, objects in waiting.items():
         yield Message(*last[site], gateway_topic(site), orjson.dumps(objects), counts[site])
+
+
+def history_messages(sim: Simulation, block: Block, encoders: Sequence[Encoder]) -> Iterator[Message]:
+    """A backlog: what speaks the project's own format in batches, the others each in its own.
+
+    Formats without a time cannot tell the past; their devices have none. Order holds for each device.
+    """
+    kinds = np.array([placed.spec.format for placed in sim.devices])[block.device]
+    yield from gateway_messages(sim, block.only(kinds == GATEWAY_FORMAT))
+    yield from device_messages(sim, block.only(~np.isin(kinds, [GATEWAY_FORMAT, *TIMELESS])), encoders)
 
 
 WAVE_SCALE = 0.001

@@ -17,7 +17,15 @@ from simulators.csvfile import Progress, write_csv, write_expected, write_truth
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.limits import allow_files
-from simulators.messages import Message, announcements, device_messages, encoder_of, gateway_messages, wave_messages
+from simulators.messages import (
+    Message,
+    announcements,
+    device_messages,
+    encoder_of,
+    gateway_messages,
+    history_messages,
+    wave_messages,
+)
 from simulators.payloads.encoder import Commanded, Encoder, Outgoing
 from simulators.scenario import Scenario
 from simulators.sessions import Broker, Identity, Sessions
@@ -176,10 +184,10 @@ class _Run:
         self.sessions.drain()
 
     def play_history(self, since: int | None) -> None:
-        """The time before the start, as a gateway sends a backlog: as fast as it is taken."""
+        """The time before the start, as a backlog is sent: as fast as it is taken, in batches where there are some."""
         begin = self.sim.history_start if since is None else since
         for block in self.sim.blocks(begin, self.sim.start):
-            for message in gateway_messages(self.sim, self._stamped(block)):
+            for message in history_messages(self.sim, self._stamped(block), self.encoders):
                 if self.stop.is_set():
                     return
                 self._send(message)

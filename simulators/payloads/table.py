@@ -33,5 +33,11 @@ FORMATS: dict[str, Callable[[DeviceCard], Encoder]] = {
 BRIDGES: dict[str, Callable[[Sequence[DeviceCard]], Outgoing]] = {"zigbee2mqtt": bridge}
 """What stands between devices and broker, and tells about all of them at once."""
 
+GATEWAY_FORMAT = "canonical"
+"""What a gateway can put in batches of many devices."""
+
+TIMELESS = ("homeassistant", "zigbee2mqtt")
+"""Those that carry no time: what they say is now."""
+
 WAVEFORM_FORMATS = ("canonical",)
 """Those that can carry a recording."""

@@ -5,6 +5,7 @@ import gzip
 import threading
 from pathlib import Path
 
+import orjson
 import pytest
 
 from simulators.csvfile import write_csv
@@ -111,6 +112,29 @@ def test_a_lost_link_sends_the_will_and_then_the_backlog(mosquitto: Mosquitto, u
         status = f"forewarn/v1/{unique_name}/pump-{{}}/status"
         wait_until(lambda: heard.statuses()[status.format(1)] == ["online", "offline"] * 2, "will and farewell")
         wait_until(lambda: heard.statuses()[status.format(2)] == ["online", "offline"], "farewell alone")
+
+
+def test_history_is_told_in_the_format_of_each_device(mosquitto: Mosquitto, unique_name: str) -> None:
+    """As the same device that goes on afterwards; where a format knows no time, there is no past to tell."""
+    scenario = renamed(unique_name)
+    kinds = ("canonical", "tasmota", "homeassistant")
+    one = scenario.spec.device[0].model_copy(update={"count": 1})
+    devices = tuple(one.model_copy(update={"name": f"d-{kind}", "format": kind}) for kind in kinds)
+    timeline = scenario.spec.timeline.model_copy(update={"history": 600 * NS})
+    few = {"device": devices, "timeline": timeline, "fault": (), "lie": (), "expect": ()}
+    sim = Simulation(Scenario(name="demo", spec=scenario.spec.model_copy(update=few)))
+    with Listener(mosquitto, "#") as heard:
+        publish(sim, mosquitto.url, speed=MAX, until=sim.start + 10 * NS)
+        live = 5  # at one in two seconds
+        tasmota, gateway = f"tele/{unique_name}_d-tasmota/SENSOR", f"forewarn/v1/{unique_name}/telemetry"
+
+        def said(topic: str) -> list[bytes]:
+            return [payload for where, payload, _ in list(heard.messages) if where == topic]
+
+        wait_until(lambda: len(said(tasmota)) == 10 + live, "ten minutes of history and ten seconds")
+        batches = said(gateway)
+        assert {item["device"] for batch in batches for item in orjson.loads(batch)} == {"d-canonical"}
+        wait_until(lambda: len(said(f"sensors/{unique_name}_d-homeassistant/state")) == live, "ten seconds alone")
 
 
 def test_history_goes_first_in_batches(mosquitto: Mosquitto, unique_name: str) -> None:
