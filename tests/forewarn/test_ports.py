@@ -1,5 +1,6 @@
 """Ports that are taken are named, or walked around."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -36,3 +37,25 @@ def test_the_next_free_port_is_found(taken: int) -> None:
 def test_a_socket_that_listens_is_given(taken: int) -> None:
     with listen(HOST, free_port(HOST, taken), "http.port") as listening:
         assert listening.getsockname()[0] == HOST
+
+
+def test_what_is_answered_there_is_sent_at_once(taken: int) -> None:
+    """Without TCP_NODELAY the second half of every answer waits for the peer's delayed acknowledgement."""
+
+    async def nodelay() -> int:
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            told.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listening = listen(HOST, free_port(HOST, taken), "http.port")
+        async with await asyncio.start_server(answer, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname()[:2])
+            found = await asyncio.wait_for(told, 10)
+            writer.close()
+            await writer.wait_closed()
+        return found
+
+    assert asyncio.run(nodelay()) != 0
