@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +48,23 @@ class Device:
         self.machine = machine
         self.channels = tuple(channels)
         self.around = around
-        self.lies = tuple(lies)
         self._sensors = Sensors(machine, self.channels, around)
         self._stuck: dict[tuple[int, int, int], float] = {}
+        self._tells(lies)
+
+    def _tells(self, lies: Sequence[Lie]) -> None:
+        self.lies = tuple(lies)
         self._longest = sum(lie.delay for lie in self.lies if lie.kind in _DELAYING)
         """How long a message can be on its way, a lost link apart."""
         lost = [lie for lie in self.lies if lie.kind is LieKind.LATE_BATCH]
         self._held = sorted(lost, key=lambda lie: lie.end)[::-1]
+
+    def mend(self, at: int) -> list[Lie]:
+        """End the lies that hold at that moment; returns them as they were."""
+        ended = [lie for lie in self.lies if lie.start <= at < lie.end]
+        if ended:
+            self._tells([replace(lie, end=at) if lie in ended else lie for lie in self.lies])
+        return ended
 
     def lies_in(self, start: int, stop: int) -> list[Lie]:
         """The lies that can matter to what is sent in [start, stop); without any, the sensors alone tell."""

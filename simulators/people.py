@@ -25,6 +25,10 @@ class PeopleSpec(BaseModel):
     """Delays vary by that share, both ways."""
     rating: float = Field(4.7, ge=1, le=5)
     """Mean of the customer's ratings, 1-5."""
+    rate_after: Duration = 24 * 3600 * NS
+    """From the end of the work order to the rating."""
+    answers: float = Field(0.6, ge=0, le=1)
+    """Share of the orders that the customer rates at all."""
 
 
 class People:
@@ -45,6 +49,12 @@ class People:
     def repairs_at(self, order: str, acknowledged_at: int) -> int:
         """When the machine behind that order is repaired (ns)."""
         return acknowledged_at + self._vary(self.spec.repair_after, order, 2)
+
+    def rates_at(self, order: str, closed_at: int) -> int | None:
+        """When the customer rates that order; None: never."""
+        return (
+            closed_at + self._vary(self.spec.rate_after, order, 4) if self._luck(order, 5) < self.spec.answers else None
+        )
 
     def rating(self, order: str) -> int:
         """The customer's rating of that order, 1-5."""
@@ -80,22 +90,35 @@ class ServiceDesk(Protocol):
         """Take an order, and acknowledge its alerts."""
         ...
 
-    def close(self, number: str, engineer: str) -> None:
-        """End an order."""
+    def close(self, number: str, engineer: str, found: Sequence[str]) -> None:
+        """End an order, saying which faults and lies were found and ended; none: nothing was wrong."""
+        ...
+
+    def rate(self, number: str, stars: int) -> None:
+        """What the customer says of it, 1-5."""
+        ...
+
+
+class Trouble(Protocol):
+    """Something that was wrong."""
+
+    @property
+    def kind(self) -> str:
+        """A kind of fault or of lie."""
         ...
 
 
 class Workshop(Protocol):
     """Where a repair has its effect: the simulation."""
 
-    def repair(self, device: str, at: int) -> Sequence[object]:
-        """End the faults of a device from that moment on."""
+    def repair(self, device: str, at: int) -> Sequence[Trouble]:
+        """End whatever is wrong with a device from that moment on, and say what it was."""
         ...
 
 
 @dataclass(slots=True)
 class Crew:
-    """Engineers at work: they answer, repair, and close what is normal again.
+    """Engineers at work: they answer, repair, say what they found and close what is normal again; customers rate.
 
     Call `act` as time goes by; what is due by then is done then, so the answer is as prompt as the calls are frequent.
     """
@@ -104,6 +127,9 @@ class Crew:
     responded: dict[str, int] = field(default_factory=dict)
     repaired: dict[str, int] = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
+    rated: dict[str, int] = field(default_factory=dict)
+    found: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What was wrong, by order that was repaired."""
 
     def act(self, now: int, desk: ServiceDesk, workshop: Workshop) -> None:
         """Do everything that is due at `now` (ns UTC)."""
@@ -115,8 +141,14 @@ class Crew:
                     self.responded[order.number] = now
             elif order.number not in self.repaired:
                 if self.people.repairs_at(order.number, self.responded[order.number]) <= now:
-                    workshop.repair(order.device, now)
+                    ended = workshop.repair(order.device, now)
+                    self.found[order.number] = tuple(sorted(str(one.kind) for one in ended))
                     self.repaired[order.number] = now
             elif order.returned:
-                desk.close(order.number, engineer)
+                desk.close(order.number, engineer, self.found[order.number])
                 self.closed[order.number] = now
+        for number, at in self.closed.items():
+            due = self.people.rates_at(number, at)
+            if number not in self.rated and due is not None and due <= now:
+                desk.rate(number, self.people.rating(number))
+                self.rated[number] = now

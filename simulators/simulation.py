@@ -160,13 +160,19 @@ class Simulation:
         return max(NS, max(wanted, fewest * max(intervals)) // NS * NS)
 
     # -- changes on the way --------------------------------------------------------------------------------------
-    def repair(self, device: str, at: int) -> list[Fault]:
-        """Somebody repairs that device at `at`: its faults that have begun end there. What was sent stays sent."""
-        ended = []
+    def repair(self, device: str, at: int) -> list[Fault | Lie]:
+        """Somebody works on that device at `at`: its faults and lies that have begun end there; returns them.
+
+        A sensor is changed, a battery, a setting, a cable. What was sent stays sent.
+        """
+        ended: list[Fault | Lie] = []
         for fault in self.faults:
             if fault.device == device and fault.onset <= at and (fault.ends_at is None or fault.ends_at > at):
                 fault.ends_at = at
                 ended.append(fault)
+        for placed in self.devices:
+            if placed.device.name == device:
+                ended += placed.device.mend(at)
         return ended
 
     # -- building ------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from forewarn.settings import Settings
 from simulators.bulk import BulkSessions
 from simulators.chance import most_by_chance
 from simulators.duration import NS
+from simulators.faults import FAULTS
 from simulators.judge import Raised, judge
 from simulators.messages import gateway_messages
 from simulators.people import Crew, OpenOrder, People
@@ -25,6 +26,7 @@ from simulators.registry import registry_toml
 from simulators.scenario import Scenario, load_scenario
 from simulators.sessions import Broker, Identity
 from simulators.simulation import Simulation
+from simulators.truth import truth
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.waiting import wait_until
@@ -36,6 +38,22 @@ LONGEST_DELAY = 12 * HOUR
 """From the beginning of a fault, however slowly it grows, to its first alert."""
 SHORTEST_LEAD = 12 * HOUR
 """Between the first alert and the breakdown that would have come: time to send somebody."""
+
+
+CODES = {
+    "bearing_wear": "bearing",
+    "lubrication_loss": "lubrication",
+    "imbalance": "imbalance",
+    "misalignment": "misalignment",
+    "looseness": "looseness",
+    "cavitation": "operation",
+    "blocked_filter": "blockage",
+    "refrigerant_leak": "leak",
+    "door_open": "operation",
+    "overheating": "overheating",
+    "silence": "communication",
+}
+"""What an engineer writes down of each trouble."""
 
 
 @dataclass
@@ -67,25 +85,39 @@ class ApiDesk:
             if cursor is None:
                 return found
 
+    def actions(self, alerts: Sequence[str]) -> list[dict[str, Any]]:
+        """Everything people did with those alerts."""
+        return [word for one in alerts for word in self.client.get(f"/alerts/{one}").json()["actions"]]
+
     def post(self, path: str, body: dict[str, Any]) -> None:
         self.client.post(path, json=body).raise_for_status()
 
     def open_orders(self) -> Sequence[OpenOrder]:
+        lasting = {alert["id"] for alert in self.items("/alerts", state=["active", "acknowledged"])}
         return [
-            OpenOrder(order["number"], order["device"], at(order["opened_at"]), self._returned(order["alerts"]))
+            OpenOrder(order["number"], order["device"], at(order["opened_at"]), lasting.isdisjoint(order["alerts"]))
             for order in self.items("/work-orders", open=True)
         ]
-
-    def _returned(self, alerts: list[str]) -> bool:
-        return all(self.client.get(f"/alerts/{one}").json()["cleared_at"] for one in alerts)
 
     def respond(self, number: str, engineer: str) -> None:
         self.post(f"/work-orders/{number}/assign", {"assignee": engineer})
         for alert in self.items("/alerts", work_order=number, state="active"):
             self.post(f"/alerts/{alert['id']}/acknowledge", {"note": f"seen by {engineer}"})
 
-    def close(self, number: str, engineer: str) -> None:
-        self.post(f"/work-orders/{number}/close", {"note": f"repaired by {engineer}"})
+    def close(self, number: str, engineer: str, found: Sequence[str]) -> None:
+        """With the code of what was found, and a word about every alert: what the models learn from."""
+        code = next((CODES[kind] for kind in found if kind in CODES), "false_alarm")
+        self.post(
+            f"/work-orders/{number}/close", {"code": code, "note": f"{engineer}: {', '.join(found) or 'nothing'}"}
+        )
+        for alert in self.items("/alerts", work_order=number):
+            verdict = "anomaly" if found else "not_anomaly"
+            self.post(f"/alerts/{alert['id']}/feedback", {"verdict": verdict, "note": engineer})
+
+    def rate(self, number: str, stars: int) -> None:
+        """As a word about its alerts, until orders take ratings."""
+        for alert in self.items("/alerts", work_order=number):
+            self.post(f"/alerts/{alert['id']}/feedback", {"note": f"the customer gives {stars} of 5"})
 
 
 def at(text: str) -> int:
@@ -187,8 +219,19 @@ def test_a_month_from_fault_to_closure(loop: Loop) -> None:
     assert [tuple(one[key] for key in times) for one in ours if not _answered_in_time(one)] == []
     closed = [order for order in ours if order["closed_at"]]
     assert [order for order in closed if order["solved_at"] > order["solve_due_at"]] == []
-    assert {fault.device for fault in sim.faults} <= {order["device"] for order in closed}
-    assert all(fault.ends_at is not None for fault in sim.faults), "every fault was repaired by somebody"
+    assert {(one.device, CODES[one.kind]) for one in truth(sim) if one.kind in FAULTS} <= {
+        (order["device"], order["closure_code"]) for order in closed
+    }, "every fault was found by somebody, who says so"
+    assert all(fault.ends_at is not None for fault in sim.faults), "and repaired"
+
+    said = [(order["closure_code"], loop.desk.actions(order["alerts"])) for order in closed]
+    assert all({word["verdict"] for word in words} >= {_verdict(code)} for code, words in said)
+    rated = sum("the customer gives" in word["note"] for _, words in said for word in words)
+    assert 0 < rated == sum(len(order["alerts"]) for order in closed if order["number"] in crew.rated)
+
+
+def _verdict(code: str) -> str:
+    return "not_anomaly" if code == "false_alarm" else "anomaly"
 
 
 def _answered_in_time(order: dict[str, Any]) -> bool:
