@@ -30,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings in TOML; ./forewarn.toml if it is there."),
@@ -165,4 +167,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with failing():
         given = sys.argv[1:] if arguments is None else list(arguments)
         status = app(args=given, prog_name="forewarn", standalone_mode=False)
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
         sys.exit(status if isinstance(status, int) else 0)

@@ -177,7 +177,7 @@ def run_demo(port: int, data: Path | None, browser: bool, say: Callable[[str], N
     """Run the demo until somebody asks for its end."""
     from forewarn.progress import sharing
 
-    with demo_folder(data) as folder, asked_to_stop() as stop:
+    with asked_to_stop() as stop, demo_folder(data) as folder:
         demo = Demo(folder, port, load_scenario(SCENARIO, faults=faults))
         say("forewarn demo: 15 days of a simulated plant pass through the service first …")
         try:

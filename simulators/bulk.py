@@ -19,6 +19,7 @@ from simulators.payloads.encoder import Outgoing
 from simulators.sessions import (
     CONNECT_TIMEOUT_S,
     HEARD_AT_MOST,
+    LAST_WORDS_S,
     RECONNECT_ATTEMPTS,
     RECONNECT_FIRST_S,
     RECONNECT_LONGEST_S,
@@ -65,6 +66,7 @@ class BulkSessions:
         self._selector = selectors.DefaultSelector()
         self._dirty: set[int] = set()
         self._lost: set[int] = set()
+        self._asked: Callable[[], bool] = lambda: False
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -75,14 +77,18 @@ class BulkSessions:
         return sum(client.connected for client in self._clients)
 
     def connect(self, should_stop: Callable[[], bool] = lambda: False, at_once: int = 200) -> None:
-        """Open every session, `at_once` waiting for their CONNACK together. Raises SimulatorError if one cannot."""
+        """Open every session, `at_once` waiting for their CONNACK together. Raises SimulatorError if one cannot.
+
+        From now on nothing waits any longer once `should_stop`.
+        """
+        self._asked = should_stop
         for first in range(0, len(self._clients), at_once):
             numbers = range(first, min(first + at_once, len(self._clients)))
             for number in numbers:
                 if should_stop():
                     return
                 self._open(number)
-            self._until(self._all_connected(numbers), "did not answer", should_stop)
+            self._until(self._all_connected(numbers), "did not answer")
 
     def publish(self, number: int, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None:
         """Send from client `number`; waits while too much is unacknowledged or unsent."""
@@ -119,7 +125,12 @@ class BulkSessions:
 
     def drain(self, timeout_s: float = 30.0) -> None:
         """Wait until everything is sent and, with QoS 1, acknowledged. Raises SimulatorError after `timeout_s`."""
-        self._until(lambda: not self._waiting and not self._dirty, "does not acknowledge", timeout_s=timeout_s)
+        self._until(self._all_gone, "does not acknowledge", timeout_s=timeout_s)
+
+    def finish(self, within_s: float) -> None:
+        """Wait a moment for what is on its way; what is not acknowledged by then is left."""
+        deadline = time.monotonic() + within_s
+        self._until(self._all_gone, "does not acknowledge", lambda: time.monotonic() > deadline)
 
     def close(self, drop: bool = False) -> None:
         """End all sessions: politely, or, with `drop`, so that the broker sends the wills."""
@@ -127,7 +138,7 @@ class BulkSessions:
             if client.sock is not None:
                 if not drop:
                     client.sock.setblocking(True)
-                    client.sock.settimeout(CONNECT_TIMEOUT_S)
+                    client.sock.settimeout(LAST_WORDS_S if self._asked() else CONNECT_TIMEOUT_S)
                     _send_last(client.sock, bytes(client.out) + packets.DISCONNECT)
                 client.sock.close()
                 client.sock = None
@@ -263,13 +274,17 @@ class BulkSessions:
     def _all_connected(self, numbers: range) -> Callable[[], bool]:
         return lambda: all(self._clients[number].connected for number in numbers)
 
+    def _all_gone(self) -> bool:
+        return not self._waiting and not self._dirty
+
     def _until(
         self,
         done: Callable[[], bool],
         problem: str,
-        should_stop: Callable[[], bool] = lambda: False,
+        should_stop: Callable[[], bool] | None = None,
         timeout_s: float = STALL_S,
     ) -> None:
+        should_stop = should_stop or self._asked
         last, seen = time.monotonic(), (self.acknowledged, self.connected, len(self._dirty))
         while not done() and not should_stop():
             self.service(0.1)

@@ -28,7 +28,7 @@ from simulators.messages import (
 )
 from simulators.payloads.encoder import Commanded, Encoder, Outgoing
 from simulators.scenario import Scenario
-from simulators.sessions import Broker, Identity, Sessions
+from simulators.sessions import LAST_WORDS_S, Broker, Identity, Sessions
 from simulators.simulation import DEFAULT_START, Simulation
 
 MAX = float("inf")
@@ -140,12 +140,15 @@ def publish(
         if own:
             allow_files(len(sim.devices) + 64)
         run.sessions.connect(stop.is_set)
-        run.say_online()
-        if history and sim.history_start < sim.start:
-            run.play_history(since)
-        reached = run.play(sim.start, end, speed)
-        run.sessions.drain()
+        reached = sim.history_start
+        if not stop.is_set():
+            run.say_online()
+            if history and sim.history_start < sim.start:
+                run.play_history(since)
+            reached = run.play(sim.start, end, speed)
+        run.finish()
         run.say_offline()
+        run.finish()
     finally:
         run.sessions.close()
     return Played(run.messages, run.readings, run.sessions.reconnects, sim.history_start, reached)
@@ -181,7 +184,13 @@ class _Run:
         """Tell it ourselves: a session that ends politely sends no will."""
         for number, encoder in enumerate(self.encoders):
             self._say(number, encoder.goodbye(self.sim.end + self.ahead))
-        self.sessions.drain()
+
+    def finish(self) -> None:
+        """Wait for what is on its way; a moment only if somebody asked for the end."""
+        if self.stop.is_set():
+            self.sessions.finish(LAST_WORDS_S)
+        else:
+            self.sessions.drain()
 
     def play_history(self, since: int | None) -> None:
         """The time before the start, as a backlog is sent: as fast as it is taken, in batches where there are some."""

@@ -21,7 +21,7 @@ from simulators.errors import SimulatorError
 from simulators.payloads.canonical import stamp_ms, telemetry_topic
 from simulators.publish import MAX
 from simulators.recorded import BadRow, Row, read_rows
-from simulators.sessions import Broker, Identity, Sessions
+from simulators.sessions import LAST_WORDS_S, Broker, Identity, Sessions
 
 BAD_ROWS_KEPT = 1000
 
@@ -58,7 +58,10 @@ def replay(
     try:
         sessions.connect(stop.is_set)
         _play(merged(files, done), sessions, speed, shift, stop, done)
-        sessions.drain()
+        if stop.is_set():
+            sessions.finish(LAST_WORDS_S)
+        else:
+            sessions.drain()
     finally:
         sessions.close()
     if not done.rows and not stop.is_set():

@@ -22,7 +22,9 @@ from simulators.errors import SimulatorError
 from simulators.payloads.encoder import Outgoing
 
 CONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 2.0
+LAST_WORDS_S = 0.7
+"""For what is on its way when somebody asks for the end; twice that and the closing take less than the 5 s promised."""
 RECONNECT_FIRST_S = 0.5
 RECONNECT_LONGEST_S = 8.0
 RECONNECT_ATTEMPTS = 8
@@ -108,24 +110,29 @@ class Sessions:
         self._waiting = 0
         self._closing = False
         self._misc_at = 0.0
+        self._asked: Callable[[], bool] = lambda: False
 
     def __len__(self) -> int:
         return len(self._sessions)
 
     def connect(self, should_stop: Callable[[], bool] = lambda: False, at_once: int = 200) -> None:
-        """Open every session, `at_once` waiting for their CONNACK together. Raises SimulatorError if one cannot."""
+        """Open every session, `at_once` waiting for their CONNACK together. Raises SimulatorError if one cannot.
+
+        From now on nothing waits any longer once `should_stop`.
+        """
+        self._asked = should_stop
         for first in range(0, len(self._sessions), at_once):
             group = self._sessions[first : first + at_once]
             for session in group:
                 if should_stop():
                     return
                 self._open(session)
-            self._until(_all_connected(group), "did not answer", should_stop)
+            self._until(_all_connected(group), "did not answer")
 
     def publish(self, number: int, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None:
         """Send from client `number`; waits while too many are unacknowledged."""
         if self._waiting >= self.in_flight:
-            self._until(lambda: self._waiting < self.in_flight, "does not acknowledge", lambda: False)
+            self._until(lambda: self._waiting < self.in_flight, "does not acknowledge")
         session = self._sessions[number]
         self._sent(session, session.client.publish(topic, payload, qos, retain), qos)
 
@@ -145,7 +152,12 @@ class Sessions:
 
     def drain(self, timeout_s: float = 30.0) -> None:
         """Wait until everything sent with QoS 1 is acknowledged. Raises SimulatorError after `timeout_s`."""
-        self._until(lambda: self._waiting == 0, "does not acknowledge", lambda: False, timeout_s)
+        self._until(self._all_gone, "does not acknowledge", timeout_s=timeout_s)
+
+    def finish(self, within_s: float) -> None:
+        """Wait a moment for what is on its way; what is not acknowledged by then is left."""
+        deadline = time.monotonic() + within_s
+        self._until(self._all_gone, "does not acknowledge", lambda: time.monotonic() > deadline)
 
     def close(self, drop: bool = False) -> None:
         """End all sessions: politely, or, with `drop`, so that the broker sends the wills."""
@@ -176,7 +188,7 @@ class Sessions:
     def wait_for(self, number: int) -> None:
         """Wait until a client that came back is connected. Raises SimulatorError if it is not in a minute."""
         session = self._sessions[number]
-        self._until(lambda: session.connected, "did not answer", lambda: False)
+        self._until(lambda: session.connected, "did not answer")
 
     def next_will(self, number: int, will: Outgoing | None) -> None:
         """The will of that client's next session."""
@@ -283,13 +295,17 @@ class Sessions:
         if sock is not None:
             socket.socket.shutdown(cast(socket.socket, sock), socket.SHUT_RDWR)
 
+    def _all_gone(self) -> bool:
+        return self._waiting == 0
+
     def _until(
         self,
         done: Callable[[], bool],
         problem: str,
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[], bool] | None = None,
         timeout_s: float = 60.0,
     ) -> None:
+        should_stop = should_stop or self._asked
         last = time.monotonic()
         seen = (self._waiting, self.connected)
         while not done() and not should_stop():

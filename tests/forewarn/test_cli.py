@@ -61,6 +61,20 @@ def test_a_command_does_not_search_its_memory_when_it_ends() -> None:
     assert done.stdout.splitlines()[-1] == "True"
 
 
+def test_ctrl_c_is_told_in_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.csv")
+    code = (  # what runs in the background of a shell ignores Ctrl-C
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from forewarn.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "backtest", "endless.csv", "--out", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    with (tmp_path / "endless.csv").open("w"):  # opens once the command reads it
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "forewarn: interrupted\n")
+    assert not (tmp_path / "out").exists()
+
+
 def test_version(run: Run) -> None:
     status, out, _ = run("version")
     assert (status, out.count("\n")) == (0, 1)

@@ -160,6 +160,29 @@ def test_stop_ends_quickly_and_says_offline(mosquitto: Mosquitto, unique_name: s
         wait_until(lambda: all(words[-1] == "offline" for words in heard.statuses().values()), "offline")
 
 
+@pytest.mark.parametrize("speed", [1.0, MAX])
+def test_who_is_stopped_before_it_began_ends_at_once(mosquitto: Mosquitto, unique_name: str, speed: float) -> None:
+    stop = threading.Event()
+    stop.set()
+    played = publish(Simulation(renamed(unique_name)), mosquitto.url, speed=speed, stop=stop)
+    assert (played.messages, played.readings) == (0, 0)
+
+
+@pytest.mark.parametrize("speed", [1.0, MAX])
+def test_stop_does_not_wait_for_a_broker_that_hangs(own_mosquitto: Mosquitto, unique_name: str, speed: float) -> None:
+    sim, stop = Simulation(renamed(unique_name)), threading.Event()
+    worker = threading.Thread(
+        target=publish, args=(sim, own_mosquitto.url), kwargs={"speed": speed, "until": sim.end, "stop": stop}
+    )
+    with Listener(own_mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        worker.start()
+        wait_until(heard.readings, "a reading")
+        with own_mosquitto.frozen():
+            stop.set()
+            worker.join(30)  # where it waited for acknowledgements it took a minute
+            assert not worker.is_alive()
+
+
 def test_replay_keeps_order_stamps_and_values(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> None:
     sim = Simulation(renamed(unique_name))
     path = tmp_path / "recorded.csv.gz"
