@@ -85,7 +85,6 @@ class Receiving:
         self._giving_up, self._stopping = threading.Event(), threading.Event()
         self._health = health
         self._patience = Patience("spool", health, self._giving_up, longest_s=ROOM_WITHIN_S)
-        self._busy = False
         self.errands = Errands(handover.wake)
         self._thread = threading.Thread(target=self._run, name="receiving", daemon=True)
 
@@ -106,7 +105,7 @@ class Receiving:
     @property
     def idle(self) -> bool:
         """Whether everything that arrived is durable."""
-        return not self._busy and not len(self._handover) and not len(self.errands)
+        return self._handover.idle and not len(self.errands)
 
     def keep(self, entry: Entry, also: Callable[[], object]) -> None:
         """Make an entry durable, `also` in the same transaction. Raises IngestError, keeping nothing.
@@ -124,9 +123,7 @@ class Receiving:
                 self.errands.run(self._giving_up)
                 messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S)
                 if messages:
-                    self._busy = True
                     self._take(messages)
-                    self._busy = False
                 elif self._stopping.is_set():
                     return
 

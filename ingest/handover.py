@@ -25,6 +25,7 @@ class Handover:
         self._max_messages, self._max_bytes = max_messages, max_bytes
         self._messages: deque[Message] = deque()
         self._bytes = 0
+        self._in_hand = 0
         self._changed = threading.Condition()
         self._on_room: list[Callable[[], None]] = []
 
@@ -36,6 +37,12 @@ class Handover:
     def full(self) -> bool:
         """Whether an input should lay down no more for now."""
         return len(self._messages) >= self._max_messages or self._bytes >= self._max_bytes
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits, and what was taken last is done with: more was asked for since."""
+        with self._changed:
+            return not self._messages and not self._in_hand
 
     def __len__(self) -> int:
         """Messages that wait."""
@@ -61,6 +68,7 @@ class Handover:
         """What waits, oldest first, up to the limits but at least one; nothing after `timeout_s` without any."""
         taken: list[Message] = []
         with self._changed:
+            self._in_hand = 0
             if not self._messages:
                 self._changed.wait(timeout_s)
             was_full = self.full
@@ -70,6 +78,7 @@ class Handover:
                 size += len(message.payload)
                 taken.append(message)
             self._bytes -= size
+            self._in_hand = len(taken)
         if was_full and not self.full:
             for call in self._on_room:
                 call()

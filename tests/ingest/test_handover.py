@@ -66,5 +66,16 @@ def test_a_taker_that_waits_gets_what_is_put() -> None:
     taker = threading.Thread(target=lambda: taken.extend(handover.take(10, 1_000, 10)))
     taker.start()
     handover.put(message(7))
-    taker.join(10)
+    taker.join(60)
     assert [one.topic for one in taken] == ["7"]
+
+
+def test_what_was_taken_is_in_hand_until_more_is_asked_for() -> None:
+    handover = Handover()
+    assert handover.idle
+    handover.put(message(1))
+    assert not handover.idle
+    handover.take(1, 1_000, 0)
+    assert not handover.idle
+    handover.take(1, 1_000, 0)
+    assert handover.idle
