@@ -181,6 +181,6 @@ class Command(Api):
         if self._process is None:
             return 0
         self._process.send_signal(number)
-        status = self._process.wait(20)
+        status = self._process.wait(60)
         self._process = None
         return status

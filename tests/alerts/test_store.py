@@ -149,7 +149,7 @@ def test_counts_by_state(engine: sa.Engine) -> None:
     assert store.count(AlertFilter(site="nowhere")) == {}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.integers(1, 45), site=st.sampled_from([None, "site-0"]))
 def test_pages_hold_each_alert_once_newest_first(engine: sa.Engine, limit: int, site: str | None) -> None:
     store = AlertStore(engine)

@@ -102,7 +102,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     finally:
         app.state.deps.hub.close()
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the web server did not end"
 
 

@@ -146,7 +146,6 @@ def test_generated_requests(described: schemathesis.BaseSchema, path: str, metho
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

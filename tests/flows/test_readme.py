@@ -79,7 +79,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str, str]]:
             wait_until(ready, "forewarn serve is ready", timeout_s=60)
             yield tmp_path, ports["FOREWARN_HTTP__PORT"], ports["FOREWARN_MQTT__PORT"]
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             process.kill()
             process.wait()

@@ -56,7 +56,7 @@ def test_from_payload_to_order_on_real_servers(
     with live(settings) as running:
         wait_until(running.ready, "ready", WITHIN_S)
         with publisher(mosquitto.port) as publish:
-            publish(f"forewarn/v1/{unique_name}/oven/telemetry", too_hot()).wait_for_publish(10)
+            publish(f"forewarn/v1/{unique_name}/oven/telemetry", too_hot()).wait_for_publish(60)
         alert = wait_until(lambda: running.items("alerts"), "an alert", WITHIN_S)[0]
         assert (alert["site"], alert["device"], alert["kind"]) == (unique_name, "oven", "limit")
         assert running.items("work-orders")[0]["number"] == alert["work_order"]
@@ -85,10 +85,10 @@ def test_alerts_go_on_while_the_store_is_away_and_it_gets_all_afterwards(
         wait_until(running.ready, "ready", WITHIN_S)
         topic = f"forewarn/v1/{unique_name}/oven/telemetry"
         with publisher(running.settings.mqtt.port) as publish:
-            publish(topic, {"ts": time.time_ns() // 1_000_000, "values": {"temperature": 20.0}}).wait_for_publish(10)
+            publish(topic, {"ts": time.time_ns() // 1_000_000, "values": {"temperature": 20.0}}).wait_for_publish(60)
             running.settle()
             own_influxdb.kill()
-            publish(topic, too_hot()).wait_for_publish(10)
+            publish(topic, too_hot()).wait_for_publish(60)
             wait_until(lambda: running.items("alerts"), "an alert", WITHIN_S)
             wait_until(lambda: "store" in running.down(), "it says that the store is away", WITHIN_S)
             assert running.metric("spool_readings") >= 1
@@ -104,7 +104,7 @@ def test_what_waits_for_the_store_survives_a_restart(tmp_path: Path, own_influxd
         settings = on_servers(tmp_path, unique_name, store=store)
         own_influxdb.kill()
         with live(settings) as running, publisher(settings.mqtt.port) as publish:
-            publish(f"forewarn/v1/{unique_name}/oven/telemetry", too_hot()).wait_for_publish(10)
+            publish(f"forewarn/v1/{unique_name}/oven/telemetry", too_hot()).wait_for_publish(60)
             wait_until(lambda: running.items("alerts"), "an alert", WITHIN_S)
         own_influxdb.start()
         with live(on_servers(tmp_path, unique_name, store=store)) as running:
@@ -124,7 +124,7 @@ def test_readings_are_taken_while_the_database_is_away_and_alerts_come_afterward
             wait_until(running.ready, "ready", WITHIN_S)
             own_postgresql.kill()
             with publisher(settings.mqtt.port) as publish:
-                publish(f"forewarn/v1/{unique_name}/oven/telemetry", too_hot()).wait_for_publish(10)
+                publish(f"forewarn/v1/{unique_name}/oven/telemetry", too_hot()).wait_for_publish(60)
             wait_until(lambda: "database" in running.service.not_ready(), "it says so", WITHIN_S)
             own_postgresql.start()
             running.settle()

@@ -56,7 +56,7 @@ def test_a_reading_over_its_limit_becomes_an_alert_and_a_work_order(served: Live
 def test_units_are_converted_on_entry(served: Live) -> None:
     with publisher(served.settings.mqtt.port) as publish:
         said = {"ts": now_ms(), "values": {"temperature": 212.0}, "units": {"temperature": "°F"}}
-        publish(TOPIC, said).wait_for_publish(10)
+        publish(TOPIC, said).wait_for_publish(60)
     served.settle()
     assert [value for _, value in served.values("plant-1", "pump-1", "temperature")] == [pytest.approx(100.0)]
     assert served.items("alerts")[0]["device"] == "pump-1"
@@ -64,7 +64,7 @@ def test_units_are_converted_on_entry(served: Live) -> None:
 
 def test_an_acknowledged_message_is_on_disk(served: Live) -> None:
     with publisher(served.settings.mqtt.port) as publish:
-        publish(TOPIC, {"ts": now_ms(), "values": {"t": 1}}).wait_for_publish(10)
+        publish(TOPIC, {"ts": now_ms(), "values": {"t": 1}}).wait_for_publish(60)
         assert served.metric("readings_received_total") == 1
 
 
@@ -73,7 +73,7 @@ def test_the_same_message_again_changes_nothing(served: Live) -> None:
     counted = {"values": {"t": 2.0}, "seq": 5}
     with publisher(served.settings.mqtt.port) as publish:
         for message in (stamped, counted, stamped, counted):
-            publish(TOPIC, message).wait_for_publish(10)
+            publish(TOPIC, message).wait_for_publish(60)
     served.settle()
     assert sorted(value for _, value in served.values("plant-1", "pump-1", "t")) == [1.0, 2.0]
     assert served.metric("readings_duplicate_total") == 2
@@ -83,7 +83,7 @@ def test_another_value_for_the_same_time_is_stored_and_counted(served: Live) -> 
     stamp = now_ms()
     with publisher(served.settings.mqtt.port) as publish:
         for value in (1.0, 2.0):
-            publish(TOPIC, {"ts": stamp, "values": {"t": value}}).wait_for_publish(10)
+            publish(TOPIC, {"ts": stamp, "values": {"t": value}}).wait_for_publish(60)
     served.settle()
     assert [value for _, value in served.values("plant-1", "pump-1", "t")] == [2.0]
     assert served.metric("readings_conflict_total") == 1
@@ -92,8 +92,8 @@ def test_another_value_for_the_same_time_is_stored_and_counted(served: Live) -> 
 def test_late_readings_correct_history_and_page_nobody(served: Live) -> None:
     stamp = now_ms()
     with publisher(served.settings.mqtt.port) as publish:
-        publish(TOPIC, {"ts": stamp, "values": {"temperature": 20.0}}).wait_for_publish(10)
-        publish(TOPIC, {"ts": stamp - 60_000, "values": {"temperature": 99.0}}).wait_for_publish(10)
+        publish(TOPIC, {"ts": stamp, "values": {"temperature": 20.0}}).wait_for_publish(60)
+        publish(TOPIC, {"ts": stamp - 60_000, "values": {"temperature": 99.0}}).wait_for_publish(60)
     served.settle()
     assert [value for _, value in served.values("plant-1", "pump-1", "temperature")] == [99.0, 20.0]
     assert served.metric("readings_late_total") == 1
@@ -126,7 +126,7 @@ def test_a_device_that_falls_silent_and_comes_back(tmp_path: Path) -> None:
     with live(settings, lambda: clock[0]) as running, publisher(settings.mqtt.port) as publish:
 
         def say() -> None:
-            publish(TOPIC, {"ts": clock[0] // 1_000_000, "values": {"t": 1.0}}).wait_for_publish(10)
+            publish(TOPIC, {"ts": clock[0] // 1_000_000, "values": {"t": 1.0}}).wait_for_publish(60)
             running.settle()
 
         def silences() -> list[dict[str, object]]:
@@ -172,12 +172,12 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     first = {"values": {"t": 1.0}, "seq": 7}
     with live(settings) as running, publisher(settings.mqtt.port) as publish:
-        publish(TOPIC, first).wait_for_publish(10)
+        publish(TOPIC, first).wait_for_publish(60)
         running.settle()
     again = settings.model_copy(update={"http": HttpSettings(port=free_port()), "mqtt": MqttSettings(port=free_port())})
     with live(again) as running, publisher(again.mqtt.port) as publish:
-        publish(TOPIC, first).wait_for_publish(10)
-        publish(TOPIC, {"values": {"t": 2.0}, "seq": 8}).wait_for_publish(10)
+        publish(TOPIC, first).wait_for_publish(60)
+        publish(TOPIC, {"values": {"t": 2.0}, "seq": 8}).wait_for_publish(60)
         running.settle()
         assert [value for _, value in running.values("plant-1", "pump-1", "t")] == [1.0, 2.0]
         assert running.items("devices")[0]["device"] == "pump-1"
@@ -187,4 +187,4 @@ def test_it_stops_quickly(tmp_path: Path) -> None:
     with live(make_settings(tmp_path)) as running:
         began = time.monotonic()
         running.service.stop()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15, "five on a machine that has nothing else to do"

@@ -87,7 +87,7 @@ def test_it_is_taken_while_everything_is_written(settings: Settings, tmp_path: P
     wait_until(lambda: spool.last > 20, "some entries")
     run_backup(tmp_path / "backup", settings, NOW)
     done.set()
-    server.join(10)
+    server.join(60)
     store.close()
     local.close()
     copy = inbox_file(tmp_path / "backup" / FILE_NAME)

@@ -194,7 +194,7 @@ def test_serve_ends_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     process = service._process
     assert process is not None
     process.send_signal(number)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     service.http.close()
     assert "Traceback" not in service.log()
 

@@ -82,7 +82,7 @@ def test_a_database_from_a_newer_release_is_not_current(empty: sa.Engine) -> Non
 
 
 def test_several_processes_that_upgrade_at_once(empty: sa.Engine, database_url: str) -> None:
-    barrier, errors = threading.Barrier(3, timeout=30), []
+    barrier, errors = threading.Barrier(3, timeout=60), []
 
     def run() -> None:
         engine = make_engine(database_url)

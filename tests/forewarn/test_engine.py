@@ -79,7 +79,7 @@ def test_the_test_site_raises_alerts_of_all_three_kinds() -> None:
     assert kinds == {Kind.LIMIT, Kind.BASELINE, Kind.SILENCE}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 5), cuts=st.lists(st.integers(1, 2000), max_size=40))
 def test_the_result_does_not_depend_on_how_input_is_cut(seed: int, cuts: list[int]) -> None:
     registry, batch = site(seed)

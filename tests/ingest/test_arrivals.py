@@ -44,7 +44,7 @@ def test_what_its_sender_calls_history_is_never_new() -> None:
 reading = st.tuples(st.integers(0, 2), st.integers(0, 60), st.sampled_from([1.0, 2.0]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows=st.lists(reading, max_size=150), cuts=st.lists(st.integers(0, 150), max_size=6))
 def test_any_cutting_gives_the_same(rows: list[tuple[int, int, float]], cuts: list[int]) -> None:
     batch = ReadingBatch.of([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows])

@@ -134,7 +134,7 @@ def test_what_is_not_there_yet_names_the_command_that_makes_it(postgres_url: str
 def test_two_writers_that_read_first_both_succeed(boxes: sa.Engine) -> None:
     with writing(boxes) as session:
         session.add(Box(name="counter", content=None, size=0))
-    barrier, errors = threading.Barrier(4, timeout=30), []
+    barrier, errors = threading.Barrier(4, timeout=60), []
 
     def count() -> None:
         barrier.wait()

@@ -38,7 +38,7 @@ def decode_all(decoding: Decoder, messages: list[Message]) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=50, deadline=5000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(rng=st.randoms(use_true_random=False), count=st.integers(1, 4))
 def test_changed_examples(name: str, rng: Random, count: int) -> None:
     case = rng.choice(EXAMPLES_OF[name])
@@ -49,7 +49,7 @@ def test_changed_examples(name: str, rng: Random, count: int) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=25, deadline=5000)
+@settings(max_examples=25)
 @given(payload=st.binary(max_size=80), rng=st.randoms(use_true_random=False))
 def test_any_bytes_on_topics_of_a_format(name: str, payload: bytes, rng: Random) -> None:
     case = rng.choice(EXAMPLES_OF[name])
@@ -63,7 +63,7 @@ def test_any_topic_has_a_route(topic: str, payload: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=15, deadline=5000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(rng=st.randoms(use_true_random=False))
 def test_what_was_learned_can_be_saved_and_taken_back(name: str, rng: Random) -> None:
     case = rng.choice(EXAMPLES_OF[name])
@@ -75,7 +75,7 @@ def test_what_was_learned_can_be_saved_and_taken_back(name: str, rng: Random) ->
 
 
 @pytest.mark.parametrize("name", ["sparkplug", "homeassistant", "zigbee2mqtt", "shelly"])
-@settings(max_examples=30, deadline=5000)
+@settings(max_examples=30)
 @given(rng=st.randoms(use_true_random=False))
 def test_a_damaged_memory_is_taken_back_as_far_as_it_goes(name: str, rng: Random) -> None:
     case = rng.choice(EXAMPLES_OF[name])

@@ -96,7 +96,7 @@ def serve() -> Iterator[Callable[[Recorder], Recorder]]:
     for server, thread in servers:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 def version_2(buckets: list[dict[str, object]] | None = None, mapped: bool = False) -> Recorder:

@@ -62,7 +62,7 @@ def test_the_embedded_broker_speaks_tls(broker: tuple[int, Handover], certificat
         assert message.topic == TOPIC
         assert message.source is not None
         message.source.acknowledge([message.token])
-        sent.wait_for_publish(10)
+        sent.wait_for_publish(60)
         assert sent.is_published()
 
 

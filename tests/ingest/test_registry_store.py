@@ -88,7 +88,7 @@ def test_a_deleted_device_is_gone_with_its_metrics(engine: sa.Engine) -> None:
 names = st.sampled_from(["a", "b", "振"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(names, names, names, st.sampled_from(list(UnitState)), st.booleans()), max_size=12))
 def test_however_often_it_is_saved_the_database_holds_the_registry(
     engine: sa.Engine, changes: list[tuple[str, str, str, UnitState, bool]]

@@ -295,7 +295,7 @@ def test_a_snapshot_holds_its_moment_however_much_is_written_meanwhile(
     wait_until(lambda: spool.last > 40, "some more entries")
     snapshot.copy(tmp_path / "copy.db")
     done.set()
-    writer.join(10)
+    writer.join(60)
     snapshot.close()
     copy = local_of(tmp_path / "copy.db")
     assert numbers(opened(copy)) == list(range(1, 30))
@@ -336,7 +336,7 @@ class Killed:
                 self.done[what] = int(number)
                 if kill_after is not None and count == kill_after:
                     child.kill()
-            self.status = child.wait(30)
+            self.status = child.wait(60)
 
 
 def check_after(killed: Killed, path: Path, before: int) -> int:

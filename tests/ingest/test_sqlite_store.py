@@ -205,7 +205,7 @@ def test_what_was_confirmed_survives_a_kill(tmp_path: Path) -> None:
                 first = int(line) + 1
                 if number == kill_after:
                     child.kill()
-            assert child.wait(30) == -9
+            assert child.wait(60) == -9
         store = opened(path)
         expected = [row for number in range(first) for row in store_child.rows(number)]
         for series in {name for name, _, _ in expected}:

@@ -37,7 +37,7 @@ def site() -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_a_page_runs_its_scripts_and_knows_chinese(page: Page, site: str) -> None:

@@ -133,7 +133,7 @@ def test_every_metric_of_every_query_exists(snapshots: tuple[str, str]) -> None:
 @pytest.mark.integration
 def test_every_query_is_answered(snapshots: tuple[str, str], own_victoria: VictoriaMetrics) -> None:
     now_s = int(time.time())
-    with httpx.Client(base_url=own_victoria.url, timeout=30) as victoria:
+    with httpx.Client(base_url=own_victoria.url, timeout=60) as victoria:
         for text, at_s in zip((snapshots[0], *[snapshots[1]] * 2), (now_s - 240, now_s - 120, now_s - 60), strict=True):
             params = {"timestamp": str(at_s * 1000), "extra_label": "instance=127.0.0.1:8000"}
             victoria.post("/api/v1/import/prometheus", params=params, content=text).raise_for_status()

@@ -49,7 +49,7 @@ class Deployment:
             yield process
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
     def get(self, path: str) -> httpx.Response | None:
         """The answer, None while there is none."""
@@ -95,7 +95,7 @@ def publish(deployment: Deployment) -> None:
     device.connect(deployment.broker.host, deployment.broker.port)
     device.loop_start()
     payload = json.dumps({"ts": T_MS, "values": {"temperature": 21.5}})
-    device.publish("forewarn/v1/hall/pump/telemetry", payload, qos=1).wait_for_publish(10)
+    device.publish("forewarn/v1/hall/pump/telemetry", payload, qos=1).wait_for_publish(60)
     device.disconnect()
     device.loop_stop()
 
@@ -119,7 +119,7 @@ def test_the_composed_service_takes_a_reading_from_the_broker_to_the_store(deplo
         assert refused is not None
         assert refused.status_code == 401
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert not is_healthy(deployment.port, deployment.environment)
 
 

@@ -55,7 +55,7 @@ def publish(broker: Mosquitto, topic: str, payloads: list[bytes]) -> None:
     client.connect(broker.host, broker.port)
     client.loop_start()
     for sent in [client.publish(topic, payload, qos=1) for payload in payloads]:
-        sent.wait_for_publish(20)
+        sent.wait_for_publish(60)
     client.disconnect()
     client.loop_stop()
 
@@ -232,7 +232,7 @@ def test_test_runs_at_the_same_time_are_given_different_ports() -> None:
         ]
         given = [set(run.stdout.readline().split()) for run in runs if run.stdout]
         for run in runs:
-            run.communicate(timeout=30)
+            run.communicate(timeout=60)
     assert [len(ports) for ports in given] == [40, 40]
     assert not given[0] & given[1]
 

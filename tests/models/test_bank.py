@@ -116,7 +116,7 @@ def test_stretches_of_unusual_readings_have_a_beginning_and_an_end() -> None:
     assert verdicts.quiet[950:].max() > 20
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cut=st.integers(1, 1499), seed=st.integers(0, 3))
 def test_saved_and_restored_it_goes_on_bit_for_bit(cut: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -134,7 +134,7 @@ def test_saved_and_restored_it_goes_on_bit_for_bit(cut: int, seed: int) -> None:
     assert np.array_equal(np.r_[early.verdicts.row, late.verdicts.row + cut], whole.verdicts.row)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.integers(0, 1600), max_size=6), seed=st.integers(0, 3))
 def test_it_does_not_matter_how_readings_are_cut_into_batches(cuts: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ class Listener:
         self._client.loop_start()
         wait_until(self._client.is_connected, "connected")
         self._client.subscribe(self._topic, qos=1)
-        assert self._granted.wait(30)
+        assert self._granted.wait(60)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -93,7 +93,7 @@ def test_a_sparkplug_node_is_born_again_when_told(mosquitto: Mosquitto, unique_n
             assert births("edge-pump-2") == ["NBIRTH", "DBIRTH"]
         finally:
             stop.set()
-            worker.join(20)
+            worker.join(60)
     assert not worker.is_alive()
 
 
@@ -155,7 +155,7 @@ def test_stop_ends_quickly_and_says_offline(mosquitto: Mosquitto, unique_name: s
         worker.start()
         wait_until(heard.readings, "a reading at wall-clock speed")
         stop.set()
-        worker.join(30)
+        worker.join(60)
         assert not worker.is_alive()
         wait_until(lambda: all(words[-1] == "offline" for words in heard.statuses().values()), "offline")
 

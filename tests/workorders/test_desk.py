@@ -88,7 +88,7 @@ def test_no_events_no_transaction(tmp_path: Path) -> None:
     assert make_desk(engine).record([], NOW) == Changes()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=histories(), data=st.data())
 def test_however_events_are_cut_and_repeated_the_database_holds_their_fold(
     engine: sa.Engine, events: list[AlertEvent], data: st.DataObject
@@ -281,7 +281,7 @@ def test_people_and_the_desk_do_not_overwrite_each_other(engine: sa.Engine) -> N
 
 
 def test_two_desks_open_one_order_for_a_device(engine: sa.Engine) -> None:
-    barrier = threading.Barrier(2, timeout=30)
+    barrier = threading.Barrier(2, timeout=60)
     outcomes: list[Changes] = []
 
     def run(metric: str) -> None:
