@@ -50,8 +50,8 @@ RARE_SHARE = 4
 """A block is kept out when so many of its p-values are rare, a quarter of it …"""
 STILL = 0.05
 """… and goes on being kept out while half of its p-values are below this."""
-MANY, REFIT = 512, 64
-"""After so many scores what follows from the histogram is worked out after so many more only."""
+GROWTH, RAREST_FIT = 32, 256
+"""What follows from the histogram is worked out when a few hundredths were added to it, or else so many scores."""
 HOLD = 400
 """Scores after which a lasting change is the new normal."""
 
@@ -59,8 +59,8 @@ HOLD = 400
 def rarity(interval_ns: FloatArray) -> FloatArray:
     """The p-value that is rare for scores which come every `interval_ns`; NaN counts as very often.
 
-    >>> rarity(np.array([3600e9, 1e9, np.nan]))
-    array([1.36881293e-03, 3.00000000e-05, 3.00000000e-05])
+    >>> rarity(np.array([3600e9, 1e9, np.nan])).round(6)
+    array([1.369e-03, 3.000e-05, 3.000e-05])
     """
     return np.clip(np.nan_to_num(interval_ns / RARE_PERIOD_NS), MOST_RARE, LEAST_RARE)
 
@@ -117,12 +117,20 @@ class Calibrator:
         part = place - bins
         survival = state["survival"]
         rank = survival[keys, bins] * (1.0 - part) + survival[keys, bins + 1] * part
-        weight, beyond, shape = state["weight"][keys], state["beyond"][keys], state["shape"][keys]
-        excess = np.maximum(score - state["threshold"][keys], 0.0) / state["scale"][keys]
-        tail = np.exp(-np.log1p(shape * excess) / shape)
-        known = np.where(excess > 0, beyond, np.maximum(rank, beyond))
+        weight, beyond = state["weight"][keys], state["beyond"][keys]
+        over = score > state["threshold"][keys]
+        known = np.where(over, beyond, np.maximum(rank, beyond))
         # half a score more than there were: chance may bring what was never seen
-        return np.asarray(np.clip((weight * known + 0.5) / (weight + 1.0) * tail, MIN_P, 1.0))
+        p_value = (weight * known + 0.5) / (weight + 1.0)
+        p_value[over] *= self._tail(keys[over], score[over])
+        return np.asarray(np.clip(p_value, MIN_P, 1.0))
+
+    def _tail(self, keys: Keys, score: FloatArray) -> FloatArray:
+        """The share of the tail that is beyond each score."""
+        state = self._state
+        shape = state["shape"][keys]
+        excess = (score - state["threshold"][keys]) / state["scale"][keys]
+        return np.asarray(np.exp(-np.log1p(shape * excess) / shape))
 
     def learn(self, keys: Keys, rare: FloatArray) -> None:
         """Learn the full blocks of those keys, but the ones kept out; `rare` as `rarity` tells for each key."""
@@ -130,8 +138,7 @@ class Calibrator:
         kept = keys[~self._out(keys, rare)]
         if len(kept):
             self._add(kept)
-            learned = self._state["learned"][kept]
-            due = kept[(learned <= MANY) | (learned % REFIT == 0)]
+            due = kept[_is_due(self._state["learned"][kept])]
             if len(due):
                 self._fit(due)
 
@@ -187,6 +194,16 @@ class Calibrator:
     def restore(self, saved: Mapping[str, NDArray[Any]], keys: IntArray) -> None:
         """Take back a saved state; saved row i belongs to key `keys[i]`."""
         self._state.restore(saved, keys)
+
+
+def _is_due(learned: Keys) -> BoolArray:
+    """Whether survival and tail are worked out after so many scores.
+
+    >>> _is_due(np.array([128, 272, 1040, 1056, 8192, 8320])).tolist()
+    [True, True, False, True, True, False]
+    """
+    step = 2.0 ** np.floor(np.log2(learned / GROWTH))
+    return np.asarray(learned % np.clip(step, BLOCK, RAREST_FIT) == 0)
 
 
 def _from_top(counts: NDArray[np.float32]) -> NDArray[np.float32]:

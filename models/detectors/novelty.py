@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import FloatArray, IntArray
+from ingest.reading import BoolArray, FloatArray, IntArray
 from ingest.rows import StateTable
 from models.blocks import Keys, parts
 from models.calibration import Calibrator
@@ -32,8 +32,10 @@ RECENT = 16
 """The newest stored states, of 256 rows, are not compared with; at first the newest third."""
 SLOTS = STATES + RECENT
 NEAREST = 2
-CHUNK = 512
-"""Series compared at a time: what they take stays in the processor's cache."""
+CHUNK = 256
+"""States compared at a time: what they take stays in the processor's cache."""
+_AGE = ((np.arange(SLOTS)[:, None] - 1 - np.arange(SLOTS)) % SLOTS).astype(np.int16)
+"""How many states were stored after that in each slot, by the number stored modulo SLOTS."""
 AVERAGES = (0, 2, 3)
 """Which of the averages make the state."""
 SIZE = len(AVERAGES)
@@ -110,33 +112,43 @@ class Novelty:
 
     def _distance(self, now: States) -> FloatArray:
         """Mean distance to the nearest stored states; NaN where too little is known."""
-        stored = self._devices["stored"][now.device][:, None]
-        age = (stored - 1 - np.arange(SLOTS)) % SLOTS
-        recent = np.minimum(stored // 3, RECENT)
-        usable = (age >= recent) & (age < np.minimum(recent + STATES, stored))
-        usable &= (now.number > WARM_UP)[:, None]
-        squares = self._squares(now)
-        squares[~usable | np.isnan(squares)] = np.inf
-        nearest = np.sqrt(np.partition(squares, NEAREST - 1, axis=1)[:, :NEAREST].astype(np.float64)).mean(axis=1)
-        return np.where(np.isfinite(nearest), nearest, np.nan)
-
-    def _squares(self, now: States) -> NDArray[np.float32]:
-        """Mean squared distance of each state to what is in each slot, shape (n_states, SLOTS)."""
         series = now.series
         with np.errstate(over="ignore", invalid="ignore"):
             unit = (1.0 / now.usual).astype(np.float32)[:, :, None]
             here = (now.average - self._series["origin"][series, None]).astype(np.float32)[:, :, None]
-            square = np.empty((len(series), SLOTS), np.float32)
-            for first in range(0, len(series), CHUNK):
-                some = slice(first, first + CHUNK)
-                away = self._series["states"][series[some]]
-                away -= here[some]
-                away *= unit[some]
-                away *= away
-                square[some] = away[:, 0]
-                for k in range(1, SIZE):  # faster than a sum over the short axis
-                    square[some] += away[:, k]
-            return _means(square, now.which)
+        starts = np.flatnonzero(np.r_[True, now.which[1:] != now.which[:-1]])
+        edges = np.r_[starts, len(series)]
+        nearest = np.full(len(starts), np.nan)
+        for first in range(0, len(starts), CHUNK):
+            some = slice(first, min(first + CHUNK, len(starts)))
+            members = slice(edges[some.start], edges[some.stop])
+            square = self._squares(series[members], here[members], unit[members])
+            mean = _means(square, starts[some] - members.start, np.diff(edges[some.start : some.stop + 1]))
+            usable = self._usable(now.device[some]) & ~np.isnan(mean)
+            mean[~usable] = np.inf
+            least = np.partition(mean, NEAREST - 1, axis=1)[:, :NEAREST]
+            nearest[some] = np.sqrt(least.astype(np.float64)).mean(axis=1)
+        return np.where(np.isfinite(nearest) & (now.number > WARM_UP), nearest, np.nan)
+
+    def _usable(self, device: Keys) -> BoolArray:
+        """Which slots hold states that those devices are compared with, shape (n_devices, SLOTS)."""
+        stored = self._devices["stored"][device]
+        age = _AGE[stored % SLOTS]
+        recent = np.minimum(stored // 3, RECENT)
+        oldest = np.minimum(recent + STATES, stored)
+        return np.asarray((age >= recent[:, None].astype(np.int16)) & (age < oldest[:, None].astype(np.int16)))
+
+    def _squares(self, series: Keys, here: NDArray[np.float32], unit: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sum of squares of the distances from what is in each slot, shape (n_series, SLOTS)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            away = self._series["states"][series]
+            away -= here
+            away *= unit
+            away *= away
+            total = away[:, 0]
+            for k in range(1, SIZE):  # faster than a sum over the short axis
+                total += away[:, k]
+        return total
 
     def _rate(self, now: States, score: FloatArray) -> FloatArray:
         p_value = np.ones(len(score))
@@ -175,16 +187,14 @@ class Novelty:
         self._calibrator.restore(kept, devices)
 
 
-def _means(square: NDArray[np.float32], which: Keys) -> NDArray[np.float32]:
-    """Means over the averages of the metrics with the same `which`, shape (n_states, SLOTS)."""
-    starts = np.flatnonzero(np.r_[True, which[1:] != which[:-1]])
-    size = np.diff(np.r_[starts, len(which)])
+def _means(square: NDArray[np.float32], starts: Keys, size: Keys) -> NDArray[np.float32]:
+    """Means over the averages of `size` metrics from each of `starts` on, shape (n_states, SLOTS)."""
     total = square[starts]
     for k in range(1, int(size.max())):
         more = np.flatnonzero(size > k)
         total[more] += square[starts[more] + k]
     total /= (SIZE * size[:, None]).astype(np.float32)
-    return total
+    return np.asarray(total)
 
 
 def _turns(states: States) -> list[NDArray[np.intp]]:

@@ -76,6 +76,7 @@ class Shift:
                 "level": (np.float64, (), 0.0),
                 "average": (np.float64, (len(SPANS),), 0.0),
                 "usual": (np.float64, (len(SPANS),), 0.0),
+                "unit": (np.float64, (len(SPANS),), TINY),
                 "raw": (np.float64, (len(SPANS),), 0.0),
                 "values": (np.float64, (BLOCK,), 0.0),
                 "averages": (np.float64, (BLOCK, len(SPANS)), 0.0),
@@ -99,19 +100,21 @@ class Shift:
         """Score the values of a part, read at `time` (ns). Blocks that are full then wait for `learn`."""
         state, series = self._state, part.keys
         share = self._pace(part, time)
-        level, usual = state["level"][series], self._usual(series)
+        level, usual = state["level"][series], state["unit"][series]
+        unknown = ~self.scoring(series)
         with np.errstate(over="ignore"):
-            reach = np.where(self.scoring(series), REACH * usual[:, 0], np.inf)
+            reach = np.where(unknown, np.inf, REACH * usual[:, 0])
             tamed = np.clip(value, level - reach, level + reach)
         average = self._averages(part, value, tamed, share)
         state["values"][series, part.column] = value
         state["averages"][series, part.column] = average
         with np.errstate(over="ignore", invalid="ignore"):
-            distance = np.minimum(np.abs(average - level[:, None])[:, :SCORED] / usual[:, :SCORED], MOST)
-            score = np.nan_to_num(np.sqrt(np.mean(distance**2, axis=1)), nan=MOST)
+            square = np.zeros(len(series))
+            for k in range(SCORED):
+                square += np.minimum(np.abs(average[:, k] - level) / usual[:, k], MOST) ** 2
+            score = np.nan_to_num(np.sqrt(square / SCORED), nan=MOST)
             half = BAND * usual[:, 0]
             judged = Judged(score, level.copy(), level - half, level + half, average, usual)
-        unknown = ~self.scoring(series)
         for column in judged[:4]:
             column[unknown] = np.nan
         last = np.r_[series[1:] != series[:-1], True]
@@ -169,12 +172,12 @@ class Shift:
             out[rows] = found
             current[key] = a, b, c, d
 
-    def _usual(self, series: Keys) -> FloatArray:
-        """Usual distances of the averages from the level, shape (n_series, len(SPANS)), never zero."""
+    def _settle(self, series: Keys) -> None:
+        """The units of the averages' distances from the level: the usual ones, never zero."""
         state = self._state
         floor = ACCURACY * np.abs(state["level"][series])[:, None]
         usual: FloatArray = np.maximum(state["usual"][series], RAW_SHARE * state["raw"][series])
-        return np.asarray(np.maximum(usual, floor) + TINY)
+        state["unit"][series] = np.maximum(usual, floor) + TINY
 
     def learn(self, series: Keys) -> None:
         """Learn the full blocks of those series."""
@@ -184,6 +187,7 @@ class Shift:
             self._begin(series[fresh])
         if not fresh.all():
             self._learn(series[~fresh])
+        self._settle(series)
 
     def _learn_gap(self, series: Keys) -> None:
         state = self._state
@@ -205,7 +209,7 @@ class Shift:
 
     def _learn(self, series: Keys) -> None:
         state = self._state
-        learned, level, usual = state["learned"][series], state["level"][series], self._usual(series)
+        learned, level, usual = state["learned"][series], state["level"][series], state["unit"][series]
         weight = np.maximum(BLOCK / MEMORY, BLOCK / (learned + BLOCK))
         with np.errstate(over="ignore", invalid="ignore"):
             distance = np.abs(state["averages"][series] - level[:, None, None])
