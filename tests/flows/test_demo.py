@@ -55,8 +55,12 @@ def running(words: list[str], log: Path) -> Iterator[tuple[subprocess.Popen[byte
             yield process, wait_until(console, "the demo prints its URLs", LOADED_WITHIN_S) or ""
         finally:
             if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)  # it takes its folder away
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+                process.wait()
 
 
 def look(page: Page, url: str, name: str) -> None:
@@ -65,6 +69,9 @@ def look(page: Page, url: str, name: str) -> None:
     page.goto(url)
     attention = page.locator("article, li, a").filter(has_text=re.compile(r"pump-1.*WO-[0-9A-Z]{8}", re.DOTALL))
     expect(attention.first).to_be_visible(timeout=ALERT_WITHIN_MS)
+    page.reload()  # without the notices, which cover a part of the picture
+    expect(attention.first).to_be_visible(timeout=ALERT_WITHIN_MS)
+    expect(page.locator("#live")).to_have_attribute("data-state", "on")
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
