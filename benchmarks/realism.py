@@ -5,7 +5,7 @@
 DATA_FOLDER holds readings CSV files of the contract (`STEM.csv.gz`, with `STEM.truth.csv` beside it where faults are
 known), in any depth. Series are compared by the kind of their metric, each at its own interval; labelled intervals,
 and everything after the first of them, are left out. A folder named in benchmarks/rigs.py is also compared with a
-machine set to the rig it was recorded on.
+machine set to the rig it was recorded on; one of weather with the weather that sites here stand in.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks._lineplot import svg
 from benchmarks.rigs import MADE_UP, RIGS
+from simulators.climate import Climate, ClimateSpec
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.recorded import Row, parse_time, read_rows
@@ -32,6 +34,8 @@ MOST_READINGS = 50_000
 SEEDS = 8
 """Machines set to a rig; enough for a range."""
 FEWEST_LEVELS = 32
+FEWEST_DAYS = 3
+HOUR_NS, DAY_NS = 3600 * NS, 86400 * NS
 KINDS = {
     "flow": ("flow",),
     "vibration": ("vibration", "accelerometer", "rms"),
@@ -58,19 +62,21 @@ class Statistics:
 
     `roughness`: spread of the differences of neighbours over √2 × spread of the values; 1 for white noise, towards 0
     for a slow signal. `lag1`, `lag10`: autocorrelation one and ten intervals apart. `daily`: share of the variance
-    that the mean course over the day explains, NaN under three days. `tails`: kurtosis of the differences, 3 for a
-    Gaussian. `relative`: spread over level, NaN for what swings about zero.
+    that the mean course over the day explains, `course`: the same of what changes within the days, each less its mean;
+    NaN under three days. `tails`: kurtosis of the differences, 3 for a Gaussian. `relative`: spread over level, NaN for
+    what swings about zero.
     """
 
     roughness: float
     lag1: float
     lag10: float
     daily: float
+    course: float
     tails: float
     relative: float
 
 
-FIELDS = ("roughness", "lag1", "lag10", "daily", "tails", "relative")
+FIELDS = ("roughness", "lag1", "lag10", "daily", "course", "tails", "relative")
 
 
 def statistics(time: TimeArray, value: FloatArray) -> Statistics:
@@ -83,6 +89,7 @@ def statistics(time: TimeArray, value: FloatArray) -> Statistics:
         lag1=float((centred[1:] * centred[:-1]).mean()) / variance,
         lag10=float((centred[10:] * centred[:-10]).mean()) / variance,
         daily=_daily(time, centred, variance),
+        course=_within_days(time, value),
         tails=float((change**4).mean() / max((change**2).mean() ** 2, 1e-300)),
         relative=spread / level if (level := abs(float(np.median(value)))) > spread else float("nan"),
     )
@@ -96,12 +103,31 @@ def _spread(value: FloatArray) -> float:
 
 
 def _daily(time: TimeArray, centred: FloatArray, variance: float) -> float:
-    if time[-1] - time[0] < 3 * 86400 * NS:
+    if time[-1] - time[0] < FEWEST_DAYS * DAY_NS:
         return float("nan")
-    hour = (time // (3600 * NS)) % 24
+    hour = (time // HOUR_NS) % 24
     count = np.bincount(hour, minlength=24)
     course = np.bincount(hour, centred, 24) / np.maximum(count, 1)
     return float((count * course**2).sum() / count.sum() / variance)
+
+
+def _within_days(time: TimeArray, value: FloatArray) -> float:
+    if time[-1] - time[0] < FEWEST_DAYS * DAY_NS:
+        return float("nan")
+    within = _less_their_days(time, value)
+    return _daily(time, within, float((within * within).mean()) or 1.0)
+
+
+def _less_their_days(time: TimeArray, value: FloatArray) -> FloatArray:
+    _, day = np.unique(time // DAY_NS, return_inverse=True)
+    return np.asarray(value - (np.bincount(day, value) / np.bincount(day))[day])
+
+
+def daily_course(time: TimeArray, value: FloatArray) -> FloatArray:
+    """Mean of what each hour (UTC) lies above the mean of its day, (24,), in units of the value."""
+    hour = (time // HOUR_NS) % 24
+    count = np.maximum(np.bincount(hour, minlength=24), 1)
+    return np.asarray(np.bincount(hour, _less_their_days(time, value), 24) / count)
 
 
 def kind_of(metric: str) -> str | None:
@@ -186,6 +212,17 @@ def like_the_rig(rig: str, kind: str, interval_s: float, seconds: float) -> Iter
         yield Series(f"{rig}/{seed}/{kind}", kind, time, value)
 
 
+def outdoors(
+    kind: str, spec: ClimateSpec, utc_offset_h: float, begin: int, interval_s: float, n: int
+) -> Iterator[Series]:
+    """Simulated weather from `begin` (ns UTC) on, `n` values, one for each of some seeds."""
+    time = begin + np.arange(n) * round(interval_s * NS)
+    for seed in range(SEEDS):
+        climate, at = Climate(spec, utc_offset_h, seed, "weather"), time / float(NS)
+        value = climate.temperature(at) if kind == "temperature" else climate.humidity(at)
+        yield Series(f"weather/{seed}/{kind}", kind, time, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Series of one kind at about one interval: of one set of recordings, of machines as they are, of its rig."""
@@ -211,13 +248,23 @@ def compare(folder: Path) -> list[Comparison]:
     found = []
     for (rig, kind, _), members in sorted(groups.items()):
         interval = float(np.median([series.interval_s for series in members]))
-        length = float(np.median([len(series.time) for series in members])) * interval
-        made = list(simulated(kind, interval, length))
-        if made:
-            found.append(
-                Comparison(rig, kind, interval, members, made, list(like_the_rig(rig, kind, interval, length)))
-            )
+        n = int(np.median([len(series.time) for series in members]))
+        shipped, alike = _stand_ins(rig, kind, int(members[0].time[0]), interval, n)
+        if shipped:
+            found.append(Comparison(rig, kind, interval, members, shipped, alike))
     return found
+
+
+def _stand_ins(rig: str, kind: str, begin: int, interval_s: float, n: int) -> tuple[list[Series], list[Series]]:
+    """What stands for recordings: as shipped, and set to the rig."""
+    known = RIGS.get(rig)
+    if known is not None and known.weather is not None:
+        if kind not in ("temperature", "humidity"):
+            return [], []
+        specs = (ClimateSpec(), known.weather)
+        shipped, alike = (list(outdoors(kind, spec, known.utc_offset_h, begin, interval_s, n)) for spec in specs)
+        return shipped, alike
+    return list(simulated(kind, interval_s, n * interval_s)), list(like_the_rig(rig, kind, interval_s, n * interval_s))
 
 
 def table(comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -241,7 +288,6 @@ def _range(values: Sequence[float]) -> str:
 
 
 LAGS = 60
-_COLOURS = {"recorded": "#1f77b4", "as shipped": "#d95f02", "set to the rig": "#1b9e77"}
 
 
 def autocorrelation(value: FloatArray, lags: int = LAGS) -> FloatArray:
@@ -254,15 +300,24 @@ def autocorrelation(value: FloatArray, lags: int = LAGS) -> FloatArray:
 
 
 def write_plots(comparisons: Sequence[Comparison], plots: Path) -> list[Path]:
-    """A plot for each comparison: median autocorrelation of recorded and of simulated series, as SVG."""
+    """Plots as SVG: the median autocorrelation of each comparison and, of long ones, the course of the day."""
     plots.mkdir(parents=True, exist_ok=True)
     written = []
     for one in comparisons:
         path = plots / f"{one.rig}-{one.kind}-{round(one.interval_s)}s.svg"
         lines = {name: _median(series) for name, series in one.rows() if series}
-        title = f"{one.kind}, one reading every {one.interval_s:g} s ({one.rig})"
-        path.write_text(_svg(title, lines), encoding="utf-8")
+        what = f"{one.kind}, one reading every {one.interval_s:g} s ({one.rig})"
+        path.write_text(
+            svg(f"Autocorrelation of {what}, by lag in readings", lines, (0.0, 1.0), f"0 … {LAGS}"), "utf-8"
+        )
         written.append(path)
+        courses = {name: _courses(series) for name, series in one.rows() if series}
+        if one.interval_s <= 3600.0 and all(len(course) for course in courses.values()):
+            path = plots / f"{one.rig}-{one.kind}-day.svg"
+            most = max(float(np.abs(course).max()) for course in courses.values())
+            title = f"Course of the day of {one.kind} ({one.rig}), less its mean, by hour UTC"
+            path.write_text(svg(title, courses, (-most, most), "0 … 23 h"), "utf-8")
+            written.append(path)
     return written
 
 
@@ -270,25 +325,10 @@ def _median(series: Sequence[Series]) -> FloatArray:
     return np.asarray(np.median([autocorrelation(one.value) for one in series], axis=0))
 
 
-def _svg(title: str, lines: Mapping[str, FloatArray], width: int = 480, height: int = 200) -> str:
-    left, top, bottom = 40, 30, 170
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-size="12">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{left}" y="18">Autocorrelation of {title}, by lag in readings</text>',
-    ]
-    for level in (0.0, 0.5, 1.0):
-        y_of = bottom - level * (bottom - top)
-        parts.append(f'<path d="M{left},{y_of:.1f}H{width - 10}" stroke="#ddd"/>')
-        parts.append(f'<text x="10" y="{y_of + 4:.1f}">{level}</text>')
-    for number, (name, value) in enumerate(lines.items()):
-        x = np.linspace(left, width - 10, len(value)).tolist()
-        y = (bottom - np.clip(value, -0.2, 1.0) * (bottom - top)).tolist()
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-        parts.append(f'<polyline fill="none" stroke="{_COLOURS[name]}" stroke-width="1.5" points="{points}"/>')
-        parts.append(f'<text x="{width - 290 + 95 * number}" y="{height - 8}" fill="{_COLOURS[name]}">{name}</text>')
-    parts.append(f'<text x="{left}" y="{height - 8}">0 … {LAGS}</text></svg>')
-    return "\n".join(parts) + "\n"
+def _courses(series: Sequence[Series]) -> FloatArray:
+    """Median course of the day of those that last long enough; empty if none does."""
+    found = [daily_course(one.time, one.value) for one in series if one.time[-1] - one.time[0] >= FEWEST_DAYS * DAY_NS]
+    return np.asarray(np.median(found, axis=0)) if found else np.zeros(0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

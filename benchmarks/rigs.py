@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulators.climate import ClimateSpec
 from simulators.duration import NS, as_text
 from simulators.scenario import Scenario, ScenarioSpec
 
@@ -22,6 +23,9 @@ class Rig:
     source: str
     devices: Mapping[str, Mapping[str, Any]]
     """By kind of metric: a device of a scenario, without name."""
+    weather: ClimateSpec | None = None
+    """Where it was recorded outdoors: the weather there; there are no machines then."""
+    utc_offset_h: float = 0.0
     wear: float = 0.0
     """How bad a bearing is in the end, where it is run until it fails: what is compared is the first half of that."""
 
@@ -67,6 +71,22 @@ RIGS: dict[str, Rig] = {
     ),
     "pronostia": Rig(
         "Nectoux et al., PRONOSTIA (2012): bearings worn out within hours, 10 s", {"vibration": _LIFE_TEST}, wear=1.1
+    ),
+    "weather": Rig(
+        "NOAA, hourly observations of 2013 at three airports of New York, as Wickham packaged them (nycflights13)",
+        {},
+        weather=ClimateSpec(
+            mean_c=13.0,
+            season_k=13.0,
+            day_k=2.7,
+            day_spread=0.6,
+            front_k=4.0,
+            front_h=42.0,
+            shower_k=1.0,
+            dew_depression_k=7.0,
+            moisture_k=4.2,
+        ),
+        utc_offset_h=-5.0,
     ),
     "ims": Rig("Lee et al., IMS bearing data (2007): a week to the end, 10 min", {"vibration": _LIFE_TEST}, wear=1.0),
 }

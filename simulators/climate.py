@@ -19,6 +19,7 @@ from simulators.tape import FloatArray, Tape
 YEAR_S = 365.2425 * 86400.0
 GRID_S = 300
 _COLDEST_DAY_S = 20 * 86400.0
+_SHOWER_S = 6 * 3600.0
 _TABLE_LOW, _TABLE_STEP, _TABLE_N = -60.0, 0.25, 721
 
 
@@ -29,8 +30,16 @@ class ClimateSpec(BaseModel):
     mean_c: float = Field(14.0, ge=-30, le=40)
     season_k: float = Field(11.0, ge=0, le=30)
     day_k: float = Field(4.5, ge=0, le=15)
+    day_spread: float = Field(0.25, ge=0, le=1)
+    """How much the swing of one day differs from another's: clear and overcast days."""
     front_k: float = Field(2.5, ge=0, le=10)
+    front_h: float = Field(60.0, ge=6, le=500)
+    """How long fronts last."""
+    shower_k: float = Field(0.0, ge=0, le=10)
+    """What changes within hours."""
     dew_depression_k: float = Field(7.0, ge=0.5, le=25)
+    moisture_k: float = Field(1.2, ge=0, le=15)
+    """How far the dew point wanders by itself."""
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +75,8 @@ class Climate:
     def __init__(self, spec: ClimateSpec, utc_offset_h: float, *key: object) -> None:
         self.spec = spec
         self.utc_offset_h = utc_offset_h
-        self._fronts, self._clouds, self._moisture = (Tape(*key, name) for name in ("fronts", "clouds", "moisture"))
+        names = ("fronts", "clouds", "moisture", "showers")
+        self._fronts, self._clouds, self._moisture, self._showers = (Tape(*key, name) for name in names)
         self.temperature = Sampled(self._temperature, GRID_S)
         """Air temperature, °C, at ascending times in s."""
         self.vapour = Sampled(self._vapour, GRID_S)
@@ -75,19 +85,21 @@ class Climate:
     def _temperature(self, t: FloatArray) -> FloatArray:
         s = self.spec
         season = -np.cos((2.0 * np.pi / YEAR_S) * (t - _COLDEST_DAY_S))
-        sun = 1.0 + 0.25 * np.clip(wander(self._clouds, t, 20 * 3600.0), -2.0, 2.0)
+        sun = np.maximum(1.0 + s.day_spread * np.clip(wander(self._clouds, t, 20 * 3600.0), -2.0, 2.0), 0.0)
         angle = (2.0 * np.pi / 86400.0) * (t + (self.utc_offset_h - 15.0) * 3600.0)
         day = np.cos(angle) + 0.25 * np.cos(2.0 * angle + np.pi / 6.0)  # coldest at 5 h, warmest after 14 h
-        return np.asarray(
-            s.mean_c + s.season_k * season + s.day_k * sun * day + s.front_k * wander(self._fronts, t, 60 * 3600.0)
-        )
+        outside = s.mean_c + s.season_k * season + s.day_k * sun * day + self._front(t)
+        return outside + s.shower_k * wander(self._showers, t, _SHOWER_S) if s.shower_k else outside
+
+    def _front(self, t: FloatArray) -> FloatArray:
+        return self.spec.front_k * wander(self._fronts, t, self.spec.front_h * 3600.0)
 
     def _vapour(self, t: FloatArray) -> FloatArray:
         s = self.spec
         season = -np.cos((2.0 * np.pi / YEAR_S) * (t - _COLDEST_DAY_S))
         dew = s.mean_c + 0.85 * s.season_k * season - s.dew_depression_k
-        dew = dew + 0.8 * s.front_k * wander(self._fronts, t, 60 * 3600.0)
-        return saturation_pa(dew + 1.2 * wander(self._moisture, t, 30 * 3600.0))
+        dew = dew + 0.8 * self._front(t)
+        return saturation_pa(dew + s.moisture_k * wander(self._moisture, t, 30 * 3600.0))
 
     def humidity(self, t: FloatArray) -> FloatArray:
         """Relative humidity, %."""

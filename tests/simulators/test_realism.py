@@ -2,7 +2,8 @@
 
 The bounds are statistics of public recordings, measured with `forewarn bench realism` (docs/simulators.md has the
 table): Katser and Kozitsin, Skoltech Anomaly Benchmark (2020), a table-top water pump at 1 s; Suthaharan et al., motes
-in a room (2010) at 5 s; Nectoux et al., PRONOSTIA (2012), bearings at 10 s; Lee et al., IMS bearings (2007) at 10 min.
+in a room (2010) at 5 s; Nectoux et al., PRONOSTIA (2012), bearings at 10 s; Lee et al., IMS bearings (2007) at 10 min;
+NOAA, hourly weather of 2013 at three airports of New York, as in Wickham's nycflights13.
 """
 
 import gzip
@@ -11,7 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.realism import Series, Statistics, compare, like_the_rig, main, recorded, simulated, statistics
+from benchmarks.realism import (
+    Series,
+    Statistics,
+    compare,
+    daily_course,
+    like_the_rig,
+    main,
+    outdoors,
+    recorded,
+    simulated,
+    statistics,
+)
+from benchmarks.rigs import RIGS
 from simulators.csvfile import write_csv
 from simulators.duration import NS
 from simulators.scenario import load_scenario
@@ -67,6 +80,69 @@ def test_a_machine_set_to_a_rig_gives_what_was_recorded_there(
 ) -> None:
     found = [statistics(one.time, one.value) for one in like_the_rig(rig, kind, INTERVAL_S[rig], LENGTH_S[rig])]
     assert low <= median(found, field) <= high
+
+
+NEW_YEAR_2013 = 1_356_998_400 * NS
+WEATHER = [
+    # kind, statistic, bounds, recorded at the three airports
+    ("temperature", "lag10", 0.87, 0.91, "0.87-0.91"),
+    ("temperature", "daily", 0.025, 0.045, "0.03-0.04"),
+    ("temperature", "roughness", 0.03, 0.055, "0.04-0.05"),
+    ("humidity", "daily", 0.12, 0.17, "0.12-0.17"),
+    ("humidity", "relative", 0.34, 0.38, "0.36-0.38"),
+    # what differs, as far as it may
+    ("temperature", "course", 0.40, 0.62, "0.47-0.54"),
+    ("humidity", "course", 0.28, 0.48, "0.30-0.38"),
+    ("humidity", "lag1", 0.95, 0.995, "0.96-0.97"),
+    ("humidity", "lag10", 0.33, 0.57, "0.35-0.45"),
+]
+
+
+def new_york(kind: str) -> list[Series]:
+    """A year of the weather there, simulated."""
+    rig = RIGS["weather"]
+    assert rig.weather is not None
+    return list(outdoors(kind, rig.weather, rig.utc_offset_h, NEW_YEAR_2013, 3600.0, 8700))
+
+
+@pytest.mark.parametrize(("kind", "field", "low", "high", "there"), WEATHER)
+def test_weather_set_to_new_york_is_as_it_was_there(kind: str, field: str, low: float, high: float, there: str) -> None:
+    found = [statistics(one.time, one.value) for one in new_york(kind)]
+    assert low <= median(found, field) <= high, f"recorded: {there}"
+
+
+def test_the_day_has_its_shape_and_swing() -> None:
+    """Recorded: 4.7-6.3 K from the coldest hour, 9 h, to the warmest, 18-19 h UTC; humidity 18-24 %, the other way."""
+    course = np.median([daily_course(one.time, one.value) for one in new_york("temperature")], axis=0)
+    assert 4.7 <= np.ptp(course) <= 6.3
+    assert 8 <= course.argmin() <= 10
+    assert 17 <= course.argmax() <= 20
+    moist = np.median([daily_course(one.time, one.value) for one in new_york("humidity")], axis=0)
+    assert 16.0 <= np.ptp(moist) <= 24.2
+    assert 8 <= moist.argmax() <= 10
+    assert 17 <= moist.argmin() <= 20
+
+
+def test_days_differ_as_they_do() -> None:
+    """Recorded, daily means less the season: spread 3.3-3.9 K, correlated 0.63-0.67 a day and 0.04-0.08 three days
+    apart; temperature and humidity within a day -0.68."""
+    spreads, next_day, third_day, together = [], [], [], []
+    for warm, moist in zip(new_york("temperature"), new_york("humidity"), strict=True):
+        days = len(warm.value) // 24
+        angle = 2.0 * np.pi * warm.time / (365.2425 * 86400 * NS)
+        season = np.column_stack([np.ones(len(angle)), np.cos(angle), np.sin(angle)])
+        rest = warm.value - season @ np.linalg.lstsq(season, warm.value, rcond=None)[0]
+        mean = rest[: days * 24].reshape(days, 24).mean(axis=1)
+        spreads.append(mean.std())
+        next_day.append(np.corrcoef(mean[1:], mean[:-1])[0, 1])
+        third_day.append(np.corrcoef(mean[3:], mean[:-3])[0, 1])
+        hours = [one.value[: days * 24].reshape(days, 24) for one in (warm, moist)]
+        less = [(value - value.mean(axis=1, keepdims=True)).ravel() for value in hours]
+        together.append(np.corrcoef(*less)[0, 1])
+    assert 3.2 <= np.median(spreads) <= 4.0
+    assert 0.58 <= np.median(next_day) <= 0.72
+    assert abs(np.median(third_day)) <= 0.12
+    assert -0.8 <= np.median(together) <= -0.6
 
 
 def of(kind: str, interval_s: float, seconds: float) -> list[Statistics]:
@@ -135,6 +211,26 @@ def test_the_benchmark_compares_a_folder(tmp_path: Path, capsys: pytest.CaptureF
     assert "pdm" not in out
     assert (tmp_path / "plots" / "skab-vibration-2s.svg").read_text().startswith("<svg")
     assert main([str(tmp_path / "plots")]) == 1
+
+
+def test_recorded_weather_is_compared_with_weather(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "weather").mkdir()
+    with gzip.open(tmp_path / "weather" / "a.csv.gz", "wt") as file:
+        file.write("time,device,metric,value\n")
+        for one in new_york("temperature")[:1] + new_york("humidity")[:1]:
+            rows = zip((one.time[:900] // NS).tolist(), one.value[:900].tolist(), strict=True)
+            file.writelines(f"{at},airport,{one.kind},{value!r}\n" for at, value in rows)
+    found = {one.kind: one for one in compare(tmp_path)}
+    assert {kind: (len(one.shipped), len(one.alike)) for kind, one in found.items()} == {
+        "temperature": (8, 8),
+        "humidity": (8, 8),
+    }
+    assert np.allclose(found["temperature"].alike[0].value, found["temperature"].real[0].value), (
+        "it is the same weather"
+    )
+    assert main([str(tmp_path), "--plots", str(tmp_path / "plots")]) == 0
+    assert "| weather: humidity, 3600 s | set to the rig (8) |" in capsys.readouterr().out
+    assert (tmp_path / "plots" / "weather-temperature-day.svg").read_text().startswith("<svg")
 
 
 def test_flow_is_no_vibration(tmp_path: Path) -> None:
