@@ -32,12 +32,15 @@ MOST_ALERTS = 10
 MOST_ORDERS = 5
 Site = Annotated[str, Path(max_length=128)]
 Name = Annotated[str, Path(max_length=128)]
+Metric = Annotated[str, Query(max_length=128)]
 Range = Annotated[str, Query(alias="range", max_length=8)]
 
 
 @router.get("/{site}/{device}", dependencies=[RECALLED])
-def page(request: Request, deps: Parts, site: Site, device: Name, range_: Range = DEFAULT_RANGE) -> Response:
-    """The page."""
+def page(
+    request: Request, deps: Parts, site: Site, device: Name, range_: Range = DEFAULT_RANGE, metric: Metric = ""
+) -> Response:
+    """The page; the chart of `metric` comes first, then those with an open alert."""
     view = view_of(request, deps)
     heard = look_up(deps.registry, deps.board, site, device)
     alerts = deps.alerts.list(AlertFilter(site=site, device=device), MOST_ALERTS).items
@@ -45,7 +48,7 @@ def page(request: Request, deps: Parts, site: Site, device: Name, range_: Range 
     newest = heard.newest
     item = device_item(heard)
     concerned = {alert.metric for alert in open_alerts}
-    metrics = sorted((metric for metric, _ in heard.series), key=lambda metric: metric.name not in concerned)
+    charted = sorted((one for one, _ in heard.series), key=lambda one: (one.name != metric, one.name not in concerned))
     topics = [("topic", topic.value) for topic in (Topic.ALERT, Topic.WORK_ORDER, Topic.READING)]
     return view.page(
         "device.html",
@@ -57,8 +60,10 @@ def page(request: Request, deps: Parts, site: Site, device: Name, range_: Range 
         health=health(open_alerts, heard.device.retired, newest is not None, heard.warm),
         ranges=list(RANGES),
         range=range_ if range_ in RANGES else DEFAULT_RANGE,
-        metrics=metrics[:MOST_CHARTS],
-        rows=[(metric, state, metric_states(metric, state)) for metric, state in heard.series],
+        chosen=metric,
+        metrics=charted[:MOST_CHARTS],
+        left_out=len(charted) - len(charted[:MOST_CHARTS]),
+        rows=[(one, state, metric_states(one, state)) for one, state in heard.series],
         alarm=_worst(open_alerts),
         alerts=sorted({alert.id: alert for alert in (*open_alerts, *alerts)}.values(), key=_open_first)[:MOST_ALERTS],
         orders=deps.orders.list(OrderFilter(site=site, device=device), MOST_ORDERS).items,

@@ -199,6 +199,25 @@ def test_many_devices(client: TestClient, made: Site) -> None:
     assert 'value="DEVICE-22"' in found
 
 
+def test_any_of_many_metrics_can_be_charted(client: TestClient, made: Site) -> None:
+    names = [f"m{number:02}" for number in range(12)]
+    series = [made.registry.series("plant", "logger", name) for name in names]
+    made.feed(ReadingBatch.of(series, [made.now - MINUTE] * 12, [1.0] * 12))
+
+    def charts(query: str) -> list[str]:
+        return re.findall(
+            r'data-device="logger" data-metric="(m\d\d)"', client.get(f"/devices/plant/logger{query}").text
+        )
+
+    assert charts("") == names[:8]
+    assert charts("?metric=m11&range=1h") == ["m11", *names[:7]]
+    assert charts("?metric=nothing") == names[:8]
+    page = client.get("/devices/plant/logger?range=1h&metric=m11").text
+    assert "4 more metrics" in page
+    assert 'href="?range=1h&amp;metric=m10"' in page
+    assert 'href="?range=7d&amp;metric=m11"' in page
+
+
 def test_a_device_that_is_offline_is_marked(client: TestClient, made: Site) -> None:
     def marked(word: str) -> list[bool]:
         return [f">{word}</span>" in client.get(page).text for page in ("/", "/devices/plant/pump-1")]
