@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+from simulators.bearings import BEARINGS
 from simulators.duration import NS
+from simulators.scenario import DeviceSpec
 from simulators.simulation import Simulation
 
 
 def registry_toml(sim: Simulation) -> str:
-    """Every device with its class, owner and metrics; intervals are those of the history."""
+    """Every device with its class, owner, machine and metrics; intervals are those of the history."""
     customer = sim.scenario.spec.site.customer
     parts = []
     for placed in sim.devices:
@@ -19,6 +21,7 @@ def registry_toml(sim: Simulation) -> str:
         lines.append(f"criticality = {_text(spec.criticality)}")
         named = {"customer": spec.customer or customer, "team": spec.team, "owner": spec.owner}
         lines += [f"{key} = {_text(value)}" for key, value in named.items() if value]
+        lines += _machine(spec)
         for channel in placed.device.channels:
             lines.append(f"[device.metrics.{_text(channel.metric)}]")
             lines.append(f"unit = {_text(channel.unit)}")
@@ -27,6 +30,17 @@ def registry_toml(sim: Simulation) -> str:
                 lines.append(f"basis = {_text(channel.basis)}")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def _machine(spec: DeviceSpec) -> list[str]:
+    """What judges a waveform needs: speed and bearing, and the power where the model has one."""
+    if spec.waveform is None:
+        return []
+    bearing, power = BEARINGS[spec.waveform.bearing], getattr(spec.machine(), "power_kw", None)
+    lines = ["[device.machine]", f"speed_rpm = {60.0 * spec.waveform.shaft_hz:g}"]
+    lines += [f"power_kw = {power:g}"] if power is not None else []
+    size = f"ball_mm = {bearing.ball_mm:g}, pitch_mm = {bearing.pitch_mm:g}, contact_deg = {bearing.contact_deg:g}"
+    return [*lines, f"bearing = {{ balls = {bearing.n_balls}, {size} }}"]
 
 
 def _text(value: str) -> str:

@@ -23,6 +23,10 @@ from simulators.waveform import BearingDamage, Defect, Recording, Rotor, defect_
 MOST_SAMPLES = 262_144
 _OWN = (0.86, 0.43, 0.28)
 """How a healthy machine's velocity is shared among 1×, 2×, 3×; squares add up to one."""
+_PASSING = 0.2
+"""Share of it at the frequency of vanes, blades or teeth, with its side bands; the rest is left to the others."""
+_WITH_SIDE_BANDS = float(np.sqrt(1.0 + 2 * 0.3**2))
+"""Velocity of that line with its side bands over that of the line, see `waveform.Rotor`."""
 _HALF_ORDERS = float(np.sqrt(1.0 + 1.0 / 4.0 + 1.0 / 9.0))
 """Velocity of all half orders over that of the first, see `waveform.Rotor`."""
 _TONES = (0.9, 0.436)
@@ -85,9 +89,10 @@ def waveform_of(machine: Machine, around: Surroundings, spec: WaveformSpec, time
     tones = amount(Effect.TONES)
     total = float(np.sqrt(own**2 + np.max(around.vibration(t))))
     share = float(machine.signals(t, around)["vibration"]()[0, 0]) / total
-    one, two, three = (own * part for part in _OWN)
-    rotor = Rotor(shaft_hz=spec.shaft_hz, bearing=BEARINGS[spec.bearing])
-    hz = defect_hz(rotor, spec.defect)
+    passing = _PASSING if machine.passing else 0.0
+    rest = float(np.sqrt(1.0 - (passing * _WITH_SIDE_BANDS) ** 2))
+    one, two, three = (own * rest * part for part in _OWN)
+    hz = defect_hz(Rotor(shaft_hz=spec.shaft_hz, bearing=BEARINGS[spec.bearing]), spec.defect)
     rotor = Rotor(
         shaft_hz=spec.shaft_hz,
         bearing=BEARINGS[spec.bearing],
@@ -97,6 +102,8 @@ def waveform_of(machine: Machine, around: Surroundings, spec: WaveformSpec, time
             share * three,
         ),
         half_orders_mms=share * loose / _HALF_ORDERS,
+        gear_teeth=machine.passing,
+        gear_mms=share * own * passing,
         others_mms=tuple((order * hz, share * tones * part) for order, part in enumerate(_TONES, 1)),
         noise_ms2=float(np.hypot(_NOISE_MS2, share * amount(Effect.BROADBAND) * _noise_per_mms(spec.rate_hz))),
     )

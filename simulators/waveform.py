@@ -42,7 +42,9 @@ class Rotor:
     others_mms: tuple[tuple[float, float], ...] = ()
     """(Hz, mm/s) of lines anywhere else: the tones of a defect."""
     gear_teeth: int = 0
+    """Teeth of the wheel on the shaft, or blades, vanes, lobes that pass."""
     gear_mms: float = 0.0
+    """At that multiple of the shaft's frequency; side bands and the double come with it."""
     noise_ms2: float = 0.3
     """Broadband acceleration, m/s² RMS."""
 

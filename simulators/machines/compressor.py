@@ -26,6 +26,7 @@ class Compressor(Machine):
     """An air compressor."""
 
     asset_class: ClassVar[str] = "compressor"
+    passing: ClassVar[int] = 4
     faults: ClassVar[frozenset[str]] = frozenset(
         {
             "bearing_wear",

@@ -24,6 +24,7 @@ class GearMotor(Machine):
     """A gear motor; figures are those at rated load."""
 
     asset_class: ClassVar[str] = "gearmotor"
+    passing: ClassVar[int] = 21
     faults: ClassVar[frozenset[str]] = frozenset(
         {"bearing_wear", "lubrication_loss", "imbalance", "misalignment", "looseness", "overheating"}
     )

@@ -125,6 +125,8 @@ class Machine(BaseModel):
     channels: ClassVar[tuple[Channel, ...]]
     faults: ClassVar[frozenset[str]]
     """The faults this machine can have."""
+    passing: ClassVar[int] = 0
+    """Vanes, blades, lobes or teeth that pass in a turn of the shaft: a line of the vibration at that multiple."""
 
     def signals(self, t: FloatArray, around: Surroundings) -> dict[str, Callable[[], FloatArray]]:
         """True values by metric at times `t` (s), (n_machines, n), each made when called: unused ones cost nothing."""

@@ -27,6 +27,7 @@ class Pump(Machine):
     """A pump; figures are those at rated speed."""
 
     asset_class: ClassVar[str] = "pump"
+    passing: ClassVar[int] = 6
     faults: ClassVar[frozenset[str]] = frozenset(
         {
             "bearing_wear",

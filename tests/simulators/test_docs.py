@@ -1,10 +1,14 @@
 """docs/simulators.md names everything there is."""
 
+import inspect
+import re
+import sys
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
+from simulators import bearings, climate, faults, lies, tape, waveform
 from simulators.climate import ClimateSpec
 from simulators.faults import FAULTS
 from simulators.lies import LieKind
@@ -45,3 +49,21 @@ def test_every_table_scenario_machine_fault_lie_and_format_is_documented() -> No
     assert [word for word in words if f"`{word}`" not in text] == []
     tables = [key for key in ScenarioSpec.model_fields if key != "description"]
     assert [key for key in tables if f"[{key}]" not in text] == []
+
+
+BUILT_ON = re.compile(r"\([^()]*\b(?:19|20)\d\d\b[^()]*\)|\b(?:ISO|IEC|EN)(?:/TR)?\s\d{4,5}")
+"""A year in parentheses, as of a book or an article, or the number of a standard."""
+
+
+@pytest.mark.parametrize("model", sorted(MACHINES))
+def test_every_machine_says_what_it_is_built_on(model: str) -> None:
+    said = inspect.getdoc(sys.modules[MACHINES[model].__module__])
+    assert said is not None
+    assert BUILT_ON.search(said), said
+
+
+@pytest.mark.parametrize("module", [bearings, climate, faults, lies, tape, waveform], ids=lambda one: one.__name__)
+def test_so_do_bearings_weather_faults_lies_and_numbers(module: object) -> None:
+    said = inspect.getdoc(module)
+    assert said is not None
+    assert BUILT_ON.search(said), said

@@ -11,6 +11,7 @@ import pytest
 from simulators.bearings import BEARINGS
 from simulators.duration import NS
 from simulators.errors import SimulatorError
+from simulators.machines.table import MACHINES
 from simulators.publish import MAX, publish
 from simulators.scenario import Scenario, ScenarioSpec, load_scenario
 from simulators.simulation import Simulation
@@ -67,6 +68,17 @@ def test_a_fault_grows_at_its_own_frequency_and_not_at_others(fault: str, hz: fl
     before, after = (spectrum(one.recording.acceleration, 20_000.0) for one in (first, last))
     assert after.at(hz, 0.5) > 2.5 * before.at(hz, 0.5)
     assert after.at(3 * SHAFT_HZ, 0.5) < 1.5 * before.at(3 * SHAFT_HZ, 0.5)
+
+
+@pytest.mark.parametrize("model", ["pump", "fan", "gearmotor", "compressor"])
+def test_vanes_blades_lobes_and_teeth_are_heard(model: str) -> None:
+    """A line at so many times the shaft's frequency, with side bands at the shaft's on both sides of it."""
+    recording = next(iter(simulation(model).waveforms())).recording
+    lines, passing = spectrum(recording.acceleration, 20_000.0), MACHINES[model].passing
+    for order in (passing, passing - 1, passing + 1):
+        hz = order * SHAFT_HZ
+        assert abs(lines.peak(hz - 3, hz + 3) - hz) <= 0.25
+        assert lines.at(hz, 0.25) > 8 * lines.floor(hz - 10, hz + 10)
 
 
 def test_the_envelope_knows_of_wear_before_the_velocity_does() -> None:
