@@ -11,7 +11,7 @@ import numpy as np
 from ingest.adapters.adapter import DeviceStatus
 from ingest.columns import pack, unpack
 from ingest.errors import RejectedError
-from ingest.reading import BoolArray, Quality, ReadingBatch
+from ingest.reading import BoolArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.rows import StateTable
 
@@ -34,6 +34,8 @@ class SeriesState:
     """The stamp of the newest reading is more than 5 minutes away from its arrival."""
     warm: bool = False
     """Whether there is enough data to judge its readings."""
+    enough_at: int | None = None
+    """When there will be if it goes on as it does, in event time; None if there is, or while that is not known."""
 
 
 UNKNOWN = SeriesState()
@@ -52,6 +54,7 @@ class Board:
                 "received_at": (np.int64, (), NEVER),
                 "quality": (np.uint8, (), 0),
                 "warm": (np.bool_, (), False),
+                "enough_at": (np.int64, (), NEVER),
             }
         )
 
@@ -82,11 +85,12 @@ class Board:
         """Whether the device said last that it is online; None if it said nothing since the start."""
         return self._online.get((site, device))
 
-    def note_warm(self, warm: BoolArray) -> None:
-        """Take in which series have enough data, shape (n_series,)."""
+    def note_warm(self, warm: BoolArray, enough_at: TimeArray) -> None:
+        """Take in which series have enough data, and when the others will (ns UTC or NEVER); shape (n_series,)."""
         with self._lock:
             self._table.resize(len(warm))
             self._table["warm"][: len(warm)] = warm
+            self._table["enough_at"][: len(warm)] = enough_at
 
     def forget(self, series: Sequence[int]) -> None:
         """Nothing was ever heard of these."""
@@ -110,15 +114,17 @@ class Board:
     def _states(self, rows: slice) -> list[SeriesState]:
         table = self._table
         clock_off = (table["quality"][rows] & np.uint8(Quality.CLOCK_OFF)) != 0
-        columns = (table["time"], table["value"], table["received_at"], table["warm"])
+        columns = (table["time"], table["value"], table["received_at"], table["warm"], table["enough_at"])
         lists = [column[rows].tolist() for column in columns]
         return [
-            SeriesState(warm=warm) if time == NEVER else SeriesState(time, value, received_at, off, warm)
-            for time, value, received_at, warm, off in zip(*lists, clock_off.tolist(), strict=True)
+            SeriesState(warm=warm)
+            if time == NEVER
+            else SeriesState(time, value, received_at, off, warm, None if enough_at == NEVER else enough_at)
+            for time, value, received_at, warm, enough_at, off in zip(*lists, clock_off.tolist(), strict=True)
         ]
 
     def save(self, registry: Registry) -> bytes:
-        """All of it by the names of `registry`, for `restore` after the next start."""
+        """All of it by the names of `registry`, for `restore` after the next start; forecasts are made anew then."""
         with self._lock:
             saved = self._table.save()
         rows = np.flatnonzero((saved["time"] != NEVER) | saved["warm"])
@@ -135,5 +141,6 @@ class Board:
         found = [registry.find(*name) for name in meta["names"]]
         rows = np.array([row for row, number in enumerate(found) if number is not None], np.int64)
         known = {name: column[rows] for name, column in columns.items()}
+        known["enough_at"] = np.full(len(rows), NEVER)
         with self._lock:
             self._table.restore(known, np.array([number for number in found if number is not None], np.int32))

@@ -37,6 +37,9 @@ class MetricItem(BaseModel):
     basis: str | None
     last_seen: Time | None
     value: float | None
+    enough_data_at: Time | None = Field(
+        description="Event time at which there will be enough data, as it goes on now; null: there is, or not known"
+    )
     states: list[DeviceState]
 
 
@@ -112,6 +115,12 @@ class Heard:
     def warm(self) -> bool:
         """Whether at least one metric can be judged."""
         return any(state.warm for _, state in self.series)
+
+    @property
+    def enough_at(self) -> int | None:
+        """When the first metric can be judged (see `SeriesState`); None if one can be, or while that is not known."""
+        known = [state.enough_at for _, state in self.series if state.enough_at is not None]
+        return None if self.warm else min(known, default=None)
 
     @property
     def deleted(self) -> bool:
@@ -203,6 +212,7 @@ def _metric_item(metric: Metric, state: SeriesState) -> MetricItem:
         basis=metric.basis,
         last_seen=moment(state.time),
         value=state.value,
+        enough_data_at=moment(state.enough_at),
         states=metric_states(metric, state),
     )
 

@@ -71,10 +71,10 @@ class Announcer:
         self._metrics.judge_seconds.observe(max(0, self._clock() - arrived_at) / NS_PER_SECOND)
 
     def warmth(self, engine: Engine) -> None:
-        """Now and then: which series have enough data."""
+        """Now and then: which series have enough data, and when the others will."""
         now = self._clock()
         if now >= self._warm_at:
-            self._board.note_warm(engine.warm)
+            self._board.note_warm(engine.warm, engine.enough_at)
             self._warm_at = now + WARM_NS
 
     def memory(self) -> bytes:

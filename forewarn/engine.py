@@ -28,7 +28,7 @@ from alerts.budget import Budget
 from alerts.limits import LimitTable
 from alerts.policy import BaselinePolicy, LimitPolicy, SilencePolicy
 from ingest.arrivals import Arrival, Arrivals
-from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch
+from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from models.bank import Bank
 from models.detectors.limits import LimitRule
@@ -137,6 +137,11 @@ class Engine:
     def warm(self) -> BoolArray:
         """For every series whether it has enough data for a p-value, shape (n_series,)."""
         return self._bank.warm(self._registry.n_series)
+
+    @property
+    def enough_at(self) -> TimeArray:
+        """For every series when it will be warm: see `models.warmth.enough_at`."""
+        return self._bank.enough_at(self._registry.n_series)
 
     def _expected_interval(self, batch: ReadingBatch, learned_ns: FloatArray) -> FloatArray:
         """Each row's expected interval in ns: as configured, otherwise as learned."""

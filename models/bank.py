@@ -24,6 +24,7 @@ from models.detectors.novelty import AVERAGES, LOOK, Novelty, States
 from models.detectors.shift import Shift
 from models.evidence import Evidence, of_metrics, together
 from models.score import DeviceScores, Scores
+from models.warmth import enough_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,13 @@ class Bank:
         """For every series whether it has enough scores for a p-value, shape (n_series,)."""
         self._calibrator.resize(n_series)
         return self._calibrator.ready[:n_series]
+
+    def enough_at(self, n_series: int) -> TimeArray:
+        """For every series when it will be warm, shape (n_series,): see `models.warmth.enough_at`."""
+        self.interval.resize(n_series)
+        self._shift.resize(n_series)
+        seen, last, interval = self._shift.seen, self.interval.last, self.interval.known
+        return enough_at(seen[:n_series], last[:n_series], interval[:n_series])
 
     # -- state -------------------------------------------------------------------------------------------------------
     def save(self) -> dict[str, NDArray[Any]]:

@@ -58,6 +58,7 @@ def page(
         item=item,
         seen=newest.time if newest else None,
         health=health(open_alerts, heard.device.retired, newest is not None, heard.warm),
+        enough_at=heard.enough_at,
         ranges=list(RANGES),
         range=range_ if range_ in RANGES else DEFAULT_RANGE,
         chosen=metric,

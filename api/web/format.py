@@ -51,6 +51,18 @@ def clock_time(ns: int | None, zone: ZoneInfo, seconds: bool = False) -> str:
     return local(ns, zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
+def time_ahead(ns: int, now: int, zone: ZoneInfo) -> str:
+    """A time to come in a zone: of day if it is today, else with its date.
+
+    >>> time_ahead(1_767_225_600_000_000_000, 1_767_222_000_000_000_000, ZoneInfo("Asia/Shanghai"))
+    '08:00'
+    >>> time_ahead(1_767_225_600_000_000_000, 1_767_139_200_000_000_000, ZoneInfo("Asia/Shanghai"))
+    '2026-01-01 08:00'
+    """
+    same_day = local(ns, zone).date() == local(now, zone).date()
+    return local(ns, zone).strftime("%H:%M") if same_day else clock_time(ns, zone)
+
+
 def span(seconds: float, t: Translator) -> str:
     """A length of time in its two largest units.
 

@@ -56,6 +56,8 @@ class DeviceRow:
     health: Health
     seen: int | None
     values: Sequence[Value]
+    enough_at: int | None
+    """When there will be enough data to judge it, in event time; None if there is, or while that is not known."""
     offline: bool
     """Whether it said itself, or its will for it, that it is."""
     states: Sequence[DeviceState]
@@ -134,6 +136,7 @@ def _row(heard: Heard, alerts: Sequence[Alert]) -> DeviceRow:
         health(alerts, device.retired, newest is not None, heard.warm),
         newest.time if newest else None,
         values[:MOST_VALUES],
+        heard.enough_at,
         heard.online is False,
         [state for state in device_states(heard) if state in _SHOWN_STATES],
         f"{device_url(device.site, device.name)}/spark" if values else None,

@@ -141,6 +141,7 @@ def _words(view: View) -> dict[str, Any]:
         "percent": spoken.percent,
         "rfc3339": format_time,
         "clock_time": partial(spoken.clock_time, zone=zone),
+        "time_ahead": partial(spoken.time_ahead, now=now, zone=zone),
         "span": partial(spoken.span, t=t),
         "ago": partial(spoken.ago, now=now, t=t),
         "until": lambda ns: spoken.span(abs(ns - now) / NS_PER_SECOND, t),

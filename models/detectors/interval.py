@@ -35,6 +35,16 @@ class Interval:
         """Make room for that many series or devices."""
         self._state.resize(n)
 
+    @property
+    def last(self) -> TimeArray:
+        """Time of the last reading of every series or device, ns UTC; NEVER before the first."""
+        return np.asarray(self._state["last"])
+
+    @property
+    def known(self) -> FloatArray:
+        """The present interval of every series or device in ns; NaN while not known."""
+        return np.where(self._state["gaps"] >= MIN_GAPS, self._state["mean"], np.nan)
+
     def round(self, rows: IntArray, time: TimeArray) -> FloatArray:
         """Learn one round of readings (each row once, newer than its last); the intervals known then, in ns or NaN."""
         state = self._state

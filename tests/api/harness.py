@@ -155,7 +155,7 @@ class Site:
         self.telemetry.write(KeyedBatch.of(batch, names, self.now))
         self.telemetry.write_scores(KeyedScores.of(outcome.scores, names))
         self.board.note(batch, self.now)
-        self.board.note_warm(self.engine.warm)
+        self.board.note_warm(self.engine.warm, self.engine.enough_at)
         self._record(outcome.events)
         publish_readings(self.hub, self.registry, outcome.scores)
 

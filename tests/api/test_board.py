@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from api.board import UNKNOWN, Board, SeriesState
+from api.board import NEVER, UNKNOWN, Board, SeriesState
 from ingest.reading import Quality, ReadingBatch
 from ingest.registry import Registry
 
@@ -39,7 +39,7 @@ def test_a_clock_that_is_off_and_then_right_again() -> None:
 
 def test_warmth_is_known_before_the_first_reading() -> None:
     board = Board()
-    board.note_warm(np.array([False, True]))
+    board.note_warm(np.array([False, True]), np.array([NEVER, NEVER]))
     assert [board.of(n).warm for n in range(3)] == [False, True, False]
     board.note(ReadingBatch.empty(), received_at=1)
     assert board.of(1).time is None
@@ -58,7 +58,8 @@ def test_forgotten_until_heard_again() -> None:
 def test_every_series_at_once() -> None:
     board = Board()
     board.note(ReadingBatch.of([2, 0], [7, 5], [2.0, 0.5], int(Quality.CLOCK_OFF)), received_at=9)
-    board.note_warm(np.array([True, False, False]))
+    board.note_warm(np.array([True, False, False]), np.array([NEVER, NEVER, 70]))
+    assert [board.of(series).enough_at for series in range(4)] == [None, None, 70, None]
     assert board.every(4) == [board.of(series) for series in range(4)]
     assert board.every(2) == [board.of(0), board.of(1)], "no more than asked for"
     assert board.every(0) == []
@@ -74,7 +75,7 @@ def registry_of(*metrics: str) -> Registry:
 def test_it_comes_back_after_a_restart_by_name() -> None:
     board = Board()
     board.note(ReadingBatch.of([2, 0], [7, 5], [2.0, 0.5], int(Quality.CLOCK_OFF)), received_at=9)
-    board.note_warm(np.array([False, True, False]))
+    board.note_warm(np.array([False, True, False]), np.full(3, NEVER))
     blob = board.save(registry_of("a", "b", "c"))
     later = Board()
     later.restore(blob, registry_of("c", "new", "a", "b"))

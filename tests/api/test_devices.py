@@ -54,6 +54,19 @@ def test_states(plant_client: TestClient) -> None:
     assert [d["device"] for d in only] == ["logger 7"]
 
 
+def test_a_metric_that_is_learned_says_when_there_is_enough_data(client: TestClient, made: Site) -> None:
+    number = made.registry.series("plant", "fan-1", "temperature")
+    told = []
+    for first, end in ((0, 10), (10, 11), (11, 200), (200, 256)):
+        time = [made.now + k * MINUTE for k in range(first, end)]
+        made.feed(ReadingBatch.of([number] * len(time), time, [20.0 + k % 3 for k in range(first, end)]))
+        (metric,) = client.get("/api/v1/devices/plant/fan-1").json()["metrics"]
+        told.append((metric["enough_data_at"], metric["states"]))
+    learning = ["no unit", "not enough data"]
+    at = "2026-05-29T00:41:40Z"
+    assert told == [(None, learning), (at, learning), (at, learning), (None, ["no unit"])], "the 256th minute from now"
+
+
 def test_pages(plant_client: TestClient) -> None:
     found, cursor = [], ""
     while cursor is not None:

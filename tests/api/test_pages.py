@@ -232,6 +232,23 @@ def test_a_device_that_is_offline_is_marked(client: TestClient, made: Site) -> N
     assert "<dd>在线</dd>" in client.get("/devices/plant/pump-1").text
 
 
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", "learning, enough data about 08:21"), ("zh", "学习中，约 08:21 数据足够")]
+)
+def test_a_device_that_is_learned_says_until_when(client: TestClient, made: Site, language: str, text: str) -> None:
+    """Twenty readings, one a minute, the last a minute ago (04:25): 236 are missing."""
+    number = made.registry.series("plant", "fan-1", "temperature")
+    time = [made.now - (20 - k) * MINUTE for k in range(20)]
+    made.feed(ReadingBatch.of([number] * 20, time, [20.0 + k % 3 for k in range(20)]))
+
+    def told() -> list[int]:
+        return [client.get(f"{page}?lang={language}").text.count(text) for page in ("/", "/devices/plant/fan-1")]
+
+    assert told() == [1, 2], "on the page of the device also beside its metric"
+    made.now += 300 * MINUTE
+    assert told() == [0, 0], "it has stopped: nothing is promised any more"
+
+
 # -- rejects -----------------------------------------------------------------------------------------------------------
 
 

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
 from models.bank import Bank, Judgement
 from models.blocks import BLOCK
-from models.calibration import MIN_SCORES
 from models.detectors.device import SEVERAL
 from models.detectors.interval import MIN_GAPS, Interval
 from models.detectors.shift import WARM_UP
+from models.warmth import ENOUGH, UNKNOWN, enough_at
 
 START = 1_764_000_000 * NS_PER_SECOND
-EVERY_LEARNED = WARM_UP + MIN_SCORES
 
 
 def batch_of(values: FloatArray, first: int = 0) -> ReadingBatch:
@@ -58,8 +57,8 @@ def test_scores_and_p_values_are_numbers_for_any_series(values: FloatArray) -> N
 
 def test_nothing_is_unusual_before_there_is_enough_data() -> None:
     scores = judge(np.random.default_rng(0).normal(size=(400, 1))).scores
-    assert (scores.p_value[:EVERY_LEARNED] == 1).all()
-    assert (scores.p_value[EVERY_LEARNED:] < 1).all()
+    assert (scores.p_value[:ENOUGH] == 1).all()
+    assert (scores.p_value[ENOUGH:] < 1).all()
     assert np.isnan(scores.low[:WARM_UP]).all()
     assert not np.isnan(scores.low[WARM_UP:]).any()
 
@@ -242,3 +241,35 @@ class TestInterval:
 
     def test_follows_a_change_of_rhythm(self) -> None:
         assert self.learn([60.0] * 40 + [2.0] * 200) == pytest.approx(2, rel=0.1)
+
+
+MINUTE = 60 * NS_PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("seen", "interval_ns", "wait"),
+    [
+        pytest.param(0, np.nan, None, id="never heard"),
+        pytest.param(10, np.nan, None, id="rhythm not known"),
+        pytest.param(11, float(MINUTE), (ENOUGH - 11) * MINUTE, id="rhythm just known"),
+        pytest.param(ENOUGH - 1, float(MINUTE), MINUTE, id="one is missing"),
+        pytest.param(ENOUGH - 1, 0.6, 1, id="to the nearest ns"),
+        pytest.param(ENOUGH, float(MINUTE), None, id="enough"),
+        pytest.param(10 * ENOUGH, float(MINUTE), None, id="long enough"),
+        pytest.param(11, 366 * 86_400e9, None, id="once a year: farther than a time in ns reaches"),
+    ],
+)
+def test_when_there_will_be_enough_data(seen: int, interval_ns: float, wait: int | None) -> None:
+    last = START if seen else UNKNOWN
+    told = enough_at(np.array([seen]), np.array([last]), np.array([interval_ns]))
+    assert told.tolist() == [UNKNOWN if wait is None else START + wait]
+
+
+def test_the_forecast_of_an_even_series_is_when_it_becomes_warm() -> None:
+    bank, values = Bank(), np.random.default_rng(0).normal(size=(ENOUGH, 1))
+    at = START + (ENOUGH - 1) * NS_PER_SECOND
+    for first, end, told in ((0, 10, UNKNOWN), (10, 90, at), (90, ENOUGH - 1, at)):
+        bank.judge(batch_of(values[first:end], first), np.arange(1), 1)
+        assert (bank.enough_at(2).tolist(), bank.warm(2).tolist()) == ([told, UNKNOWN], [False, False])
+    bank.judge(batch_of(values[ENOUGH - 1 :], ENOUGH - 1), np.arange(1), 1)
+    assert (bank.enough_at(1).tolist(), bank.warm(1).tolist()) == ([UNKNOWN], [True])
