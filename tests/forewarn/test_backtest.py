@@ -231,6 +231,26 @@ def test_names_mean_nothing_to_the_detectors(tmp_path: Path) -> None:
         run_backtest([file], tmp_path / name, Registry(), config)
         score = [(row["time"], row["score"], row["p_value"]) for row in rows(tmp_path / name / "scores.csv")]
         alerts = rows(tmp_path / name / "alerts.csv")
-        found.append((score, [(a["kind"], a["severity"], a["onset_at"], a["raised_at"], a["score"]) for a in alerts]))
+        told = ("kind", "severity", "onset_at", "raised_at", "cleared_at", "score")
+        found.append((score, [[alert[name] for name in told] for alert in alerts]))
     assert found[0][1], "something is raised"
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("minute", [340, 415, 500])
+def test_what_comes_later_changes_nothing_before(minute: int, tmp_path: Path) -> None:
+    """Cut short in the silence, in the hot spell, and after all of it: the same up to there."""
+    whole = write_site(tmp_path / "whole.csv")
+    header, *lines = whole.read_text(encoding="utf-8").splitlines()
+    short, cut = tmp_path / "short.csv", stamp(minute)
+    short.write_text("\n".join([header, *(line for line in lines if line < cut)]) + "\n", encoding="utf-8")
+    found = []
+    for name, file in (("whole", whole), ("short", short)):
+        backtest([file], tmp_path / name)
+        scores = [row for row in rows(tmp_path / name / "scores.csv") if row["time"] < cut]
+        alerts = [row for row in rows(tmp_path / name / "alerts.csv") if row["raised_at"] < cut]
+        over = [row for row in alerts if row["cleared_at"] and row["cleared_at"] < cut]
+        begun = [[row[key] for key in ("alert_id", "device", "kind", "onset_at", "raised_at")] for row in alerts]
+        found.append((scores, begun, over))
+    assert found[0][1], "something is raised before the cut"
     assert found[0] == found[1]
