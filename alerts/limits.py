@@ -19,6 +19,9 @@ HYSTERESIS_SHARE = 0.01
 """Default dead band: 1 % of the limit, the usual starting point for a temperature (EEMUA 191)."""
 OFF_DELAY_S = 60.0
 """Default time a value must be back before the alarm ends, so that it does not flap."""
+LONGEST_DELAY_S = 366 * 86_400
+MOST = 1.7e308
+"""Just below the largest double, so that a limit with its dead band is one too."""
 _KEYS = {
     "site": str,
     "device": str,
@@ -33,6 +36,7 @@ _KEYS = {
     "on_delay_s": float,
     "off_delay_s": float,
 }
+_NOT_NEGATIVE = frozenset({"hysteresis", "on_delay_s", "off_delay_s"})
 _ZONE_SEVERITY = (("B/C", Severity.MEDIUM), ("C/D", Severity.CRITICAL))
 """Above B/C a machine is for restricted operation only, above C/D damage is to be expected (ISO 20816-1)."""
 
@@ -63,20 +67,37 @@ def _check(entry: Any, where: str) -> None:
     if not isinstance(entry, dict):
         raise InputError(f"{where}: is not a table")
     for key, value in entry.items():
-        wanted = _KEYS.get(key)
-        if wanted is None:
-            raise InputError(f"{where}: unknown key {key!r}; allowed are {', '.join(_KEYS)}")
-        allowed: tuple[type, ...] = (int, float) if wanted is float else (str,)
-        if not isinstance(value, allowed) or isinstance(value, bool):
-            raise InputError(f"{where}: {key} = {value!r} must be a {'number' if wanted is float else 'text'}")
+        _check_type(key, value, where)
     if "metric" not in entry:
         raise InputError(f"{where}: 'metric' is missing")
     severity = entry.get("severity", Severity.HIGH)
     if severity not in list(Severity):
         raise InputError(f"{where}: severity = {severity!r} must be one of {', '.join(Severity)}")
-    for key in ("hysteresis", "on_delay_s", "off_delay_s"):
-        if entry.get(key, 0) < 0:
-            raise InputError(f"{where}: {key} = {entry[key]!r} must not be negative")
+    if "unit" in entry and conversion(entry["unit"]) is None:
+        raise InputError(
+            f"{where}: unit = {entry['unit']!r} is no unit that is known; allowed are such as '°C', 'mm/s'"
+        )
+    if "high" in entry and "low" in entry and entry["low"] >= entry["high"]:
+        raise InputError(f"{where}: low = {entry['low']!r} must be below high = {entry['high']!r}")
+
+
+def _check_type(key: str, value: object, where: str) -> None:
+    """Refuse an unknown key, and a value of another kind than its key has."""
+    wanted = _KEYS.get(key)
+    if wanted is None:
+        raise InputError(f"{where}: unknown key {key!r}; allowed are {', '.join(_KEYS)}")
+    if wanted is str:
+        if not isinstance(value, str):
+            raise InputError(f"{where}: {key} = {value!r} must be a text")
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InputError(f"{where}: {key} = {value!r} must be a number")
+    if not abs(value) <= MOST:  # nor NaN
+        raise InputError(f"{where}: {key} = {value!r} must be a finite number")
+    if key in _NOT_NEGATIVE and value < 0:
+        raise InputError(f"{where}: {key} = {value!r} must not be negative")
+    if key.endswith("_delay_s") and value > LONGEST_DELAY_S:
+        raise InputError(f"{where}: {key} = {value!r} must be at most {LONGEST_DELAY_S}")
 
 
 def _zone_rules(entry: Mapping[str, Any], where: str) -> list[LimitRule]:

@@ -42,21 +42,24 @@ TITLES = {
 }
 
 
-def figures(machines: Sequence[Machine], rule: Rule) -> Figures:
-    """Everything that is said of a set, with its floors."""
+def figures(machines: Sequence[Machine], rule: Rule, floors: bool = True) -> Figures:
+    """Everything that is said of a set, with its floors unless they are not wanted."""
     told: Figures = {
         "family": str(rule.family),
         "devices": len(machines),
         "alerts": measured(machines, rule),
         "calibration": worth.calibration(machines, rule),
-        "floor": {"evenly_spaced": worth.evenly_spaced(machines, rule), "random": worth.at_random(machines, rule)},
     }
     if rule.slope_rows:
         told["scores"] = worth.ranked(machines, rule)
     if rule.nab:
         told["nab"] = worth.by_nab(machines)
-        told["floor"]["blind_alarms"] = worth.blind_alarms(machines)
-    return told
+    return told | ({"floor": _floors(machines, rule)} if floors else {})
+
+
+def _floors(machines: Sequence[Machine], rule: Rule) -> Figures:
+    floor = {"evenly_spaced": worth.evenly_spaced(machines, rule), "random": worth.at_random(machines, rule)}
+    return floor | ({"blind_alarms": worth.blind_alarms(machines)} if rule.nab else {})
 
 
 def pooled(told: Mapping[str, Figures]) -> Figures:
@@ -94,7 +97,7 @@ def _print(console: Console, title: str, heads: Sequence[str], told: Mapping[str
         table.add_column(head, justify="right")
     for name, one in told.items():
         for label, cells in rows(name, one):
-            table.add_row(label, *map(_shown, cells), style="dim" if label.startswith(" ") else None)
+            table.add_row(label, *map(shown, cells), style="dim" if label.startswith(" ") else None)
     console.print(table)
 
 
@@ -129,7 +132,8 @@ def _calibration_rows(name: str, one: Figures) -> list[tuple[str, Sequence[objec
     return [(name, (rows, *shares))]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A cell of a table."""
     match value:
         case None:
             return "-"

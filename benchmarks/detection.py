@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = _parser().parse_args(arguments)
     if not chosen.folder.is_dir():
         raise InputError(f"bench detection: {chosen.folder}: is no folder of recorded faults")
-    sets = _wanted(sets_in(chosen.folder), chosen.set)
+    sets = wanted(sets_in(chosen.folder), chosen.set)
     ignored = frozenset(kind for kind in chosen.ignore_kinds.split(",") if kind)
     told = measure(sets, _config(chosen.config), ignored, chosen.jobs)
     console = Console()
@@ -56,10 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _wanted(sets: Mapping[str, list[Path]], names: Sequence[str]) -> dict[str, list[Path]]:
+def wanted(sets: Mapping[str, list[Path]], names: Sequence[str]) -> dict[str, list[Path]]:
+    """Those sets, or all where none is named. Raises InputError for a name that is none."""
     unknown = sorted(set(names) - set(sets))
     if unknown:
-        raise InputError(f"bench detection: --set {unknown[0]}: there are {', '.join(sets)}")
+        raise InputError(f"bench: --set {unknown[0]}: there are {', '.join(sets)}")
     return {name: files for name, files in sets.items() if not names or name in names}
 
 
@@ -71,12 +72,16 @@ def _config(path: Path | None) -> EngineConfig:
 
 
 def measure(
-    sets: Mapping[str, Sequence[Path]], config: EngineConfig, ignored: frozenset[str] = frozenset(), processes: int = 1
+    sets: Mapping[str, Sequence[Path]],
+    config: EngineConfig,
+    ignored: frozenset[str] = frozenset(),
+    processes: int = 1,
+    floors: bool = True,
 ) -> dict[str, dict[str, Any]]:
-    """The figures of each set."""
+    """The figures of each set, with their floors unless those are not wanted."""
     jobs = [Job(truth, rule_of(Path(name).name), config, ignored) for name, files in sets.items() for truth in files]
     names = [name for name, files in sets.items() for _ in files]
     machines: dict[str, list[Machine]] = {name: [] for name in sets}
     for name, found in zip(names, run_all(jobs, processes), strict=True):
         machines[name] += found
-    return {name: figures(found, rule_of(Path(name).name)) for name, found in machines.items()}
+    return {name: figures(found, rule_of(Path(name).name), floors) for name, found in machines.items()}

@@ -1,0 +1,60 @@
+"""The shipped detectors, each time with one part switched off or changed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.reading import FloatArray
+from models.blocks import BLOCK, Keys
+
+SHIPPED = "shipped"
+
+
+def _one_row(_self: object, _keys: Keys, p_value: FloatArray, _first: Keys) -> FloatArray:
+    """In place of `Evidence._confirmed`: every row speaks for itself."""
+    return p_value
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One change. The constants are read when they are used, so it is made before an engine is built."""
+
+    what: str
+    changes: Mapping[str, Any]
+    """New values by `module:name` or `module:class.name`."""
+
+    def apply(self) -> None:
+        """Change the loaded modules for as long as this process lives. Raises AttributeError for an unknown name."""
+        for name, value in self.changes.items():
+            owner, attribute = place_of(name)
+            getattr(owner, attribute)
+            setattr(owner, attribute, value)
+
+
+def place_of(name: str) -> tuple[Any, str]:
+    """The module or class that holds `module:name`, and the attribute's name."""
+    module, _, path = name.partition(":")
+    *classes, attribute = path.split(".")
+    owner: Any = importlib.import_module(module)
+    for each in classes:
+        owner = getattr(owner, each)
+    return owner, attribute
+
+
+VARIANTS: Mapping[str, Variant] = {
+    SHIPPED: Variant("as it is", {}),
+    "one-average": Variant("only the shortest average is scored", {"models.detectors.shift:SCORED": 1}),
+    "two-averages": Variant("the two shorter averages are scored", {"models.detectors.shift:SCORED": 2}),
+    "four-averages": Variant("the longest average is scored too", {"models.detectors.shift:SCORED": 4}),
+    "no-whole": Variant("metrics only one by one, not together", {"models.evidence:WHOLE": 0.0}),
+    "no-single": Variant("metrics only together, not one by one", {"models.evidence:WHOLE": 1.0}),
+    "no-novelty": Variant("no stored states", {"models.evidence:NOVELTY": 0.0}),
+    "novelty-alone": Variant("a state that is new may raise an alert alone", {"models.evidence:LEAST_NOVELTY": 1e-30}),
+    "learn-all": Variant("calibration keeps nothing out", {"models.calibration:RARE_SHARE": BLOCK + 1}),
+    "one-row": Variant("one rare row opens an alert", {"models.evidence:Evidence._confirmed": _one_row}),
+    "no-rest": Variant("no rest after an alert", {"alerts.policy:REST": 0}),
+    "long-rest": Variant("a rest of 200 rows", {"alerts.policy:REST": 200}),
+}
