@@ -44,16 +44,20 @@ def place_of(name: str) -> tuple[Any, str]:
     return owner, attribute
 
 
+FAR = 1e9
 VARIANTS: Mapping[str, Variant] = {
     SHIPPED: Variant("as it is", {}),
     "one-average": Variant("only the shortest average is scored", {"models.detectors.shift:SCORED": 1}),
     "two-averages": Variant("the two shorter averages are scored", {"models.detectors.shift:SCORED": 2}),
     "four-averages": Variant("the longest average is scored too", {"models.detectors.shift:SCORED": 4}),
+    "no-reach": Variant("lone spikes count in full for longer averages", {"models.detectors.shift:REACH": FAR}),
+    "no-accuracy": Variant("no distance that every sensor is granted", {"models.detectors.shift:ACCURACY": 0.0}),
     "no-whole": Variant("metrics only one by one, not together", {"models.evidence:WHOLE": 0.0}),
     "no-single": Variant("metrics only together, not one by one", {"models.evidence:WHOLE": 1.0}),
     "no-novelty": Variant("no stored states", {"models.evidence:NOVELTY": 0.0}),
     "novelty-alone": Variant("a state that is new may raise an alert alone", {"models.evidence:LEAST_NOVELTY": 1e-30}),
     "learn-all": Variant("calibration keeps nothing out", {"models.calibration:RARE_SHARE": BLOCK + 1}),
+    "learn-little": Variant("calibration keeps out what is below p = 0.01", {"models.calibration:MOST_RARE": 0.01}),
     "one-row": Variant("one rare row opens an alert", {"models.evidence:Evidence._confirmed": _one_row}),
     "no-rest": Variant("no rest after an alert", {"alerts.policy:REST": 0}),
     "long-rest": Variant("a rest of 200 rows", {"alerts.policy:REST": 200}),
