@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
+from schemathesis import CheckFunction, GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from api.access.principal import Role
@@ -154,7 +154,7 @@ def test_generated_requests(described: schemathesis.BaseSchema, path: str, metho
     def answered_as_described(data: st.DataObject) -> None:
         mode = data.draw(st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE]))
         case = data.draw(operation.as_strategy(generation_mode=mode))
-        excluded = [positive_data_acceptance]
+        excluded: list[CheckFunction] = [positive_data_acceptance]
         if path == "/api/v1/telemetry":  # takes the good part of what it is given, and names the rest
             excluded.append(negative_data_rejection)
         case.call_and_validate(timeout=20, excluded_checks=excluded)
