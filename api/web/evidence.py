@@ -60,12 +60,16 @@ def _rarity(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: 
     return (t("evidence.rarity"), t("evidence.one_in", n=f"{one_in:,.0f}")) if isinstance(one_in, int | float) else None
 
 
-def _moment(name: str) -> _Teller:
-    def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
-        at = facts.get(name)
-        return (t(f"evidence.{name}"), clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
+def _last(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+    at = facts.get("last_at")
+    return (t("evidence.last_at"), clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
 
-    return tell
+
+def _moment(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+    """When it was read; of a silence, when it was noticed."""
+    at = facts.get("at")
+    label = t("evidence.noticed") if "limit_s" in facts else t("evidence.at")
+    return (label, clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
 
 
 def _together(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
@@ -82,8 +86,8 @@ _LINES: tuple[_Teller, ...] = (
     _length("limit_s"),
     _length("interval_s"),
     _together,
-    _moment("last_at"),
-    _moment("at"),
+    _last,
+    _moment,
 )
 _TOLD = frozenset(
     {"value", "limit", "label", "side", "expected", "low", "high", "unit", "p_value", "one_in", "together"}

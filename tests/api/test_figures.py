@@ -147,7 +147,7 @@ def test_evidence_in_both_languages() -> None:
         ("Silent for", "10 min"),
         ("Reports every", "1 min"),
         ("Last reading", "1970-01-01 08:00:00"),
-        ("Time of the reading", "1970-01-01 08:10:00"),
+        ("Noticed", "1970-01-01 08:10:00"),
     ]
     assert lines({"together": True}, EN, zone) == [("Metrics", "several moved together")]
     assert lines({}, EN, zone) == []

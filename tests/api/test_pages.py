@@ -84,6 +84,14 @@ def test_details_of_alerts_and_orders(plant_client: TestClient, plant: Site) -> 
         assert text.count("<li class=") >= 9
 
 
+def test_an_alert_about_a_whole_device_shows_all_its_metrics(plant_client: TestClient, plant: Site) -> None:
+    (alert,) = plant.deps().alerts.list(AlertFilter(device="coldroom-2")).items
+    assert alert.metric is None
+    page = plant_client.get(f"/alerts/{alert.id}").text
+    assert re.findall(r'data-device="coldroom-2" data-metric="(\w+)"', page) == ["temperature", "humidity"]
+    assert "begin with the gateway" in page
+
+
 def test_the_language_is_remembered(looking: TestClient) -> None:
     assert "总览" in looking.get("/?lang=zh").text
     assert "总览" in looking.get("/", headers={"Accept-Language": "en"}).text
