@@ -114,5 +114,4 @@ def storm_sessions(lie: Lie) -> list[tuple[int, bool]]:
         online = not online
         step += 1
         at += (4 + (step * 5) % 8) * NS
-    events.append((lie.end, True))
-    return events
+    return [*events, (lie.end, True)] if online else events

@@ -173,6 +173,8 @@ class _Run:
         self.encoders = encoders
         self.progress = progress or (lambda _share: None)
         self.messages = self.readings = 0
+        self._away: set[int] = set()
+        """Devices whose session is broken."""
         self._commanded = {one.commands(): n for n, one in enumerate(encoders) if isinstance(one, Commanded)}
 
     def say_online(self) -> None:
@@ -264,6 +266,9 @@ class _Run:
 
     def _change_session(self, number: int, online: bool, at: int) -> None:
         """A session that breaks lets the broker send the will; one that is back says so."""
+        if online != (number in self._away):
+            return
+        self._away ^= {number}
         if not self.own:
             stamp, encoder = at + self.ahead, self.encoders[number]
             self._say(number, encoder.hello(stamp) if online else encoder.goodbye(stamp))

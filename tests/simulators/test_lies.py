@@ -118,3 +118,13 @@ def test_a_second_copy_is_the_first_again() -> None:
     twice = [row for row, times in found.items() if times == 2]
     assert 0.4 * 5 * 60 * 4 < len(twice) < 0.6 * 5 * 60 * 4
     assert all(sim.start + HOUR <= row[3] < sim.start + 6 * HOUR for row in twice)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 3, 7, 20])
+def test_a_storm_goes_and_comes_by_turns_and_is_over_in_the_end(minutes: int) -> None:
+    sim = simulation([lie("pump-1", LieKind.RECONNECT_STORM, "1h", f"{60 + minutes}min")])
+    events = sim.devices[0].device.sessions(sim.start, sim.end)
+    assert [online for _, online in events] == [False, True] * (len(events) // 2)
+    assert events[0][0] == sim.start + HOUR
+    assert sim.start + HOUR < events[-1][0] <= sim.start + HOUR + minutes * MINUTE
+    assert len(events) > 6 * minutes

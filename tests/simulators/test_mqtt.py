@@ -3,6 +3,7 @@
 import csv
 import gzip
 import threading
+from itertools import groupby
 from pathlib import Path
 
 import orjson
@@ -112,6 +113,44 @@ def test_a_lost_link_sends_the_will_and_then_the_backlog(mosquitto: Mosquitto, u
         status = f"forewarn/v1/{unique_name}/pump-{{}}/status"
         wait_until(lambda: heard.statuses()[status.format(1)] == ["online", "offline"] * 2, "will and farewell")
         wait_until(lambda: heard.statuses()[status.format(2)] == ["online", "offline"], "farewell alone")
+
+
+def stormy(site: str) -> Simulation:
+    """Two devices that come and go together for a minute, and lose nothing."""
+    storm = {"device": "pump-{n}", "kind": "reconnect_storm", "start": "2s", "end": "60s", "rate": 0.0}
+    scenario = renamed(site)
+    few = {"lie": (LieSpec.model_validate(storm),), "fault": (), "expect": (), "device": scenario.spec.device[:1]}
+    return Simulation(Scenario(name="demo", spec=scenario.spec.model_copy(update=few)))
+
+
+def test_a_storm_of_reconnects_sends_wills_and_loses_nothing(mosquitto: Mosquitto, unique_name: str) -> None:
+    """The broker speaks for a device that is away, and what it measured meanwhile arrives."""
+    sim = stormy(unique_name)
+    end = sim.start + 70 * NS
+    breaks = sum(not online for _, online in sim.devices[0].device.sessions(sim.start, end))
+    assert breaks >= 3
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        publish(sim, mosquitto.url, speed=20.0, until=end, history=False)
+        wanted = set(expected(sim, sim.start, end))
+        wait_until(lambda: set(heard.readings()) == wanted, "every reading")
+        words = ["online", "offline"] * (breaks + 1)
+
+        def said(number: int) -> list[str]:
+            """Each word once: what was not acknowledged before the break is said again."""
+            return [word for word, _ in groupby(heard.statuses()[f"forewarn/v1/{unique_name}/pump-{number}/status"])]
+
+        wait_until(lambda: said(1) == said(2) == words, "wills and farewells")
+
+
+def test_a_storm_as_fast_as_the_broker_takes_it_loses_nothing_either(mosquitto: Mosquitto, unique_name: str) -> None:
+    sim = stormy(unique_name)
+    end = sim.start + 70 * NS
+    with Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as heard:
+        played = publish(sim, mosquitto.url, speed=MAX, until=end, history=False)
+        wanted = set(expected(sim, sim.start, end))
+        wait_until(lambda: set(heard.readings()) == wanted, "every reading")
+        wait_until(lambda: all(words[-1] == "offline" for words in heard.statuses().values()), "farewells")
+    assert played.reconnects >= 6
 
 
 def test_history_is_told_in_the_format_of_each_device(mosquitto: Mosquitto, unique_name: str) -> None:
