@@ -13,7 +13,7 @@ from alerts.alert import Explanation, Fact, Kind
 
 Steps: TypeAlias = tuple[Explanation, ...]
 _ANY = "_"
-_LIKE = {"power": "current", "acceleration": "vibration", "velocity": "vibration"}
+_LIKE = {"power": "current", "acceleration": "vibration", "velocity": "vibration", "crest": "kurtosis"}
 """Metrics to which the steps of another apply."""
 _WORDS = re.compile(r"[^\W\d_]+")
 
@@ -28,15 +28,15 @@ def first_steps(kind: Kind, metric: str | None, facts: Mapping[str, Fact]) -> St
     if kind is Kind.SILENCE:
         return table["silence"]["metric" if metric else "device"]
     about = table["together"][_ANY] if metric is None else _about(metric, facts)
-    if kind is Kind.LIMIT:
-        return table["limit"][_ANY] + about
+    if kind in (Kind.LIMIT, Kind.FORECAST):
+        return table[kind][_ANY] + about
     return about + table["expected"][_ANY]
 
 
 def _about(metric: str, facts: Mapping[str, Fact]) -> Steps:
     """The steps for the quantity that a metric's name speaks of, or for any."""
     table = _table()
-    words = (word.lower() for word in _WORDS.findall(metric))
+    words = (word.lower() for word in reversed(_WORDS.findall(metric)))  # names go from the whole to its part
     known = (_LIKE.get(word, word) for word in words)
     quantity = next((word for word in known if _way(facts) in table.get(word, {})), None)
     return table[_ANY][_ANY] if quantity is None else table[quantity][_way(facts)]

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     LIMIT = "limit"
     BASELINE = "baseline"
     SILENCE = "silence"
+    FORECAST = "forecast"
 
 
 class State(StrEnum):
@@ -143,6 +144,16 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
+class Revised:
+    """What an open alert says changed at `at`: a forecast became nearer, or further away."""
+
+    alert_id: str
+    at: int
+    explanation: Explanation
+    evidence: Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
     """The condition of an alert returned to normal at `at`."""
 
@@ -150,13 +161,13 @@ class Returned:
     at: int
 
 
-AlertEvent: TypeAlias = Opened | Confirmed | Escalated | Returned
+AlertEvent: TypeAlias = Opened | Confirmed | Escalated | Revised | Returned
 
 
 # -- transitions ---------------------------------------------------------------------------------------------------
 
 
-def apply(alert: Alert, event: Confirmed | Escalated | Returned) -> Alert:
+def apply(alert: Alert, event: Confirmed | Escalated | Revised | Returned) -> Alert:
     """The alert after what the engine saw. The same event again changes nothing."""
     match event:
         case Confirmed():
@@ -176,6 +187,10 @@ def apply(alert: Alert, event: Confirmed | Escalated | Returned) -> Alert:
                 evidence=event.evidence,
                 last_at=max(alert.last_at, event.at),
             )
+        case Revised():
+            if event.at < alert.last_at:
+                return alert
+            return replace(alert, explanation=event.explanation, evidence=event.evidence, last_at=event.at)
         case Returned():
             if alert.cleared_at is not None:
                 return alert

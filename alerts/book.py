@@ -6,7 +6,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alerts.alert import Alert, AlertEvent, Confirmed, Escalated, Explanation, Fact, Kind, Opened, Returned, Severity
+from alerts.alert import (
+    Alert,
+    AlertEvent,
+    Confirmed,
+    Escalated,
+    Explanation,
+    Fact,
+    Kind,
+    Opened,
+    Returned,
+    Revised,
+    Severity,
+)
 from alerts.alert import alert_id as make_id
 
 WHOLE_DEVICE = -1
@@ -87,6 +99,13 @@ class AlarmBook:
         if severity.rank > alert.severity.rank:
             alert.severity = severity
             self._events.append((row, Escalated(alert.id, at, severity, explanation, evidence)))
+
+    def revise(
+        self, row: int, subject: Subject, at: int, explanation: Explanation, evidence: Mapping[str, Fact]
+    ) -> None:
+        """What an open alert says has changed."""
+        self._tell_confirmed(subject)
+        self._events.append((row, Revised(self.open[subject].id, at, explanation, evidence)))
 
     def return_(self, row: int, subject: Subject, at: int) -> None:
         """The condition of an open alert is gone."""

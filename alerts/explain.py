@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from alerts.alert import Explanation, Fact
 from alerts.metric_names import metric_zh, shown_unit
+
+_SPANS = ((86_400, "d", "天"), (3600, "h", "小时"), (60, "min", "分钟"))
 
 
 def number(value: float) -> str:
@@ -28,7 +30,7 @@ def duration(seconds: float, zh: bool = False) -> str:
     >>> duration(90), duration(7200), duration(5400, zh=True)
     ('90 s', '2 h', '1.5 小时')
     """
-    for length, en, name in ((86_400, "d", "天"), (3600, "h", "小时"), (60, "min", "分钟")):
+    for length, en, name in _SPANS:
         if seconds >= 2 * length or (length != 60 and seconds >= 1.5 * length):
             return f"{number(round(seconds / length, 1))} {name if zh else en}"
     return f"{number(seconds)} {'秒' if zh else 's'}"
@@ -71,6 +73,39 @@ def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
         f"（预期 {low} 至 {high}）；约每 {one_in} 个读数才会出现一次这样的偏离"
     )
     return Explanation(en, zh)
+
+
+def explain_forecast(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
+    """A value that grows towards a limit: how far it is, how fast, since when, and when it will be there."""
+    unit, now = evidence["unit"], int(evidence["at"] or 0)
+    value, limit = _with_unit(evidence["value"], unit), _with_unit(evidence["limit"], unit)
+    slope = float(evidence["per_day"] or 0)
+    rate = _with_unit(abs(slope), unit)
+    label = evidence.get("label")
+    ends = [(int(evidence[name] or 0) - now) / 1e9 for name in ("earliest_at", "latest_at")]
+    lasted = (now - int(evidence["since_at"] or 0)) / 1e9
+    en = (
+        f"{metric} {value} is {'rising' if slope > 0 else 'falling'} by {rate} a day for {duration(lasted)} and will "
+        f"cross {limit}{f' ({label})' if label else ''} in {_between(ends)}"
+    )
+    zh = (
+        f"{metric_zh(metric)} {value} 已持续{'上升' if slope > 0 else '下降'} {duration(lasted, zh=True)}，"
+        f"每天约 {rate}，预计 {_between(ends, zh=True)}后{'超过' if slope > 0 else '低于'} {limit}"
+        f"{f'（{label}）' if label else ''}"
+    )
+    return Explanation(en, zh)
+
+
+def _between(ends: Sequence[float], zh: bool = False) -> str:
+    """A span of time from one number of seconds to another, in the unit of the later one.
+
+    >>> _between([6 * 86400, 11.4 * 86400]), _between([4 * 3600, 5.5 * 3600], zh=True)
+    ('6 to 11 d', '4 至 5.5 小时')
+    """
+    length, en, name = next(unit for unit in _SPANS if ends[1] >= 2 * unit[0] or unit is _SPANS[-1])
+    digits = 0 if ends[1] - ends[0] >= 3 * length else 1
+    early, late = (number(round(end / length, digits)) for end in ends)
+    return f"{early} 至 {late} {name}" if zh else f"{early} to {late} {en}"
 
 
 def explain_silence(metric: str | None, evidence: Mapping[str, Fact]) -> Explanation:

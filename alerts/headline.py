@@ -21,6 +21,10 @@ def _wrong(alert: Alert) -> tuple[str, str]:
             return f"{metric} above its limit", f"{metric_cn}高于限值"
         case Kind.BASELINE, _:
             return f"{metric} away from its baseline", f"{metric_cn}偏离自身基线"
+        case Kind.FORECAST, "low":
+            return f"{metric} on its way below its limit", f"{metric_cn}预计将低于限值"
+        case Kind.FORECAST, _:
+            return f"{metric} on its way above its limit", f"{metric_cn}预计将超过限值"
         case Kind.SILENCE, _:
             return (f"no {metric} readings" if alert.metric else "no readings"), f"{metric_cn}没有数据上报"
         case _:

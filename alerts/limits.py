@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from alerts.alert import Severity
 from ingest.errors import InputError
-from ingest.reading import NS_PER_SECOND, FloatArray
+from ingest.reading import NS_PER_SECOND, FloatArray, IntArray
 from ingest.registry import Registry
 from ingest.units import conversion, same_unit
 from models.detectors.limits import ZONE_BASIS, ZONE_UNIT, LimitRule, zone_tables
@@ -138,6 +139,8 @@ class LimitTable:
         self._registry = registry
         self._version = -1
         self._of: list[tuple[LimitRule, ...]] = []
+        self._sides: list[tuple[Sequence[float], Sequence[float]]] = []
+        self._limited = np.zeros(0, np.int32)
         self._low = np.zeros(0)
         self._high = np.zeros(0)
 
@@ -145,6 +148,16 @@ class LimitTable:
         """The rules for that series."""
         self._follow()
         return self._of[series]
+
+    def sides(self, series: int) -> tuple[Sequence[float], Sequence[float]]:
+        """The series' upper and lower limits, those of zones included."""
+        self._follow()
+        return self._sides[series]
+
+    def limited(self) -> IntArray:
+        """Numbers of the series that have a limit."""
+        self._follow()
+        return self._limited
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """(lowest, highest) value of every series that breaks no rule, shape (n_series,)."""
@@ -156,6 +169,8 @@ class LimitTable:
             return
         self._version = self._registry.version
         self._of = [self._resolve(number) for number in range(self._registry.n_series)]
+        self._sides = [_sides(rules) for rules in self._of]
+        self._limited = np.array([n for n, (high, low) in enumerate(self._sides) if high or low], np.int32)
         self._low = np.array([max((r.low for r in rules if r.low is not None), default=-np.inf) for rules in self._of])
         self._high = np.array(
             [min((r.high for r in rules if r.high is not None), default=np.inf) for rules in self._of]
@@ -166,6 +181,12 @@ class LimitTable:
         device = self._registry.device(int(self._registry.series_device[series]))
         found = (rule for rule in self.rules if rule.matches(device, metric))
         return tuple(rule for r in found if (rule := _in_unit(r, metric.unit, metric.basis)) is not None)
+
+
+def _sides(rules: Sequence[LimitRule]) -> tuple[Sequence[float], Sequence[float]]:
+    high = sorted({rule.high for rule in rules if rule.high is not None and math.isfinite(rule.high)})
+    low = sorted({rule.low for rule in rules if rule.low is not None and math.isfinite(rule.low)}, reverse=True)
+    return high, low
 
 
 def _in_unit(rule: LimitRule, unit: str | None, basis: str | None) -> LimitRule | None:

@@ -30,8 +30,6 @@ from workorders.sla import Clock
 
 T = TypeVar("T")
 Time = str
-TIMES = frozenset({"at", "last_at"})
-"""Facts that are times."""
 OPEN_STATES = (State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED)
 """States of alerts that somebody should look at."""
 
@@ -66,7 +64,7 @@ def facts(found: dict[str, Fact]) -> dict[str, Fact]:
 
 
 def _fact(name: str, fact: Fact) -> Fact:
-    if name in TIMES and isinstance(fact, int):
+    if (name == "at" or name.endswith("_at")) and isinstance(fact, int):
         return format_time(fact)
     return None if isinstance(fact, float) and fact - fact != 0 else fact  # NaN and infinity
 

@@ -2,6 +2,7 @@
 
     ReadingBatch ─▶ Arrivals ─▶ new rows ─▶ Bank ─▶ scores, p-values ─▶ BaselinePolicy ─┐
                        │            ├─────────────────────────────────▶ LimitPolicy ────┼─▶ AlarmBook ─▶ alert events
+                       │            ├─▶ Levels ─▶ blocks that ended ──▶ ForecastPolicy ─┤
                        │            └─▶ Silence ◀─ ticks ─▶ turns ────▶ SilencePolicy ──┘
                        └─▶ late, duplicate, conflicting rows: counted, stored or dropped, never judged
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from alerts.alert import AlertEvent, Kind
 from alerts.book import WHOLE_DEVICE, AlarmBook
 from alerts.budget import Budget
+from alerts.forecasting import ForecastPolicy
 from alerts.limits import LimitTable
 from alerts.policy import BaselinePolicy, LimitPolicy, SilencePolicy
 from ingest.arrivals import Arrival, Arrivals
@@ -33,6 +35,7 @@ from ingest.registry import Registry
 from models.bank import Bank
 from models.detectors.limits import LimitRule
 from models.detectors.silence import Silence
+from models.levels import Levels
 from models.score import DeviceScores, Scores
 
 STATE_VERSION = 3
@@ -90,7 +93,10 @@ class Engine:
         self._silence = Silence(registry)
         self._book = AlarmBook()
         self._on_baseline = BaselinePolicy(registry, self._book, config.budget)
-        self._on_limits = LimitPolicy(registry, self._book, LimitTable(registry, config.limits))
+        self._limits = LimitTable(registry, config.limits)
+        self._on_limits = LimitPolicy(registry, self._book, self._limits)
+        self._levels = Levels()
+        self._on_forecast = ForecastPolicy(registry, self._book, self._limits)
         self._on_silence = SilencePolicy(registry, self._book)
         self._configured_ns = np.zeros(0)
         self._configured_at = -1
@@ -103,6 +109,7 @@ class Engine:
         judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
         self._on_limits.decide(fresh)
+        self._forecast(fresh)
         self._on_baseline.decide(judgement.verdicts)
         number = np.bincount(arrival, minlength=len(Arrival)).tolist()
         return Outcome(
@@ -112,6 +119,13 @@ class Engine:
             arrival == Arrival.DUPLICATE,
             Counts(*number),
         )
+
+    def _forecast(self, fresh: ReadingBatch) -> None:
+        """Series with a limit: are they on their way across it?"""
+        if self._limits.rules:
+            self._levels.follow(self._limits.limited(), self._registry.n_series)
+            for closed in self._levels.advance(fresh):
+                self._on_forecast.decide(closed, self._levels)
 
     def tick(self, now: int) -> Outcome:
         """It is now `now` (ns UTC), at every site whose last reading was a live one."""
@@ -131,6 +145,8 @@ class Engine:
         for kind, _, series in self._book.forget(kept):
             if kind is Kind.LIMIT:
                 self._on_limits.forget(series)
+            if kind is Kind.FORECAST:
+                self._on_forecast.forget(series)
         self._on_baseline.forget()
 
     @property
@@ -164,10 +180,12 @@ class Engine:
             "sites": [registry.site_name(number) for number in range(len(silence["site"]["clock"]))],
             "baseline": self._on_baseline.save(),
             "limits": self._on_limits.save(),
+            "forecasts": self._on_forecast.save(),
             "alerts": self._book.save(self._names),
         }
         arrays = {f"arrivals/{k}": v for k, v in self._arrivals.save().items()}
         arrays |= {f"bank/{k}": v for k, v in self._bank.save().items()}
+        arrays |= {f"levels/{k}": v for k, v in self._levels.save().items()}
         arrays |= {f"silence/{part}/{k}": v for part, table in silence.items() for k, v in table.items()}
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(head).encode(), np.uint8)
@@ -192,6 +210,9 @@ class Engine:
         self._silence.restore(tables, sites, devices, series)
         self._on_baseline.restore((int(devices[number]), row, rarest) for number, row, rarest in head["baseline"])
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
+        if "forecasts" in head:  # a state of before there were any has none
+            self._levels.restore(_part(arrays, "levels/"), series)
+            self._on_forecast.restore([(int(series[number]), *times) for number, *times in head["forecasts"]])
         self._book.restore(head["alerts"], self._numbers)
 
     def _names(self, device: int, series: int) -> tuple[str, str, str | None]:

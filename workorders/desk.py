@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from alerts.alert import Alert, AlertEvent, Escalated, Opened
+from alerts.alert import Alert, AlertEvent, Escalated, Opened, Revised
 from alerts.notify import outbox
 from alerts.notify.message import alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
@@ -75,7 +75,7 @@ class Desk:
         events = list(events)
         alerts = load_alerts(session, (e.alert.id if isinstance(e, Opened) else e.alert_id for e in events))
         may_order = [e.alert for e in events if isinstance(e, Opened) and e.alert.id not in alerts]
-        may_order += [alerts[e.alert_id] for e in events if isinstance(e, Escalated) and e.alert_id in alerts]
+        may_order += [alerts[e.alert_id] for e in events if isinstance(e, Escalated | Revised) and e.alert_id in alerts]
         book = Book(self._criticality, alerts=alerts)
         if may_order:
             numbers = {order_number(alert.id, length) for alert in may_order for length in NUMBER_LENGTHS}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
-from alerts.alert import Alert, AlertEvent, Escalated, Explanation, Opened, Severity
+from alerts.alert import Alert, AlertEvent, Escalated, Opened, Revised, Severity
 from alerts.alert import apply as apply_to_alert
 from alerts.headline import headline
 from ingest.registry import Criticality, DeviceKey, Registry
@@ -27,8 +27,9 @@ from workorders.order import (
 )
 from workorders.order import apply as apply_to_order
 from workorders.order import opened as opened_order
-from workorders.promises import HOUR_NS, Promises, shipped
-from workorders.sla import AlwaysOpen, Calendar, due
+from workorders.promises import Promises, shipped
+from workorders.sla import AlwaysOpen, Calendar
+from workorders.terms import Terms, crossing_at, terms_of
 
 OPENS_FROM = Severity.HIGH
 """The least severity that opens an order."""
@@ -125,7 +126,7 @@ class Book:
         if isinstance(event, Escalated) and alert.severity is not known.severity:
             return self._decided(Change.ESCALATED, alert, event.at)
         self.alerts[alert.id] = alert
-        return Step(Change.UPDATED, alert)
+        return Step(Change.UPDATED, alert, self._revised(alert, event.at) if isinstance(event, Revised) else ())
 
     def _decided(self, change: Change, alert: Alert, at: int) -> Step:
         number = alert.work_order or self._open.get((alert.site, alert.device))
@@ -139,7 +140,7 @@ class Book:
             events = [AlertJoined(alert.id, at)]
         if order is not None:
             alert = replace(alert, work_order=order.number)
-            events += self._more_urgent(order, alert, at)
+            events += self._brought_forward(order, alert, at)
             for event in events:
                 order = order if isinstance(event, OrderOpened) else apply_to_order(order, event)
             self.put(order)
@@ -148,7 +149,7 @@ class Book:
 
     def _opening(self, alert: Alert, at: int) -> OrderOpened:
         priority = self._priority(alert)
-        terms = self._terms(priority, at)
+        terms = self._terms(priority, at, alert)
         return OrderOpened(
             number=self._free_number(alert.id),
             site=alert.site,
@@ -165,23 +166,40 @@ class Book:
             solve_due_at=terms.solve_due_at,
         )
 
-    def _more_urgent(self, order: WorkOrder, alert: Alert, at: int) -> list[OrderChange]:
-        priority = self._priority(alert)
-        if order.closed_at is not None or priority >= order.priority:  # "P1" < "P2"
+    def _revised(self, alert: Alert, at: int) -> tuple[tuple[str, OrderEvent], ...]:
+        """What a forecast that has changed does to its order."""
+        order = self.orders.get(alert.work_order) if alert.work_order else None
+        if order is None:
+            return ()
+        events = self._brought_forward(order, alert, at)
+        for event in events:
+            order = apply_to_order(order, event)
+        self.put(order)
+        return tuple((order.number, event) for event in events)
+
+    def _brought_forward(self, order: WorkOrder, alert: Alert, at: int) -> list[OrderChange]:
+        """An alert can make its order more urgent and its due times earlier; never the other way round."""
+        if order.closed_at is not None:
             return []
-        terms = self._terms(priority, order.opened_at)
-        return [Reprioritised(priority, alert.id, terms.promise, terms.response_due_at, terms.solve_due_at, at)]
+        priority = min(self._priority(alert), order.priority)  # "P1" < "P2"
+        more_urgent = priority < order.priority
+        if not more_urgent and alert.severity.rank < OPENS_FROM.rank:
+            return []
+        put_off = order.solve_due_at > self._terms(order.priority, order.opened_at).solve_due_at
+        trouble_now = put_off and crossing_at(alert) is None
+        terms = self._terms(priority, at if trouble_now else order.opened_at, alert)
+        if not more_urgent and terms.solve_due_at >= order.solve_due_at:
+            return []
+        response_due_at = min(terms.response_due_at, order.response_due_at)
+        solve_due_at = min(terms.solve_due_at, order.solve_due_at)
+        promise = terms.promise if terms.solve_due_at == solve_due_at else order.promise
+        return [Reprioritised(priority, alert.id, promise, response_due_at, solve_due_at, at)]
 
     def _priority(self, alert: Alert) -> Priority:
         return self.promises.priority(alert.severity, self.criticality(alert.site, alert.device))
 
-    def _terms(self, priority: Priority, opened_at: int) -> _Terms:
-        promise = self.promises.by_priority[priority]
-        return _Terms(
-            _in_words(promise.response_ns, promise.solve_ns),
-            due(opened_at, promise.response_ns, self.calendar).at,
-            due(opened_at, promise.solve_ns, self.calendar).at,
-        )
+    def _terms(self, priority: Priority, start: int, alert: Alert | None = None) -> Terms:
+        return terms_of(self.promises.by_priority[priority], start, self.calendar, alert)
 
     def _free_number(self, alert_id: str) -> str:
         numbers = (order_number(alert_id, length) for length in NUMBER_LENGTHS)
@@ -211,21 +229,5 @@ def criticality_in(registry: Registry) -> Callable[[str, str], Criticality]:
     return criticality
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    promise: Explanation
-    response_due_at: int
-    solve_due_at: int
-
-
 def _nothing(alert: Alert | None) -> Step:
     return Step(Change.NOTHING, alert)
-
-
-def _in_words(response_ns: int, solve_ns: int) -> Explanation:
-    response, solve = response_ns / HOUR_NS, solve_ns / HOUR_NS
-    return Explanation(
-        f"First response within {response:g} h, solved within {solve:g} h, "
-        "counted 24 hours a day, 7 days a week: there is no service calendar yet",
-        f"{response:g} 小时内首次响应，{solve:g} 小时内解决；尚无服务日历，按每周 7 天、每天 24 小时计时",
-    )

@@ -135,7 +135,7 @@ class AlertJoined:
 
 @dataclass(frozen=True, slots=True)
 class Reprioritised:
-    """A worse alert made the order more urgent; its due times were counted again from its opening."""
+    """A worse alert made the order more urgent, or a forecast its due times earlier."""
 
     priority: Priority
     alert: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Fact
-from api.web.format import NOTHING, clock_time, quantity, span
+from api.web.format import NOTHING, clock_time, percent, quantity, span
 from api.web.i18n import Translator
 
 Line = tuple[str, str]
@@ -72,8 +72,24 @@ def _moment(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: Z
     return (label, clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
 
 
+def _time(name: str) -> _Teller:
+    def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+        at = facts.get(name)
+        return (t(f"evidence.{name}"), clock_time(at, zone)) if isinstance(at, int) else None
+
+    return tell
+
+
 def _together(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
     return (t("evidence.together"), t("evidence.several")) if facts.get("together") else None
+
+
+def _crossing(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+    earliest, latest, confidence = (facts.get(name) for name in ("earliest_at", "latest_at", "confidence"))
+    if not isinstance(earliest, int) or not isinstance(latest, int) or not isinstance(confidence, float):
+        return None
+    ends = {"earliest": clock_time(earliest, zone), "latest": clock_time(latest, zone)}
+    return t("evidence.crossing"), t("evidence.crossing_is", **ends, confidence=percent(confidence))
 
 
 _LINES: tuple[_Teller, ...] = (
@@ -82,6 +98,10 @@ _LINES: tuple[_Teller, ...] = (
     _number("expected"),
     _band,
     _rarity,
+    _crossing,
+    _time("likely_at"),
+    _number("per_day"),
+    _time("since_at"),
     _length("held_s"),
     _length("limit_s"),
     _length("interval_s"),
@@ -92,6 +112,7 @@ _LINES: tuple[_Teller, ...] = (
 _TOLD = frozenset(
     {"value", "limit", "label", "side", "expected", "low", "high", "unit", "p_value", "one_in", "together"}
     | {"held_s", "limit_s", "interval_s", "last_at", "at"}
+    | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
 )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, AlertEvent, Confirmed, Kind, Opened, Returned, Severity, State
+from alerts.alert import Alert, AlertEvent, Confirmed, Escalated, Kind, Opened, Returned, Revised, Severity, State
 from ingest.registry import Criticality, Device, Registry
 from tests.alerts.samples import HOUR, SECOND, START, escalated, histories, make_alert, opened
 from workorders.opening import Book, Change, Decision, decide, fold, order_number
@@ -197,3 +197,89 @@ def test_what_holds_for_every_history(events: list[AlertEvent]) -> None:
 def test_the_first_event_of_an_order_opens_it() -> None:
     step = Book().take(opened())
     assert [type(event) for _, event in step.order_events] == [OrderOpened]
+
+
+DAY = 24 * HOUR
+
+
+def forecast(
+    earliest_at: int, severity: Severity = Severity.HIGH, raised_at: int = START, device: str = "pump-1"
+) -> Alert:
+    alert = make_alert(device, severity=severity, kind=Kind.FORECAST, raised_at=raised_at)
+    return replace(alert, evidence={**alert.evidence, "earliest_at": earliest_at, "latest_at": earliest_at + 5 * DAY})
+
+
+def revised(alert: Alert, earliest_at: int, at: int) -> Revised:
+    return Revised(alert.id, at, alert.explanation, {**alert.evidence, "earliest_at": earliest_at})
+
+
+@pytest.mark.parametrize(
+    ("earliest", "solved"),
+    [
+        pytest.param(START + 6 * DAY, START + 6 * DAY, id="there is more time than usual"),
+        pytest.param(START + 30 * HOUR, START + 30 * HOUR, id="there is less time than usual"),
+        pytest.param(START + HOUR, START + 2 * HOUR, id="nothing is due before the first response"),
+    ],
+)
+def test_a_forecast_is_to_be_acted_upon_before_it_may_come_true(earliest: int, solved: int) -> None:
+    order = one(fold([Opened(forecast(earliest))])[1])
+    assert order.response_due_at == START + 2 * HOUR
+    assert order.solve_due_at == solved
+    assert "before the earliest moment at which the forecast may come true" in order.promise.en
+    assert "最早时刻之前" in order.promise.zh
+
+
+def test_a_forecast_that_becomes_nearer_brings_its_order_forward_and_one_that_recedes_does_not() -> None:
+    alert, book = forecast(START + 6 * DAY), Book()
+    book.take(Opened(alert))
+    step = book.take(revised(alert, START + 4 * DAY, START + DAY))
+    assert [type(event) for _, event in step.order_events] == [Reprioritised]
+    assert one(book.orders).solve_due_at == START + 4 * DAY
+    assert one(book.orders).priority is Priority.P2
+    assert book.take(revised(alert, START + 9 * DAY, START + 2 * DAY)).order_events == ()
+    assert one(book.orders).solve_due_at == START + 4 * DAY
+    assert book.alerts[alert.id].evidence["earliest_at"] == START + 9 * DAY
+
+
+def test_the_same_revision_again_changes_nothing() -> None:
+    alert, book = forecast(START + 6 * DAY), Book()
+    book.take(Opened(alert))
+    event = revised(alert, START + 4 * DAY, START + DAY)
+    book.take(event)
+    before = dict(book.orders)
+    assert book.take(event).change is Change.NOTHING
+    assert book.orders == before
+
+
+def test_trouble_that_is_there_now_does_not_wait_for_the_forecast() -> None:
+    """The order was planned for in six days; now a limit is broken: it is due as if it had opened now."""
+    book = Book()
+    book.take(Opened(forecast(START + 6 * DAY)))
+    book.take(Opened(make_alert(metric="temperature", severity=Severity.MEDIUM, raised_at=START + DAY)))
+    assert one(book.orders).solve_due_at == START + 6 * DAY, "a medium alert does not hurry anybody"
+    book.take(Opened(make_alert(severity=Severity.HIGH, raised_at=START + 2 * DAY)))
+    assert one(book.orders).solve_due_at == START + 2 * DAY + 48 * HOUR
+    assert "48 h" in one(book.orders).promise.en
+    assert one(book.orders).response_due_at == START + 2 * HOUR
+
+
+def test_a_forecast_that_joins_an_order_can_only_hurry_it() -> None:
+    book = Book()
+    book.take(opened())
+    book.take(Opened(forecast(START + 6 * DAY, raised_at=START + HOUR)))
+    assert one(book.orders).solve_due_at == START + 48 * HOUR
+    other = Book()
+    other.take(opened())
+    other.take(Opened(forecast(START + 20 * HOUR, raised_at=START + HOUR)))
+    assert one(other.orders).solve_due_at == START + 20 * HOUR
+    assert len(one(other.orders).alerts) == 2
+
+
+def test_a_forecast_that_is_far_away_opens_no_order_until_it_is_near() -> None:
+    alert, book = forecast(START + 30 * DAY, Severity.MEDIUM), Book()
+    book.take(Opened(alert))
+    assert book.orders == {}
+    facts = {**alert.evidence, "earliest_at": START + 24 * DAY}
+    book.take(Escalated(alert.id, START + 18 * DAY, Severity.HIGH, alert.explanation, facts))
+    assert one(book.orders).solve_due_at == START + 24 * DAY
+    assert one(book.orders).opened_at == START + 18 * DAY
