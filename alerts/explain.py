@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from alerts.alert import Explanation, Fact
 from alerts.metric_names import metric_zh, shown_unit
@@ -84,14 +85,15 @@ def explain_forecast(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     label = evidence.get("label")
     ends = [(int(evidence[name] or 0) - now) / 1e9 for name in ("earliest_at", "latest_at")]
     lasted = (now - int(evidence["since_at"] or 0)) / 1e9
+    first = datetime.fromtimestamp(int(evidence["earliest_at"] or 0) // 10**9, UTC).strftime("%Y-%m-%d %H:%M UTC")
     en = (
         f"{metric} {value} is {'rising' if slope > 0 else 'falling'} by {rate} a day for {duration(lasted)} and will "
-        f"cross {limit}{f' ({label})' if label else ''} in {_between(ends)}"
+        f"cross {limit}{f' ({label})' if label else ''} in {_between(ends)}, at the earliest {first}"
     )
     zh = (
         f"{metric_zh(metric)} {value} 已持续{'上升' if slope > 0 else '下降'} {duration(lasted, zh=True)}，"
         f"每天约 {rate}，预计 {_between(ends, zh=True)}后{'超过' if slope > 0 else '低于'} {limit}"
-        f"{f'（{label}）' if label else ''}"
+        f"{f'（{label}）' if label else ''}，最早 {first}"
     )
     return Explanation(en, zh)
 

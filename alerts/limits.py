@@ -11,10 +11,20 @@ import numpy as np
 
 from alerts.alert import Severity
 from ingest.errors import InputError
+from ingest.machine import UNKNOWN, Machine
 from ingest.reading import NS_PER_SECOND, FloatArray, IntArray
 from ingest.registry import Registry
 from ingest.units import conversion, same_unit
-from models.detectors.limits import ZONE_BASIS, ZONE_UNIT, LimitRule, zone_tables
+from models.detectors.limits import (
+    STANDARDS,
+    ZONE_BASIS,
+    ZONE_UNIT,
+    Boundary,
+    LimitRule,
+    alarm_setting,
+    zone_tables,
+    zones_for,
+)
 
 HYSTERESIS_SHARE = 0.01
 """Default dead band: 1 % of the limit, the usual starting point for a temperature (EEMUA 191)."""
@@ -32,14 +42,21 @@ _KEYS = {
     "high": float,
     "low": float,
     "zones": str,
+    "alarm": bool,
     "severity": str,
     "hysteresis": float,
     "on_delay_s": float,
     "off_delay_s": float,
 }
 _NOT_NEGATIVE = frozenset({"hysteresis", "on_delay_s", "off_delay_s"})
-_ZONE_SEVERITY = (("B/C", Severity.MEDIUM), ("C/D", Severity.CRITICAL))
-"""Above B/C a machine is for restricted operation only, above C/D damage is to be expected (ISO 20816-1)."""
+_WANTED: Mapping[type, str] = {str: "a text", bool: "true or false"}
+_ZONE_SEVERITY = {
+    Boundary.ALARM: Severity.MEDIUM,
+    Boundary.B_C: Severity.MEDIUM,
+    Boundary.C_D: Severity.CRITICAL,
+}
+"""Above B/C a machine is for restricted operation only, above C/D damage is to be expected; ALARM is a warning that it
+has changed (ISO 20816-1)."""
 
 
 def parse_limits(document: Mapping[str, Any], source: str) -> tuple[LimitRule, ...]:
@@ -87,9 +104,9 @@ def _check_type(key: str, value: object, where: str) -> None:
     wanted = _KEYS.get(key)
     if wanted is None:
         raise InputError(f"{where}: unknown key {key!r}; allowed are {', '.join(_KEYS)}")
-    if wanted is str:
-        if not isinstance(value, str):
-            raise InputError(f"{where}: {key} = {value!r} must be a text")
+    if wanted in _WANTED:
+        if not isinstance(value, wanted):
+            raise InputError(f"{where}: {key} = {value!r} must be {_WANTED[wanted]}")
         return
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise InputError(f"{where}: {key} = {value!r} must be a number")
@@ -102,17 +119,32 @@ def _check_type(key: str, value: object, where: str) -> None:
 
 
 def _zone_rules(entry: Mapping[str, Any], where: str) -> list[LimitRule]:
-    table = zone_tables().get(entry["zones"])
-    if table is None:
-        raise InputError(f"{where}: zones = {entry['zones']!r} must be one of {', '.join(zone_tables())}")
+    name = entry["zones"]
+    if name not in zone_tables() and name not in STANDARDS:
+        raise InputError(f"{where}: zones = {name!r} must be one of {', '.join([*STANDARDS, *zone_tables()])}")
     if "high" in entry or "low" in entry:
         raise InputError(f"{where}: 'zones' brings its own limits; leave out 'high' and 'low'")
-    boundaries: Any = table["boundaries"]
-    made = []
-    for (name, severity), boundary in zip(_ZONE_SEVERITY, boundaries[1:], strict=True):
-        rule = _rule({**entry, "unit": ZONE_UNIT}, severity, float(boundary), "high")
-        made.append(replace(rule, label=f"{entry['zones']}: zone {name}"))
-    return made
+    boundaries = [one for one in _ZONE_SEVERITY if one is not Boundary.ALARM or entry.get("alarm", True)]
+    return [_zone_rule(entry, boundary) for boundary in boundaries]
+
+
+def _zone_rule(entry: Mapping[str, Any], boundary: Boundary) -> LimitRule:
+    """A limit of zones; which one it is stands fast where a table was named, otherwise the machine will tell."""
+    rule = _rule({**entry, "unit": ZONE_UNIT}, _ZONE_SEVERITY[boundary], math.inf, "high")
+    rule = replace(rule, zones=entry["zones"], boundary=boundary, hysteresis=float(entry.get("hysteresis", -1.0)))
+    return _of_zones(rule, UNKNOWN) or rule
+
+
+def _of_zones(rule: LimitRule, machine: Machine) -> LimitRule | None:
+    """The rule with its limit for a machine; None where its zones are not for that machine."""
+    zones = zones_for(rule.zones or "", machine)
+    if zones is None:
+        return None
+    limit = zones.limit(rule.boundary)
+    above = f"ALARM, own baseline + {alarm_setting().share:.0%} of B/C"
+    what = above if rule.boundary is Boundary.ALARM else f"zone {rule.boundary}"
+    hysteresis = HYSTERESIS_SHARE * limit if rule.hysteresis < 0 else rule.hysteresis
+    return replace(rule, high=limit, label=f"{zones.name}: {what}", hysteresis=hysteresis)
 
 
 def _rule(entry: Mapping[str, Any], severity: Severity, limit: float, side: str) -> LimitRule:
@@ -129,6 +161,11 @@ def _rule(entry: Mapping[str, Any], severity: Severity, limit: float, side: str)
         device=entry.get("device", "*"),
         asset_class=entry.get("class"),
     )
+
+
+def with_alarm(rule: LimitRule, alarm: float) -> LimitRule:
+    """The rule with the ALARM that is set for its machine, infinite while none is; any other rule as it is."""
+    return replace(rule, high=alarm) if rule.boundary is Boundary.ALARM else rule
 
 
 class LimitTable:
@@ -171,27 +208,27 @@ class LimitTable:
         self._of = [self._resolve(number) for number in range(self._registry.n_series)]
         self._sides = [_sides(rules) for rules in self._of]
         self._limited = np.array([n for n, (high, low) in enumerate(self._sides) if high or low], np.int32)
-        self._low = np.array([max((r.low for r in rules if r.low is not None), default=-np.inf) for rules in self._of])
-        self._high = np.array(
-            [min((r.high for r in rules if r.high is not None), default=np.inf) for rules in self._of]
-        )
+        self._low = np.array([max(low, default=-np.inf) for _, low in self._sides])
+        self._high = np.array([min(high, default=np.inf) for high, _ in self._sides])
 
     def _resolve(self, series: int) -> tuple[LimitRule, ...]:
         metric = self._registry.metric(series)
         device = self._registry.device(int(self._registry.series_device[series]))
-        found = (rule for rule in self.rules if rule.matches(device, metric))
-        return tuple(rule for r in found if (rule := _in_unit(r, metric.unit, metric.basis)) is not None)
+        found = [rule for rule in self.rules if rule.matches(device, metric)]
+        made = [rule if rule.zones is None else _of_zones(rule, device.machine) for rule in found]
+        known = [rule for rule in made if rule is not None]
+        return tuple(rule for one in known if (rule := _in_unit(one, metric.unit, metric.basis)) is not None)
 
 
 def _sides(rules: Sequence[LimitRule]) -> tuple[Sequence[float], Sequence[float]]:
-    high = sorted({rule.high for rule in rules if rule.high is not None and math.isfinite(rule.high)})
-    low = sorted({rule.low for rule in rules if rule.low is not None and math.isfinite(rule.low)}, reverse=True)
-    return high, low
+    """Upper and lower limits; ALARM is none, for it moves with the machine."""
+    fixed = [rule for rule in rules if rule.boundary is not Boundary.ALARM]
+    return sorted({r.high for r in fixed if r.high is not None}), sorted({r.low for r in fixed if r.low is not None})
 
 
 def _in_unit(rule: LimitRule, unit: str | None, basis: str | None) -> LimitRule | None:
     """The rule in the series' unit; None where it cannot be compared: no verdict without its basis."""
-    if rule.label is not None and basis != ZONE_BASIS:
+    if rule.zones is not None and basis != ZONE_BASIS:
         return None
     if rule.unit is None:
         return rule

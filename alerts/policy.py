@@ -21,11 +21,12 @@ from alerts.alert import Kind, Severity
 from alerts.book import WHOLE_DEVICE, AlarmBook, Subject
 from alerts.budget import Budget
 from alerts.explain import explain_baseline, explain_limit, explain_silence
-from alerts.limits import LimitTable
+from alerts.limits import LimitTable, with_alarm
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
 from models.bank import Verdicts
 from models.detectors.device import SEVERAL
+from models.detectors.limits import Boundary, LimitRule
 from models.detectors.silence import Turn
 from models.evidence import QUIET
 
@@ -189,19 +190,25 @@ class LimitPolicy:
         self._registry, self._book, self._limits = registry, book, limits
         self._states: dict[int, list[_RuleState]] = {}
 
-    def decide(self, batch: ReadingBatch) -> None:
-        """Look at rows beyond a limit, and at all rows of series on their way in or out."""
+    def decide(self, batch: ReadingBatch, alarms: FloatArray | None = None) -> None:
+        """Look at rows beyond a limit, and at all rows of series on their way in or out.
+
+        `alarms` is the ALARM of vibration of every row, infinite where there is none.
+        """
         if not self._limits.rules:
             return
         low, high = self._limits.bounds()
-        beyond = (batch.value > high[batch.series]) | (batch.value < low[batch.series])
+        alarms = np.full(len(batch), np.inf) if alarms is None else alarms
+        beyond = (batch.value > np.minimum(high[batch.series], alarms)) | (batch.value < low[batch.series])
         concerned = np.union1d(batch.series[beyond], list(self._states))
         for row in np.flatnonzero(np.isin(batch.series, concerned)).tolist():
-            self._one(row, int(batch.series[row]), int(batch.time[row]), float(batch.value[row]))
+            self._one(row, int(batch.series[row]), int(batch.time[row]), float(batch.value[row]), float(alarms[row]))
 
-    def _one(self, row: int, series: int, at: int, value: float) -> None:
-        rules = self._limits.of(series)
-        states = self._states.get(series) or [_RuleState() for _ in rules]
+    def _one(self, row: int, series: int, at: int, value: float, alarm: float) -> None:
+        rules = [with_alarm(rule, alarm) for rule in self._limits.of(series)]
+        states = self._states.get(series) or []
+        if len(states) != len(rules):  # other rules hold than before: the series became known better
+            states = [_RuleState() for _ in rules]
         for rule, state in zip(rules, states, strict=True):
             _follow(state, rule, at, value)
         if all(state == _RuleState() for state in states):
@@ -214,7 +221,7 @@ class LimitPolicy:
             if subject in self._book.open:
                 self._book.return_(row, subject, at)
             return
-        worst = max(active, key=lambda i: (Severity(rules[i].severity).rank, rules[i].excess(value)))
+        worst = max(active, key=lambda i: _weight(rules[i], value))
         self._tell(row, subject, at, value, rules[worst], states[worst])
 
     def _tell(self, row: int, subject: Subject, at: int, value: float, rule: Any, state: _RuleState) -> None:
@@ -254,6 +261,11 @@ class LimitPolicy:
             for series, states in saved
             if len(states) == len(self._limits.of(series))
         }
+
+
+def _weight(rule: LimitRule, value: float) -> tuple[int, bool, float]:
+    """What matters most: severity; a limit that stands fast before one that the machine sets; how far it is broken."""
+    return Severity(rule.severity).rank, rule.boundary is not Boundary.ALARM, rule.excess(value)
 
 
 def _follow(state: _RuleState, rule: Any, at: int, value: float) -> None:

@@ -2,7 +2,8 @@
 
     ReadingBatch ─▶ Arrivals ─▶ new rows ─▶ Bank ─▶ scores, p-values ─▶ BaselinePolicy ─┐
                        │            ├─────────────────────────────────▶ LimitPolicy ────┼─▶ AlarmBook ─▶ alert events
-                       │            ├─▶ Levels ─▶ blocks that ended ──▶ ForecastPolicy ─┤
+                       │            ├─▶ Levels ─▶ blocks ─▶ AlarmSettings ──┘           │
+                       │            │               └─────────────────▶ ForecastPolicy ─┤
                        │            └─▶ Silence ◀─ ticks ─▶ turns ────▶ SilencePolicy ──┘
                        └─▶ late, duplicate, conflicting rows: counted, stored or dropped, never judged
 
@@ -23,6 +24,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.alarm_setting import AlarmSettings
 from alerts.alert import AlertEvent, Kind
 from alerts.book import WHOLE_DEVICE, AlarmBook
 from alerts.budget import Budget
@@ -96,6 +98,7 @@ class Engine:
         self._limits = LimitTable(registry, config.limits)
         self._on_limits = LimitPolicy(registry, self._book, self._limits)
         self._levels = Levels()
+        self._alarms = AlarmSettings(self._limits)
         self._on_forecast = ForecastPolicy(registry, self._book, self._limits)
         self._on_silence = SilencePolicy(registry, self._book)
         self._configured_ns = np.zeros(0)
@@ -108,8 +111,7 @@ class Engine:
         fresh = batch if len(rows) == len(batch) else batch[rows]
         judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
-        self._on_limits.decide(fresh)
-        self._forecast(fresh)
+        self._on_limits.decide(fresh, self._follow_levels(fresh))
         self._on_baseline.decide(judgement.verdicts)
         number = np.bincount(arrival, minlength=len(Arrival)).tolist()
         return Outcome(
@@ -120,12 +122,16 @@ class Engine:
             Counts(*number),
         )
 
-    def _forecast(self, fresh: ReadingBatch) -> None:
-        """Series with a limit: are they on their way across it?"""
-        if self._limits.rules:
-            self._levels.follow(self._limits.limited(), self._registry.n_series)
-            for closed in self._levels.advance(fresh):
-                self._on_forecast.decide(closed, self._levels)
+    def _follow_levels(self, fresh: ReadingBatch) -> FloatArray | None:
+        """Series with a limit: are they on their way across it? The ALARM of every row, None where none has any."""
+        if not self._limits.rules:
+            return None
+        self._levels.follow(self._limits.limited(), self._registry.n_series)
+        alarms = self._alarms.limits(fresh)
+        for closed in self._levels.advance(fresh):
+            self._alarms.learn(closed, self._levels, fresh, alarms)
+            self._on_forecast.decide(closed, self._levels)
+        return alarms
 
     def tick(self, now: int) -> Outcome:
         """It is now `now` (ns UTC), at every site whose last reading was a live one."""
@@ -181,6 +187,7 @@ class Engine:
             "baseline": self._on_baseline.save(),
             "limits": self._on_limits.save(),
             "forecasts": self._on_forecast.save(),
+            "baselines": self._alarms.save(),
             "alerts": self._book.save(self._names),
         }
         arrays = {f"arrivals/{k}": v for k, v in self._arrivals.save().items()}
@@ -212,6 +219,7 @@ class Engine:
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
         if "forecasts" in head:  # a state of before there were any has none
             self._levels.restore(_part(arrays, "levels/"), series)
+            self._alarms.restore((int(series[number]), level) for number, level in head["baselines"])
             self._on_forecast.restore([(int(series[number]), *times) for number, *times in head["forecasts"]])
         self._book.restore(head["alerts"], self._numbers)
 

@@ -124,7 +124,7 @@ def test_what_it_says() -> None:
     assert int(facts["earliest_at"] or 0) - escalated.at <= 7 * DAY
     assert re.fullmatch(
         r"vibration [\d.]+ mm/s is rising by 0\.[\d]+ mm/s a day for \d+(\.\d)? d and will cross 10 mm/s "
-        r"\(zone C/D\) in \d+(\.\d)? to \d+(\.\d)? d",
+        r"\(zone C/D\) in \d+(\.\d)? to \d+(\.\d)? d, at the earliest 2024-1\d-\d\d \d\d:\d\d UTC",
         escalated.explanation.en,
     )
     assert re.search(
