@@ -32,6 +32,7 @@ from ingest.errors import RetryableError
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.keyed import KeyedBatch, SeriesNames
 from ingest.keyedscores import KeyedScores
+from ingest.names import name_problem
 from ingest.reading import NS_PER_SECOND, ReadingBatch
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
@@ -137,7 +138,8 @@ class Site:
         self.submitted.extend(objects)
         result = Result(0, [])
         for index, one in enumerate(objects):
-            values = one.get("values") if isinstance(one, dict) and "device" in one else None
+            named = isinstance(one, dict) and name_problem(one.get("device"), "device") is None
+            values = one.get("values") if named and isinstance(one, dict) else None
             if not isinstance(values, dict):
                 result.rejected.append(Rejected(index, None, "no device or no values"))
                 continue
