@@ -190,7 +190,10 @@ class Service:
         self._watch.start()
         self._input.start()
         self._begun = True
-        log.info("service started", version=installed_version(), data=str(self.settings.data.dir))
+        http, mqtt, data = self.settings.http, self.settings.mqtt, self.settings.data
+        log.info(
+            "service started", version=installed_version(), data=str(data.dir), console=http.address, mqtt=mqtt.address
+        )
 
     def _wait_for_database(self) -> None:
         said = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -47,6 +48,11 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False)
 
 
+def _bracketed(host: str) -> str:
+    """A host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
 class DataSettings(Section):
     """Where the service keeps what it keeps itself."""
 
@@ -71,6 +77,15 @@ class MqttSettings(Section):
     def embedded(self) -> bool:
         """Whether the broker is the one inside the service."""
         return self.url == EMBEDDED
+
+    @property
+    def address(self) -> str:
+        """Where devices publish, without credentials."""
+        if self.embedded:
+            return f"mqtt://{_bracketed(self.host)}:{self.port}"
+        parts = urlsplit(self.url)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{_bracketed(parts.hostname or '')}{port}"
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -109,6 +124,11 @@ class HttpSettings(Section):
     host: Host = "127.0.0.1"
     port: Port = 8000
     public_url: WebUrl | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the console is on this machine."""
+        return f"http://{_bracketed(self.host)}:{self.port}/"
 
 
 class FileSettings(Section):

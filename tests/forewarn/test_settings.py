@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alerts.budget import Budget
-from forewarn.settings import Settings, keys
+from forewarn.settings import HttpSettings, MqttSettings, Settings, keys
 from forewarn.settings_file import load
 from ingest.errors import InputError
 
@@ -66,6 +67,24 @@ def test_lists_in_the_environment_are_separated_by_commas(tmp_path: Path) -> Non
 )
 def test_durations(tmp_path: Path, text: str, seconds: int) -> None:
     assert read(tmp_path, f"[engine]\nlive_within = {text}\n").engine.live_within == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("mqtt", "address"),
+    [
+        ({}, "mqtt://127.0.0.1:1883"),
+        ({"host": "::1", "port": 1884}, "mqtt://[::1]:1884"),
+        ({"url": "mqtts://me:secret@broker.example:8884"}, "mqtts://broker.example:8884"),
+        ({"url": "mqtt://me:secret@[fd00::1]"}, "mqtt://[fd00::1]"),
+    ],
+)
+def test_addresses_hold_no_credentials(mqtt: dict[str, Any], address: str) -> None:
+    assert MqttSettings(**mqtt).address == address
+
+
+def test_the_console_is_where_it_is_served() -> None:
+    assert HttpSettings().address == "http://127.0.0.1:8000/"
+    assert HttpSettings(host="::1", port=80).address == "http://[::1]:80/"
 
 
 def test_settings_cannot_be_changed() -> None:
