@@ -7,8 +7,8 @@ past, one drifts off and one falls silent for three hours.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from itertools import islice
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ START = parse_time("2026-01-01T00:00:00Z")
 MINUTE = 60 * 10**9
 LIMITS = '[[limit]]\nmetric = "temperature"\nhigh = 60.0\nseverity = "high"\n'
 DEVICES = ("drifter", "oven", "sleeper", *(f"pump-{number}" for number in range(9)))
+METRICS = ("vibration", "temperature", "humidity")
 FIRST_TROUBLE, PERIOD = 700, 400
 
 Said: TypeAlias = tuple[str, int, dict[str, float]]
@@ -40,25 +41,21 @@ def said() -> Iterator[Said]:
             drift = 0.02 * phase if device == "drifter" and phase < 120 else 0.0
             heat = 40.0 if device == "oven" and 60 <= minute % 100 < 75 else 0.0
             base = np.array([2.0 + drift, 35.0 + heat, 45.0]) + noise[number]
-            values = dict(zip(("vibration", "temperature", "humidity"), base.round(4).tolist(), strict=True))
+            values = dict(zip(METRICS, base.round(4).tolist(), strict=True))
             yield device, START + minute * MINUTE, values
         minute += 1
 
 
-def expected(messages: int) -> dict[tuple[str, str, int], float]:
-    """Every reading of so many messages: device, metric and time to its value."""
-    return {
-        (device, metric, time): value
-        for device, time, values in islice(said(), messages)
-        for metric, value in values.items()
-    }
+def payload(time: int, values: dict[str, float]) -> bytes:
+    """What a device sends."""
+    return json.dumps({"ts": time // 1_000_000, "values": values}).encode()
 
 
-def write_csv(path: Path, messages: int) -> None:
+def write_csv(path: Path, messages: Iterable[Said]) -> None:
     """The same readings as a file, in their order."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("time", "site", "device", "metric", "value"))
-        for device, time, values in islice(said(), messages):
+        for device, time, values in messages:
             at = format_time(time)
             writer.writerows((at, SITE, device, metric, value) for metric, value in values.items())

@@ -1,19 +1,20 @@
 """Publishes the readings of `_killsite` at a steady rate until its input ends, resending what was not acknowledged.
 
-    python -m benchmarks._killsload PORT RATE FIRST
+    python -m benchmarks._killsload PORT RATE FIRST TRAIL
 
-Then it waits until everything is acknowledged and prints how many messages those were, with the FIRST it left out.
+Then it waits until everything is acknowledged and prints how many messages those were, with the FIRST it left out. The
+file TRAIL gets a line whenever something was acknowledged: when, and how many messages so far; they are in order.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
 from itertools import islice
 
-from benchmarks._killsite import SITE, said
+from benchmarks._killsite import SITE, payload, said
+from benchmarks._killtrail import Trail
 from simulators import bulk
 from simulators.sessions import Broker, Identity
 
@@ -22,10 +23,26 @@ IN_FLIGHT = 500
 DRAIN_S = 300.0
 
 
-def main(port: int, rate: float, first: int) -> int:
+class Noted(bulk.BulkSessions):
+    """Notes what is acknowledged as soon as it was read."""
+
+    def noted_in(self, trail: Trail, first: int) -> None:
+        """Have it noted there, counted behind the `first` messages."""
+        self._trail, self._first, self._told = trail, first, 0
+
+    def service(self, wait_s: float) -> None:
+        """As before."""
+        super().service(wait_s)
+        if self.acknowledged != self._told:
+            self._told = self.acknowledged
+            self._trail.note(time.monotonic(), [str(self._first + self._told)])
+
+
+def main(port: int, rate: float, first: int, trail: str) -> int:
     """Publish; the number of messages so far."""
     vars(bulk).update(RECONNECT_ATTEMPTS=1_000, RECONNECT_LONGEST_S=1.0)  # the broker is killed on purpose
-    sessions = bulk.BulkSessions(Broker("127.0.0.1", port, False, None, None), [Identity("kills")], IN_FLIGHT)
+    sessions = Noted(Broker("127.0.0.1", port, False, None, None), [Identity("kills")], IN_FLIGHT)
+    sessions.noted_in(Trail(trail), first)
     sessions.connect()
     over = threading.Event()
 
@@ -40,8 +57,7 @@ def main(port: int, rate: float, first: int) -> int:
             sessions.service(0.02)
         if over.is_set():
             break
-        payload = json.dumps({"ts": at // 1_000_000, "values": values}).encode()
-        sessions.publish(0, f"forewarn/v1/{SITE}/{device}/telemetry", payload)
+        sessions.publish(0, f"forewarn/v1/{SITE}/{device}/telemetry", payload(at, values))
         sent += 1
     sessions.drain(DRAIN_S)
     sessions.close()
@@ -49,4 +65,4 @@ def main(port: int, rate: float, first: int) -> int:
 
 
 if __name__ == "__main__":
-    print(main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])), flush=True)
+    print(main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]), flush=True)

@@ -1,155 +1,112 @@
 """Kills service, broker and store under load, and looks whether anything was lost, doubled or told otherwise.
 
-    forewarn bench kills [--kills N] [--broker-kills N] [--influx-kills N] [--away S] [--full S] [--rate N] [--seed N]
+    forewarn bench kills [--kills N] [--broker-kills N] [--both-kills N] [--influx-kills N] [--away S] [--full S]
+        [--rate N] [--seed N]
 
 mosquitto with the settings that we ship, InfluxDB 1.x and `forewarn serve`. A publisher sends the readings of a small
 site at a rate that the broker sustains, and again what was not acknowledged. Part of the kills hit the service in the
 middle of a commit, between commit and acknowledgement, between the store's answer and the mark, and in a checkpoint.
-Then InfluxDB is away for a while, and (as root, on a small file system of its own) the disk of the spool is full.
+The broker is killed while the service listens, and while the service is away, having been killed before. Then InfluxDB
+is away for a while, and (as root, on a small file system of its own) the disk of the spool is full.
 
-In the end every reading must be in the store once, and alerts and orders those of the same readings undisturbed.
+In the end every reading that the broker acknowledged must be in the store once, and alerts and orders those of the same
+readings undisturbed. What a killed broker had acknowledged and then lost itself is left out of both and counted apart;
+what is evidence of that is written in `_killtrail`.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Self
 
 import httpx
 from rich.console import Console
 
-from benchmarks._killsite import LIMITS, SITE, expected, write_csv
-from benchmarks._servers import Counters, Running, influxdb, mosquitto, served, wait_for
-from forewarn.backtest import run_backtest
-from forewarn.configured import engine_config, registry
-from forewarn.settings import FileSettings, Settings
+from benchmarks._killcheck import compare
+from benchmarks._killrun import Load, Site, running
+from benchmarks._killsite import METRICS
+from benchmarks._killtrail import BrokerKill
+from benchmarks._servers import wait_for
 from ingest.spool import FaultPoint
 
 ANY, BROKER, INFLUX = "service: at any moment", "broker", "InfluxDB"
+BOTH = "service, and broker while it was away"
 POINTS = (*FaultPoint, ANY)
-DATABASE = "kills"
 BETWEEN_S = (0.3, 2.5)
 DOWN_S = (0.1, 1.0)
 POINT_WITHIN_S = 20.0
-SETTLED_WITHIN_S, FULL_WITHIN_S = 300.0, 300.0
+SETTLED_WITHIN_S, FULL_WITHIN_S, LISTENS_WITHIN_S = 300.0, 300.0, 120.0
 BEHIND_S = 3.0
 """Caught up: no more waits for the store than arrives in that time."""
-DISK = "64m"
-METRICS = ("vibration", "temperature", "humidity")
-ALERT = ("site", "device", "metric", "kind", "severity", "onset_at", "raised_at", "cleared_at", "explanation")
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Everything that runs, and where."""
-
-    folder: Path
-    broker: Running
-    influx: Running
-    service: Running
-    counters: Counters
-    rate: float
-
-    def start_service(self) -> None:
-        """Start it, ready to be told where to die."""
-        self.service.start(subprocess.PIPE)
-
-    def arm(self, point: str) -> None:
-        """Have the service die the next time it gets there."""
-        orders = self.service.process.stdin
-        assert orders is not None
-        orders.write(f"{point}\n".encode())
-        orders.flush()
-
-    def faults(self) -> Counter[str]:
-        """How often it died where it was told to."""
-        path = self.folder / "faults"
-        return Counter(path.read_text("utf-8").splitlines() if path.exists() else [])
-
-
-class Load:
-    """The publisher, in a process of its own; it goes on behind the `first` messages."""
-
-    def __init__(self, site: Site, first: int) -> None:
-        command = [sys.executable, "-m", "benchmarks._killsload", str(site.broker.port), str(site.rate), str(first)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def end(self) -> int:
-        """Stop, wait until the broker has acknowledged everything; how many messages there were so far."""
-        said, _ = self._process.communicate()
-        return int(said)
-
-
-@contextmanager
-def running(folder: Path, rate: float, disk: bool) -> Iterator[Site]:
-    """Broker, store and service; with `disk`, the service's data lie on a small file system of their own."""
-    with ExitStack() as stack:
-        data = folder / "data"
-        data.mkdir(mode=0o700)
-        if disk:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "none", str(data)], check=True)
-            stack.callback(subprocess.run, ["umount", str(data)], check=True)
-        broker = stack.enter_context(mosquitto(folder / "mosquitto", every_change=True))
-        influx = stack.enter_context(influxdb(folder / "influx"))
-        limits = folder / "limits.toml"
-        limits.write_text(LIMITS, "utf-8")
-        variables = {
-            "FOREWARN_MQTT__URL": f"mqtt://127.0.0.1:{broker.port}",
-            "FOREWARN_STORE__URL": f"http://127.0.0.1:{influx.port}",
-            "FOREWARN_STORE__BUCKET": DATABASE,
-            "FOREWARN_LIMITS__FILE": str(limits),
-            "FAULTS": str(folder / "faults"),
-        }
-        service = served(folder, variables, (sys.executable, "-m", "benchmarks._killable"))
-        counters = stack.enter_context(closing(Counters(service.port)))
-        site = Site(folder, broker, influx, service, counters, rate)
-        site.start_service()
-        stack.callback(service.stop)
-        yield site
 
 
 def kill_around(site: Site, given: argparse.Namespace, console: Console) -> Counter[str]:
     """Kill one part after the other at random moments; how often what was killed, and where."""
     rng = Random(given.seed)
     plan = [POINTS[n % len(POINTS)] for n in range(given.kills)]
-    plan += [BROKER] * given.broker_kills + [INFLUX] * given.influx_kills
+    plan += [BROKER] * given.broker_kills + [BOTH] * given.both_kills + [INFLUX] * given.influx_kills
     rng.shuffle(plan)
     killed: Counter[str] = Counter()
     for number, target in enumerate(plan, 1):
         time.sleep(rng.uniform(*BETWEEN_S))
-        if target in {BROKER, INFLUX}:
-            server = site.broker if target == BROKER else site.influx
-            server.kill()
-            time.sleep(rng.uniform(*DOWN_S))
-            server.start()
-            killed[target] += 1
-        else:
-            _kill_service(site, target, killed)
+        killed[_kill(site, target, rng)] += 1
         if console.is_terminal:
             console.print(f"{number} of {len(plan)}", end="\r")
-    return killed + site.faults()
+    return killed
 
 
-def _kill_service(site: Site, point: str, killed: Counter[str]) -> None:
+def _kill(site: Site, target: str, rng: Random) -> str:
+    """Kill that and start it again; what was hit in the end."""
+    if target == BROKER:
+        _listens(site)
+        _kill_broker(site, rng.uniform(*DOWN_S), listening=True)
+    elif target == BOTH:
+        site.service.kill()
+        time.sleep(rng.uniform(*DOWN_S))
+        _kill_broker(site, rng.uniform(*DOWN_S), listening=False)
+    elif target == INFLUX:
+        site.influx.kill()
+        time.sleep(rng.uniform(*DOWN_S))
+        site.influx.start()
+    else:
+        return _kill_service(site, target)
+    return target
+
+
+def _kill_broker(site: Site, down_s: float, *, listening: bool) -> None:
+    at = time.monotonic()
+    site.broker.kill()
+    file = site.folder / "mosquitto" / "mosquitto.db"
+    left = file.read_bytes() if file.exists() else b""
+    time.sleep(down_s)
+    site.broker.start()
+    up_at = time.monotonic()
+    if not listening:
+        site.start_service()
+    _listens(site)
+    site.broker_kills.append(BrokerKill(at, up_at, listening, time.monotonic(), left))
+
+
+def _listens(site: Site) -> None:
+    """Wait until readings come from the publisher to the service, and everything that did is durable."""
+    first = site.counters.read()["readings_received_total"]
+
+    def comes() -> bool:
+        now = site.counters.read()
+        ready = httpx.get(f"http://127.0.0.1:{site.service.port}/readyz", timeout=20).is_success
+        return ready and now["readings_received_total"] > first and not now["handover_messages"]
+
+    wait_for(comes, "the service listens and readings come", LISTENS_WITHIN_S)
+
+
+def _kill_service(site: Site, point: str) -> str:
+    """Have it die at that point, or kill it where it is if it does not get there."""
     before = site.faults()
     if point != ANY:
         site.arm(point)
@@ -157,9 +114,9 @@ def _kill_service(site: Site, point: str, killed: Counter[str]) -> None:
         while site.service.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
     site.service.kill()
-    if site.faults() == before:
-        killed[ANY] += 1
+    hit = point if site.faults() != before else ANY
     site.start_service()
+    return hit
 
 
 def settle(site: Site) -> None:
@@ -217,73 +174,12 @@ def fill_disk(site: Site, seconds: float, console: Console) -> None:
     console.print(f"disk full for {seconds:g} s: readiness named {named}; then it went on")
 
 
-def stored(site: Site) -> dict[tuple[str, str, int], float]:
-    """Everything that InfluxDB holds."""
-    found: dict[tuple[str, str, int], float] = {}
-    for metric in METRICS:
-        statement = f'SELECT "{metric}"::field FROM telemetry WHERE "site"::tag = \'{SITE}\' GROUP BY device'  # noqa: S608
-        params = {"q": statement, "db": DATABASE, "epoch": "ns"}
-        answer = httpx.get(f"http://127.0.0.1:{site.influx.port}/query", params=params, timeout=60).json()
-        for series in answer["results"][0].get("series", []):
-            found |= {
-                (series["tags"]["device"], metric, at): value for at, value in series["values"] if value is not None
-            }
-    return found
-
-
-def items(site: Site, resource: str) -> list[dict[str, Any]]:
-    """Everything in a list of the API."""
-    found: list[dict[str, Any]] = []
-    params = {"limit": "1000"}
-    while True:
-        page = httpx.get(f"http://127.0.0.1:{site.service.port}/api/v1/{resource}", params=params, timeout=60).json()
-        found += page["items"]
-        if page["next"] is None:
-            return found
-        params["cursor"] = page["next"]
-
-
-def undisturbed(folder: Path, messages: int) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """Alerts and orders (number to alert ids) of the same readings without any trouble."""
-    file, out = folder / "readings.csv", folder / "out"
-    write_csv(file, messages)
-    settings = Settings(limits=FileSettings(file=folder / "limits.toml"))
-    run_backtest([file], out, registry(Settings()), engine_config(settings))
-    alerts: dict[str, tuple[str, ...]] = {}
-    for name in ("alerts.csv", "site_alerts.csv"):
-        alerts |= {row["alert_id"]: tuple(row[column] for column in ALERT) for row in _rows(out / name)}
-    return alerts, {row["number"]: row["alert_ids"] for row in _rows(out / "work_orders.csv")}
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def compare(site: Site, messages: int, console: Console) -> bool:
-    """Whether store, alerts and orders are what they should be."""
-    wanted, found = expected(messages), stored(site)
-    missing, odd = len(wanted.keys() - found.keys()), len(found.items() - wanted.items())
-    alerts, orders = undisturbed(site.folder, messages)
-    told = {}
-    for item in items(site, "alerts"):
-        row = item | {"metric": item["metric"] or "*", "explanation": item["explanation"]["en"]}
-        told[item["id"]] = tuple(row[column] or "" for column in ALERT)
-    opened = {item["number"]: " ".join(item["alerts"]) for item in items(site, "work-orders")}
-    console.print(f"{len(wanted):,} readings acknowledged by the broker: {missing} missing, {odd} that were never sent")
-    console.print(
-        f"{len(alerts)} alerts, {len(orders)} orders undisturbed; the same: {told == alerts}, {opened == orders}"
-    )
-    return not missing and not odd and bool(alerts) and told == alerts and opened == orders
-
-
 def main(arguments: Sequence[str]) -> int:
     """Do all of it; 0 if nothing was lost, doubled or told otherwise."""
     parser = argparse.ArgumentParser(prog="forewarn bench kills", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="of the service")
-    parser.add_argument("--broker-kills", type=int, default=5)
+    parser.add_argument("--broker-kills", type=int, default=5, help="while the service listens")
+    parser.add_argument("--both-kills", type=int, default=5, help="of the broker while the service is away")
     parser.add_argument("--influx-kills", type=int, default=5)
     parser.add_argument("--away", type=float, default=60.0, help="seconds without InfluxDB")
     parser.add_argument("--full", type=float, default=15.0, help="seconds with a full disk; 0 leaves that out")
