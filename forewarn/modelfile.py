@@ -1,0 +1,37 @@
+"""Model files: read with every check, written so that a reader sees the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from alerts.risk import CurveError, points_of
+from ingest.errors import InputError, said_by
+from models.supervised.artefact import MAX_BYTES, decode, encode
+from models.supervised.model import RiskModel
+
+
+def read_model(path: Path) -> RiskModel:
+    """The model in a file. Raises InputError, one line naming the file: it is none, damaged, or of a later release."""
+    try:
+        with path.open("rb") as file:
+            blob = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {said_by(error)}") from error
+    try:
+        model = decode(blob)
+        points_of(model)
+    except (InputError, CurveError) as error:
+        raise InputError(f"{path}: {error}") from error
+    return model
+
+
+def write_model(path: Path, model: RiskModel) -> None:
+    """Write a model; a file that is there is replaced as a whole. Raises InputError if that is not possible."""
+    waiting = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        waiting.write_bytes(encode(model))
+        waiting.replace(path)
+    except OSError as error:
+        waiting.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written: {said_by(error)}") from error
