@@ -27,6 +27,9 @@ def first_steps(kind: Kind, metric: str | None, facts: Mapping[str, Fact]) -> St
     table = _table()
     if kind is Kind.SILENCE:
         return table["silence"]["metric" if metric else "device"]
+    if kind is Kind.FAILURE_RISK:
+        drifting = facts.get("metric")
+        return table["failure_risk"][_ANY] + (_about(drifting, facts) if isinstance(drifting, str) else ())
     about = table["together"][_ANY] if metric is None else _about(metric, facts)
     if kind in (Kind.LIMIT, Kind.FORECAST):
         return table[kind][_ANY] + about

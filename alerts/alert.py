@@ -6,7 +6,8 @@
         │ condition gone   ┌──────────┐ acknowledge             ▲
         └─────────────────▶│ returned │─────────────────────────┘
                            └──────────┘
-    a person may close an alert in any state; `shelved` and `suppressed` are for the alarm management to come
+    a person may close an alert in any state; `suppressed`: held back by design (`alerts.takeover`), until it is
+    released or its condition is gone; `shelved` is for the alarm management to come
 
 States follow ISA-18.2 / IEC 62682 (returned = returned to normal, unacknowledged).
 """
@@ -41,6 +42,7 @@ class Kind(StrEnum):
     BASELINE = "baseline"
     SILENCE = "silence"
     FORECAST = "forecast"
+    FAILURE_RISK = "failure_risk"
 
 
 class State(StrEnum):
@@ -161,13 +163,21 @@ class Returned:
     at: int
 
 
-AlertEvent: TypeAlias = Opened | Confirmed | Escalated | Revised | Returned
+@dataclass(frozen=True, slots=True)
+class Released:
+    """An alert that was held back is told from `at` on."""
+
+    alert_id: str
+    at: int
+
+
+AlertEvent: TypeAlias = Opened | Confirmed | Escalated | Revised | Returned | Released
 
 
 # -- transitions ---------------------------------------------------------------------------------------------------
 
 
-def apply(alert: Alert, event: Confirmed | Escalated | Revised | Returned) -> Alert:
+def apply(alert: Alert, event: Confirmed | Escalated | Revised | Returned | Released) -> Alert:
     """The alert after what the engine saw. The same event again changes nothing."""
     match event:
         case Confirmed():
@@ -194,8 +204,14 @@ def apply(alert: Alert, event: Confirmed | Escalated | Revised | Returned) -> Al
         case Returned():
             if alert.cleared_at is not None:
                 return alert
-            after = {State.ACTIVE: State.RETURNED, State.ACKNOWLEDGED: State.CLEARED}
+            after = {
+                State.ACTIVE: State.RETURNED,
+                State.ACKNOWLEDGED: State.CLEARED,
+                State.SUPPRESSED: State.CLEARED,
+            }
             return replace(alert, cleared_at=event.at, state=after.get(alert.state, alert.state))
+        case Released():
+            return alert if alert.state is not State.SUPPRESSED else replace(alert, state=State.ACTIVE)
 
 
 def acknowledge(alert: Alert, by: str, now: int) -> Alert:

@@ -114,9 +114,13 @@ class AlarmBook:
 
     def drain(self) -> tuple[AlertEvent, ...]:
         """What happened since the last call, in order of the rows that showed it."""
+        return tuple(event for _, event in self.drained())
+
+    def drained(self) -> list[tuple[int, AlertEvent]]:
+        """The same, each with its row."""
         for subject in list(self._confirmed):
             self._tell_confirmed(subject)
-        events = tuple(event for _, event in sorted(self._events, key=lambda pair: pair[0]))
+        events = sorted(self._events, key=lambda pair: pair[0])
         self._events.clear()
         return events
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from alerts.notify.policy import NotifyConfig
+from alerts.riskwatch import Models
 from forewarn.engine import EngineConfig
 from forewarn.registry_file import fill, read_registry
 from forewarn.setting_types import EMBEDDED
@@ -22,7 +23,7 @@ def engine_config(settings: Settings) -> EngineConfig:
 
     path = settings.limits.file
     rules = parse_limits(read_toml(path), str(path)) if path is not None else ()
-    return EngineConfig(settings.alarms.budget, rules)
+    return EngineConfig(settings.alarms.budget, rules, Models(speaks=settings.models.suppress_baseline))
 
 
 def registry(settings: Settings) -> Registry:

@@ -4,7 +4,8 @@
                        │            ├─────────────────────────────────▶ LimitPolicy ────┼─▶ AlarmBook ─▶ alert events
                        │            ├─▶ Levels ─▶ blocks ─▶ AlarmSettings ──┘           │
                        │            │               └─────────────────▶ ForecastPolicy ─┤
-                       │            └─▶ Silence ◀─ ticks ─▶ turns ────▶ SilencePolicy ──┘
+                       │            └─▶ Silence ◀─ ticks ─▶ turns ────▶ SilencePolicy ──┤
+     log entries ──────│────────────┴─▶ RiskWatch: trained models ─────▶ RiskPolicy ─────┘
                        └─▶ late, duplicate, conflicting rows: counted, stored or dropped, never judged
 
 Pure and deterministic: no clock, no I/O, no randomness. The live service, the backtest and the tests run this class,
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zipfile import BadZipFile
@@ -31,6 +32,7 @@ from alerts.budget import Budget
 from alerts.forecasting import ForecastPolicy
 from alerts.limits import LimitTable
 from alerts.policy import BaselinePolicy, LimitPolicy, SilencePolicy
+from alerts.riskwatch import Models, RiskWatch
 from ingest.arrivals import Arrival, Arrivals
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
@@ -39,6 +41,7 @@ from models.detectors.limits import LimitRule
 from models.detectors.silence import Silence
 from models.levels import Levels
 from models.score import DeviceScores, Scores
+from models.supervised.eventlog import Logged, moved
 
 STATE_VERSION = 3
 """Grows when a saved state can no longer be read by the code; an older one is then rebuilt from history."""
@@ -54,6 +57,8 @@ class EngineConfig:
 
     budget: Budget = field(default_factory=lambda: Budget(1.0, "month"))
     limits: tuple[LimitRule, ...] = ()
+    models: Models = field(default_factory=Models)
+    """Trained models, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Outcome:
     duplicate: BoolArray
     """Rows of the batch that repeat an earlier reading and need not be stored again."""
     counts: Counts
+    noted: tuple[AlertEvent, ...] = ()
+    """What a shadow model would have raised."""
 
 
 class Engine:
@@ -101,11 +108,15 @@ class Engine:
         self._alarms = AlarmSettings(self._limits)
         self._on_forecast = ForecastPolicy(registry, self._book, self._limits)
         self._on_silence = SilencePolicy(registry, self._book)
+        self._risk = RiskWatch(registry, self._book, config.budget, config.models)
         self._configured_ns = np.zeros(0)
         self._configured_at = -1
 
-    def process(self, batch: ReadingBatch) -> Outcome:
-        """Judge readings in order of arrival. Rows flagged `Quality.RECORDED` also tick their site."""
+    def process(self, batch: ReadingBatch, entries: Sequence[Logged] = ()) -> Outcome:
+        """Judge readings in order of arrival. Rows flagged `Quality.RECORDED` also tick their site.
+
+        `entries` are what was logged about devices meanwhile, in order of the rows before which they arrived.
+        """
         arrival = self._arrivals.classify(batch)
         rows = np.flatnonzero(arrival == Arrival.NEW)
         fresh = batch if len(rows) == len(batch) else batch[rows]
@@ -113,13 +124,15 @@ class Engine:
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
         self._on_limits.decide(fresh, self._follow_levels(fresh))
         self._on_baseline.decide(judgement.verdicts)
+        turns = self._risk.decide(fresh, moved(entries, rows))
         number = np.bincount(arrival, minlength=len(Arrival)).tolist()
         return Outcome(
             judgement.scores.at_rows(rows),
             judgement.verdicts.device_scores,
-            self._book.drain(),
+            self._risk.pass_on(turns),
             arrival == Arrival.DUPLICATE,
             Counts(*number),
+            self._risk.noted(),
         )
 
     def _follow_levels(self, fresh: ReadingBatch) -> FloatArray | None:
@@ -136,7 +149,17 @@ class Engine:
     def tick(self, now: int) -> Outcome:
         """It is now `now` (ns UTC), at every site whose last reading was a live one."""
         self._on_silence.decide(self._silence.tick(now))
-        return Outcome(Scores.empty(), DeviceScores.empty(), self._book.drain(), np.zeros(0, np.bool_), Counts())
+        told = self._risk.pass_on(())
+        return Outcome(Scores.empty(), DeviceScores.empty(), told, np.zeros(0, np.bool_), Counts())
+
+    def use(self, models: Models) -> None:
+        """Let these trained models look from now on."""
+        self._risk.use(models)
+
+    @property
+    def models(self) -> Models:
+        """The trained models that look."""
+        return self._risk.models
 
     @property
     def open_alerts(self) -> frozenset[str]:
@@ -154,6 +177,7 @@ class Engine:
             if kind is Kind.FORECAST:
                 self._on_forecast.forget(series)
         self._on_baseline.forget()
+        self._risk.forget(kept)
 
     @property
     def warm(self) -> BoolArray:
@@ -190,9 +214,11 @@ class Engine:
             "baselines": self._alarms.save(),
             "alerts": self._book.save(self._names),
         }
+        risk, head["risk"] = self._risk.save(self._names)
         arrays = {f"arrivals/{k}": v for k, v in self._arrivals.save().items()}
         arrays |= {f"bank/{k}": v for k, v in self._bank.save().items()}
         arrays |= {f"levels/{k}": v for k, v in self._levels.save().items()}
+        arrays |= {f"risk/{k}": v for k, v in risk.items()}
         arrays |= {f"silence/{part}/{k}": v for part, table in silence.items() for k, v in table.items()}
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(head).encode(), np.uint8)
@@ -222,6 +248,8 @@ class Engine:
             self._alarms.restore((int(series[number]), level) for number, level in head["baselines"])
             self._on_forecast.restore([(int(series[number]), *times) for number, *times in head["forecasts"]])
         self._book.restore(head["alerts"], self._numbers)
+        if "risk" in head:  # a state of before there were trained models has none
+            self._risk.restore(_part(arrays, "risk/"), head["risk"], series, devices, self._numbers)
 
     def _names(self, device: int, series: int) -> tuple[str, str, str | None]:
         known = self._registry.device(device)

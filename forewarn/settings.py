@@ -170,6 +170,12 @@ class AlarmSettings(Section):
     budget: FalseAlarmBudget = Budget(1.0, "month")
 
 
+class ModelSettings(Section):
+    """What trained models may do."""
+
+    suppress_baseline: bool = True
+
+
 class NotifySettings(Section):
     """Who is told about alerts, as apprise URLs, from which severity on, and in which languages."""
 
@@ -214,6 +220,7 @@ class Settings(Section):
     engine: EngineSettings = EngineSettings()
     ingest: IngestSettings = IngestSettings()
     alarms: AlarmSettings = AlarmSettings()
+    models: ModelSettings = ModelSettings()
     notify: NotifySettings = NotifySettings()
     adapters: AdapterSettings = AdapterSettings()
     log: LogSettings = LogSettings()

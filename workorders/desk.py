@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from alerts.alert import Alert, AlertEvent, Escalated, Opened, Revised
+from alerts.alert import Alert, AlertEvent, Escalated, Opened, Released, Revised, State
 from alerts.notify import outbox
 from alerts.notify.message import alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
@@ -75,7 +75,8 @@ class Desk:
         events = list(events)
         alerts = load_alerts(session, (e.alert.id if isinstance(e, Opened) else e.alert_id for e in events))
         may_order = [e.alert for e in events if isinstance(e, Opened) and e.alert.id not in alerts]
-        may_order += [alerts[e.alert_id] for e in events if isinstance(e, Escalated | Revised) and e.alert_id in alerts]
+        later = (e.alert_id for e in events if isinstance(e, Escalated | Revised | Released))
+        may_order += [alerts[alert_id] for alert_id in later if alert_id in alerts]
         book = Book(self._criticality, alerts=alerts)
         if may_order:
             numbers = {order_number(alert.id, length) for alert in may_order for length in NUMBER_LENGTHS}
@@ -105,7 +106,7 @@ class Desk:
         waiting, queued, decided = outbox.pending(session), 0, []
         for event, notice in told:
             alert = book.alerts[notice.alert_id]
-            at = event.at if isinstance(event, Escalated) else alert.raised_at
+            at = event.at if isinstance(event, Escalated | Released) else alert.raised_at
             skip = skip_at_once(alert, at, now, waiting + queued, self._notify.live_within_ns)
             decided.append((notice, skip))
             if skip is None:
@@ -116,9 +117,11 @@ class Desk:
         return queued
 
     def _notice(self, book: Book, step: Step) -> Notice | None:
-        if step.alert is None or step.change not in {Change.OPENED, Change.ESCALATED}:
+        if step.alert is None or step.change not in {Change.OPENED, Change.ESCALATED, Change.RELEASED}:
             return None
         alert = step.alert
+        if alert.state is State.SUPPRESSED:
+            return None
         opened = any(isinstance(event, OrderOpened) for _, event in step.order_events)
         reason = notify_reason(alert, step.change is Change.ESCALATED, opened, self._notify.minimum)
         if reason is None:

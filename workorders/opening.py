@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
-from alerts.alert import Alert, AlertEvent, Escalated, Opened, Revised, Severity
+from alerts.alert import Alert, AlertEvent, Escalated, Opened, Released, Revised, Severity, State
 from alerts.alert import apply as apply_to_alert
 from alerts.headline import headline
 from ingest.registry import Criticality, DeviceKey, Registry
@@ -45,10 +45,13 @@ class Decision(StrEnum):
     JOIN = "its device has an open order"
     ORDERED = "it has an order already"
     MINOR = "not severe enough to open an order"
+    HELD_BACK = "suppressed by design: a trained model speaks for its device"
 
 
 def decide(alert: Alert, open_order: WorkOrder | None) -> Decision:
     """What a new or escalated alert does, given the open order of its device."""
+    if alert.state is State.SUPPRESSED:
+        return Decision.HELD_BACK
     if alert.work_order is not None:
         return Decision.ORDERED
     if open_order is not None:
@@ -71,6 +74,7 @@ class Change(StrEnum):
 
     OPENED = "opened"
     ESCALATED = "escalated"
+    RELEASED = "released"
     UPDATED = "updated"
     NOTHING = "nothing"
 
@@ -125,6 +129,8 @@ class Book:
             return _nothing(known)
         if isinstance(event, Escalated) and alert.severity is not known.severity:
             return self._decided(Change.ESCALATED, alert, event.at)
+        if isinstance(event, Released):
+            return self._decided(Change.RELEASED, alert, event.at)
         self.alerts[alert.id] = alert
         return Step(Change.UPDATED, alert, self._revised(alert, event.at) if isinstance(event, Revised) else ())
 
@@ -138,7 +144,7 @@ class Book:
             order, events = opened_order(first), [first]
         elif decision is Decision.JOIN:
             events = [AlertJoined(alert.id, at)]
-        if order is not None:
+        if order is not None and decision is not Decision.HELD_BACK:
             alert = replace(alert, work_order=order.number)
             events += self._brought_forward(order, alert, at)
             for event in events:

@@ -92,10 +92,29 @@ def _crossing(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone:
     return t("evidence.crossing"), t("evidence.crossing_is", **ends, confidence=percent(confidence))
 
 
+def _percent(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    share = facts.get("probability")
+    return (t("evidence.probability"), f"{quantity(100 * share)} %") if isinstance(share, int | float) else None
+
+
+def _word(name: str) -> _Teller:
+    def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+        fact = facts.get(name)
+        return (t(f"evidence.{name}"), fact) if isinstance(fact, str) and fact else None
+
+    return tell
+
+
 _LINES: tuple[_Teller, ...] = (
+    _percent,
+    _length("horizon_s"),
+    _word("codes"),
+    _time("code_at"),
+    _word("metric"),
     _number("value"),
     _limit,
     _number("expected"),
+    _number("off"),
     _band,
     _rarity,
     _crossing,
@@ -106,13 +125,16 @@ _LINES: tuple[_Teller, ...] = (
     _length("limit_s"),
     _length("interval_s"),
     _together,
+    _time("since"),
     _last,
     _moment,
+    _word("model"),
 )
 _TOLD = frozenset(
     {"value", "limit", "label", "side", "expected", "low", "high", "unit", "p_value", "one_in", "together"}
     | {"held_s", "limit_s", "interval_s", "last_at", "at"}
     | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
+    | {"probability", "horizon_s", "codes", "code_at", "metric", "off", "since", "model"}
 )
 
 

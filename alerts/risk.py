@@ -1,0 +1,180 @@
+"""Alerts from a trained model: when the probability of a failure is worth one, and why, in both languages.
+
+Pure, on event time. Instants at which nothing is to be said are passed over as arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from alerts.alert import Explanation, Fact, Kind, Severity
+from alerts.book import WHOLE_DEVICE, AlarmBook, Subject
+from alerts.budget import Budget
+from alerts.explain import duration, number
+from alerts.metric_names import metric_zh
+from alerts.operating import CALM, HELD, Point, best, proven
+from alerts.policy import severity_for
+from ingest.reading import NS_PER_SECOND
+from ingest.registry import Registry
+from models.supervised.model import RiskModel
+from models.supervised.reasons import Reasons, reasons
+from models.supervised.scorer import Risks
+from models.supervised.slots import NEVER
+
+CODES_TOLD = 3
+
+
+class CurveError(ValueError):
+    """A model whose header holds no curve of thresholds."""
+
+
+def points_of(model: RiskModel) -> list[Point]:
+    """The model's curve of thresholds. Raises CurveError."""
+    try:
+        points = [Point.of_plain(one) for one in model.facts["curve"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CurveError("it holds no curve of thresholds") from error
+    if not points or not all(0 < point.threshold < 1 for point in points):
+        raise CurveError("its curve of thresholds is empty or holds what is no probability")
+    return points
+
+
+class RiskPolicy:
+    """Opens an alert on a device when a model's probability reaches the threshold that follows from the budget."""
+
+    def __init__(self, registry: Registry, book: AlarmBook, model: RiskModel, budget: Budget) -> None:
+        self._registry, self._book, self.model = registry, book, model
+        self.point = best(points_of(model), budget)
+        self.proven = proven(self.point, budget)
+        self._calm_ns = CALM * model.slot_ns
+        self._last_held: dict[int, int] = {}
+
+    def decide(self, risks: Risks) -> None:
+        """Look at the instants that reach the threshold, and at all on devices with an open alert."""
+        over = risks.probability >= self.point.threshold
+        device = risks.instants.device
+        concerned = np.union1d(device[over], [d for kind, d, _ in self._book.open if kind is Kind.FAILURE_RISK])
+        for i in np.flatnonzero(np.isin(device, concerned)).tolist():
+            self._one(i, risks)
+
+    def _one(self, i: int, risks: Risks) -> None:
+        row, device, at = (int(getattr(risks.instants, name)[i]) for name in ("row", "device", "time"))
+        probability = float(risks.probability[i])
+        subject: Subject = (Kind.FAILURE_RISK, device, WHOLE_DEVICE)
+        held = probability >= HELD * self.point.threshold
+        if subject not in self._book.open:
+            if probability >= self.point.threshold and not self._registry.device(device).retired:
+                self._open(i, risks, subject)
+                self._last_held[device] = at
+        elif held:
+            self._book.confirm(row, subject, at, probability)
+            self._last_held[device] = at
+        elif at - self._last_held.setdefault(device, at) >= self._calm_ns:
+            self._book.return_(row, subject, at)
+            del self._last_held[device]
+
+    def _open(self, i: int, risks: Risks, subject: Subject) -> None:
+        known = self._registry.device(subject[1])
+        instants, why = risks.instants, reasons(risks, i)
+        at = int(instants.time[i])
+        facts = _facts(risks, i, why, self.model, self._unit(subject[1], risks, why))
+        onset = min(int(facts[name] or at) for name in ("since", "code_at"))
+        self._book.raise_(
+            int(instants.row[i]),
+            subject,
+            (known.site, known.name, None),
+            severity_for(known.criticality, Severity.HIGH),
+            min(onset, at),
+            at,
+            float(risks.probability[i]),
+            explain_risk(facts),
+            facts,
+        )
+
+    def _unit(self, device: int, risks: Risks, why: Reasons) -> str | None:
+        if not why.metrics:
+            return None
+        known, metric = self._registry.device(device), risks.model.words.metrics[why.metrics[0].place]
+        series = self._registry.find(known.site, known.name, metric)
+        return None if series is None else self._registry.metric(series).unit
+
+    def forget(self, device: int) -> None:
+        """Judge a device as if it had never been in danger."""
+        self._last_held.pop(device, None)
+
+    def save(self) -> list[tuple[int, int]]:
+        """(device number, when its alert was last held up) of every device with an open alert."""
+        return list(self._last_held.items())
+
+    def restore(self, saved: Sequence[Sequence[int]]) -> None:
+        """Take back what `save` gave."""
+        self._last_held = {int(device): int(at) for device, at in saved}
+
+
+def _facts(risks: Risks, i: int, why: Reasons, model: RiskModel, unit: str | None) -> dict[str, Any]:
+    instants, at = risks.instants, int(risks.instants.time[i])
+    facts: dict[str, Any] = {
+        "probability": float(risks.probability[i]),
+        "horizon_s": model.horizon_ns / NS_PER_SECOND,
+        "model": model.digest[:12],
+        "at": at,
+        "codes": ", ".join(_code(model.words.codes[code.place]) for code in why.codes[:CODES_TOLD]) or None,
+        "code_at": None,
+        "metric": None,
+        "since": None,
+    }
+    if why.codes:
+        slots = min(float(risks.log.since[i, code.place]) for code in why.codes[:CODES_TOLD])
+        facts["code_at"] = at - round(slots * model.slot_ns)
+    if why.metrics:
+        place = why.metrics[0].place
+        since, spread = int(instants.since[i, place]), float(instants.spread[i, place])
+        facts |= {
+            "metric": model.words.metrics[place],
+            "since": None if since == NEVER else since,
+            "value": float(instants.level[i, place]),
+            "expected": float(instants.mean[i, place]),
+            "off": (float(instants.level[i, place]) - float(instants.mean[i, place])) / spread if spread else 0.0,
+            "unit": unit,
+        }
+    return facts
+
+
+def _code(key: str) -> str:
+    """The code of an entry's key; a mark says that it is one."""
+    event, _, code = key.partition(":")
+    return code if event == "error" else f"{event} {code}"
+
+
+def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
+    """How likely a failure is, within which time, and what speaks for it."""
+    percent = number(round(100 * float(facts["probability"] or 0.0), 1))
+    span, span_zh = (duration(float(facts["horizon_s"] or 0.0), zh=zh) for zh in (False, True))
+    en, zh = [f"a failure within {span} is likely: {percent} %"], [f"{span_zh}内很可能发生故障：概率 {percent}%"]
+    at = int(facts["at"] or 0)
+    if facts.get("codes"):
+        ago_s = (at - int(facts["code_at"] or at)) / NS_PER_SECOND
+        ago, ago_zh = (duration(ago_s, zh=zh) for zh in (False, True))
+        en.append(f"{facts['codes']} logged " + ("just now" if ago_s < 1 else f"{ago} before"))
+        zh.append("刚刚" + f"记录了 {facts['codes']}" if ago_s < 1 else f"{ago_zh}前记录了 {facts['codes']}")
+    if facts.get("metric"):
+        en_drift, zh_drift = _drift(facts, at)
+        en.append(en_drift)
+        zh.append(zh_drift)
+    return Explanation("; ".join(en), "；".join(zh))
+
+
+def _drift(facts: Mapping[str, Fact], at: int) -> tuple[str, str]:
+    unit = f" {facts['unit']}" if facts.get("unit") else ""
+    value, expected = (number(float(facts[name] or 0.0)) + unit for name in ("value", "expected"))
+    off = float(facts["off"] or 0.0)
+    en = f"{facts['metric']} averages {value} instead of {expected}, {number(abs(round(off, 1)))} standard deviations "
+    zh = f"{metric_zh(str(facts['metric']))}平均为 {value}，正常为 {expected}，{'偏高' if off >= 0 else '偏低'} "
+    en, zh = en + ("above" if off >= 0 else "below"), zh + f"{number(abs(round(off, 1)))} 个标准差"
+    if facts.get("since"):
+        since_s = (at - int(facts["since"] or at)) / NS_PER_SECOND
+        en, zh = f"{en} for {duration(since_s)}", f"{zh}，已持续 {duration(since_s, zh=True)}"
+    return en, zh
