@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from alerts.alert import Alert, AlertEvent, Opened, Released, State
 from forewarn.engine import Engine, EngineConfig
+from forewarn.logfeed import LogFeed
 from forewarn.measures import measure
+from forewarn.modelfile import read_model
 from forewarn.results import (
     check_folder,
     prepare_folder,
@@ -30,10 +33,12 @@ from forewarn.scorelog import ScoreLog
 from forewarn.tally import Tally
 from ingest.csvfile import read_batches
 from ingest.logbook import read_logbook
+from ingest.logentry import LogEntry
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from ingest.times import format_time
 from ingest.truth import Label, read_truth
+from models.supervised.model import RiskModel
 from workorders.opening import Book, criticality_in
 
 Batches = Iterable[ReadingBatch]
@@ -49,6 +54,26 @@ class Run:
     tally: Tally
     book: Book
     """Alerts and orders as they stand at the end."""
+    held_back: set[str] = field(default_factory=set)
+    """Ids of the alerts that were suppressed by design and never released."""
+
+    @property
+    def told(self) -> list[Alert]:
+        """The alerts that people would have been told of, in order of opening."""
+        return [alert for alert in self.book.alerts.values() if alert.id not in self.held_back]
+
+    @property
+    def suppressed(self) -> list[Alert]:
+        """The others."""
+        return [alert for alert in self.book.alerts.values() if alert.id in self.held_back]
+
+    def take(self, event: AlertEvent) -> None:
+        """Take in what happened to an alert."""
+        self.book.take(event)
+        if isinstance(event, Opened) and event.alert.state is State.SUPPRESSED:
+            self.held_back.add(event.alert.id)
+        elif isinstance(event, Released):
+            self.held_back.discard(event.alert_id)
 
 
 def replay(
@@ -58,21 +83,25 @@ def replay(
     log: ScoreLog,
     progress: Progress | None = None,
     count_from: int | None = None,
+    entries: Sequence[LogEntry] = (),
 ) -> Run:
     """Run the engine over `batches`; the scores go to `log`. `progress` is told the number of readings after each.
+
+    `entries` of a log of errors and maintenance come in where their time comes in the rows.
 
     What comes before the first reading at or after `count_from` (ns UTC) teaches the engine and is not told.
     """
     engine, run, read = Engine(registry, config), Run(Tally(), Book(criticality_in(registry))), 0
+    feed = LogFeed(entries, registry)
     for batch, counts in _split(batches, count_from):
         if counts and not run.tally.readings:
             engine.forget_alerts()  # those that readings opened which were to teach only
-        outcome = engine.process(batch)
+        outcome = engine.process(batch, feed.before(batch))
         if counts:
             run.tally.add(batch, outcome.scores, outcome.counts)
             log.add(outcome.scores, outcome.devices)
             for event in outcome.events:
-                run.book.take(event)
+                run.take(event)
         read += len(batch)
         if progress is not None:
             progress(read)
@@ -101,15 +130,22 @@ class Inputs:
 
     labels: Sequence[Label] | None = None
     """Of the truth file; None without one."""
-    events: int | None = None
-    """Entries of the log of errors and maintenance; no detector of this release uses them."""
+    entries: Sequence[LogEntry] | None = None
+    """Of the log of errors and maintenance; None without one."""
+    model: RiskModel | None = None
+    """A trained model that looks on, in place of any other."""
+
+    def config(self, config: EngineConfig) -> EngineConfig:
+        """The configuration with that model."""
+        return config if self.model is None else replace(config, models=replace(config.models, active=self.model))
 
 
-def read_inputs(truth: Path | None, events: Path | None) -> Inputs:
+def read_inputs(truth: Path | None, events: Path | None, model: Path | None = None) -> Inputs:
     """Read what there is. Raises InputError naming file, line and what is wrong."""
     return Inputs(
         read_truth(truth) if truth is not None else None,
-        len(read_logbook(events)) if events is not None else None,
+        read_logbook(events) if events is not None else None,
+        read_model(model) if model is not None else None,
     )
 
 
@@ -121,6 +157,7 @@ def run_backtest(
     truth: Path | None = None,
     events: Path | None = None,
     progress: Progress | None = None,
+    model: Path | None = None,
 ) -> dict[str, Any]:
     """Write scores, alerts, work orders, rejects and a summary to `out`; returns the summary.
 
@@ -128,14 +165,14 @@ def run_backtest(
     file and what is wrong, if a file cannot be read, holds no usable row, or `out` is neither empty nor an earlier
     result.
     """
-    inputs = read_inputs(truth, events)
+    inputs = read_inputs(truth, events, model)
     check_folder(out)
     rejects: list[BadRow] = []
     began = perf_counter()
     batches = begun(read_batches(files, registry, lambda *row: rejects.append(row)))
     prepare_folder(out)  # an earlier result stays until there is something to take its place
     with ScoreLog(out) as log:
-        run = replay(batches, registry, config, log, progress)
+        run = replay(batches, registry, inputs.config(config), log, progress, entries=inputs.entries or ())
         write_scores(out / "scores.csv", log.blocks(), registry)
     return write_run(out, run, registry, rejects, files, inputs, perf_counter() - began)
 
@@ -155,17 +192,16 @@ def write_run(
     seconds: float,
 ) -> dict[str, Any]:
     """Write alerts, work orders, rejects in the order of the files, and the summary to `out`; returns the summary."""
-    alerts = list(run.book.alerts.values())
-    write_alerts(out, alerts)
+    write_alerts(out, run.told, run.suppressed)
     write_orders(out / "work_orders.csv", run.book.orders.values())
     if rejects:
         rejects.sort(key=lambda row: (files.index(row[0]), row[1]))
         write_rejects(out / "rejects.csv", rejects, several=len(files) > 1)
     summary = summarise(run, len(rejects), registry)
-    if inputs.events is not None:
-        summary["events"] = inputs.events
+    if inputs.entries is not None:
+        summary["events"] = len(inputs.entries)
     if inputs.labels is not None:
-        summary["truth"] = measure(alerts, inputs.labels, run.tally.device_days(registry))
+        summary["truth"] = measure(run.told, inputs.labels, run.tally.device_days(registry))
     summary["speed"] = {"seconds": round(seconds, 3), "readings_per_second": round(run.tally.readings / seconds)}
     write_json(out / "summary.json", summary)
     return summary
@@ -173,7 +209,7 @@ def write_run(
 
 def summarise(run: Run, rejects: int, registry: Registry) -> dict[str, Any]:
     """What happened, in numbers."""
-    tally, alerts = run.tally, list(run.book.alerts.values())
+    tally, told, held = run.tally, run.told, run.suppressed
     assert tally.first is not None
     assert tally.last is not None
     return {
@@ -184,9 +220,10 @@ def summarise(run: Run, rejects: int, registry: Registry) -> dict[str, Any]:
         "conflicts": tally.conflict,
         "devices": len(tally.devices(registry)),
         "span": {"start": format_time(tally.first), "end": format_time(tally.last)},
-        "alerts": len(alerts),
-        "alerts_by_kind": _tally(alert.kind for alert in alerts),
-        "alerts_by_severity": _tally(alert.severity for alert in alerts),
+        "alerts": len(told),
+        "alerts_by_kind": _tally(alert.kind for alert in told),
+        "alerts_by_severity": _tally(alert.severity for alert in told),
+        **({"suppressed": len(held)} if held else {}),
         "work_orders": len(run.book.orders),
         "rejects": rejects,
     }

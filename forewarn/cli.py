@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forewarn import cli_backtest, cli_people, cli_rejects, cli_simulate
+from forewarn import cli_backtest, cli_people, cli_rejects, cli_simulate, cli_train
 from forewarn.failing import failing
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def db_upgrade(config: Config = None) -> None:
 
 
 app.command()(cli_backtest.backtest)
+app.command()(cli_train.train)
 app.command()(cli_simulate.simulate)
 app.command()(cli_simulate.replay)
 app.add_typer(cli_people.users, name="user")

@@ -32,6 +32,7 @@ class _Asked:
     against: list[str]
     truth: Path | None
     events: Path | None
+    model: Path | None
     from_store: bool
     feedback: bool
     last: str | None
@@ -78,12 +79,12 @@ def backtest(
     seed: Annotated[int, typer.Option(help="Seed of whatever is random; nothing is in this release.")] = 0,
 ) -> None:
     """Run the live engine over recorded readings, on their own time; with --against, several configurations."""
-    if model is not None:
-        raise typer.BadParameter(f"--model {model}: this release trains and loads no models")
     if out is None:
         raise typer.BadParameter("--out DIR is missing: where the results go")
     del seed
-    asked = _Asked(files or [], out, config, against or [], truth, events, from_store, feedback, last, until, warm_up)
+    asked = _Asked(
+        files or [], out, config, against or [], truth, events, model, from_store, feedback, last, until, warm_up
+    )
     _check(asked)
     if asked.against or report or from_store or feedback:
         _compare(asked)
@@ -110,9 +111,7 @@ def _plain(asked: _Asked) -> None:
     settings = load(asked.config, os.environ)
     known, judging = registry(settings), engine_config(settings)
     with counting("readings") as progress:
-        summary = run_backtest(
-            asked.files, asked.out, known, judging, truth=asked.truth, events=asked.events, progress=progress
-        )
+        summary = run_backtest(asked.files, asked.out, known, judging, asked.truth, asked.events, progress, asked.model)
     _tell(summary, asked.out)
 
 
@@ -127,7 +126,7 @@ def _compare(asked: _Asked) -> None:
 
     base = base_variant(asked.config, os.environ)
     variants = [base, *other_variants(asked.against, asked.config, os.environ)]
-    inputs = read_inputs(asked.truth, asked.events)
+    inputs = read_inputs(asked.truth, asked.events, asked.model)
     with _origin(asked, base.settings) as (origin, said):
         summary, told = run_comparison(
             origin,

@@ -66,13 +66,16 @@ def run_comparison(
     `said` gives what people said of live alerts. Raises InputError as `run_backtest` does.
     """
     check_folder(out)
-    prepared = [(variant, origin.registry(variant.settings), engine_config(variant.settings)) for variant in variants]
+    prepared = [
+        (variant, origin.registry(variant.settings), inputs.config(engine_config(variant.settings)))
+        for variant in variants
+    ]
     ran: list[_Ran] = []
     with ExitStack() as held:
         for number, (variant, registry, config) in enumerate(prepared):
             log = held.enter_context(ScoreLog(out, bands=True))
             with progress(number) as tell:
-                ran.append(_run(variant, registry, config, origin, log, out if number == 0 else None, tell))
+                ran.append(_run(variant, registry, config, origin, log, out if number == 0 else None, tell, inputs))
         compared = _compared(ran, origin, inputs.labels, said)
         told = sections(compared.results, compared.pairings, Known(inputs.labels, compared.recorded, compared.end))
         charts = _charts(ran, told, compared, out)
@@ -91,6 +94,7 @@ def _run(
     log: ScoreLog,
     out: Path | None,
     progress: Callable[[int], None] | None,
+    inputs: Inputs,
 ) -> _Ran:
     """Run one configuration; the folder `out` is emptied as soon as there is something to put there."""
     rejects: list[BadRow] = []
@@ -98,10 +102,10 @@ def _run(
     batches = begun(origin.batches(registry, lambda *row: rejects.append(row)))
     if out is not None:
         prepare_folder(out)
-    run = replay(batches, registry, config, log, progress, origin.count_from)
+    run = replay(batches, registry, config, log, progress, origin.count_from, inputs.entries or ())
     orders = sorted(run.book.orders.values(), key=lambda order: (order.opened_at, order.number))
     days = run.tally.device_days(registry)
-    result = Result(variant.name, tuple(in_order(run.book.alerts.values())), tuple(orders), days, config.budget)
+    result = Result(variant.name, tuple(in_order(run.told)), tuple(orders), days, config.budget)
     return _Ran(variant, registry, run, log, result, rejects, perf_counter() - began)
 
 

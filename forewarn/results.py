@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from alerts.alert import Alert
@@ -16,7 +16,8 @@ from ingest.times import format_time, format_times
 from workorders.order import WorkOrder
 
 FILES = (
-    *("scores.csv", "alerts.csv", "site_alerts.csv", "work_orders.csv", "summary.json", "rejects.csv"),
+    *("scores.csv", "alerts.csv", "site_alerts.csv", "suppressed_alerts.csv", "work_orders.csv"),
+    *("summary.json", "rejects.csv"),
     *("comparison.json", "differences.csv", "report.html"),
 )
 AGAINST = "against"
@@ -99,9 +100,14 @@ def _cells(values: Iterable[str]) -> str:
     return buffer.getvalue()
 
 
-def write_alerts(out: Path, alerts: Iterable[Alert]) -> None:
-    """alerts.csv, ordered by the time of raising; alerts of a site or gateway go to site_alerts.csv."""
-    for name, rows in (("alerts.csv", sorted(alerts, key=lambda a: (a.raised_at, a.id))), ("site_alerts.csv", [])):
+def write_alerts(out: Path, alerts: Iterable[Alert], suppressed: Sequence[Alert] = ()) -> None:
+    """alerts.csv, ordered by the time of raising; alerts of a site or gateway go to site_alerts.csv.
+
+    Those that were held back for a trained model go to suppressed_alerts.csv, which is there only with such alerts.
+    """
+    tables: list[tuple[str, Iterable[Alert]]] = [("alerts.csv", alerts), ("site_alerts.csv", ())]
+    for name, found in [*tables, ("suppressed_alerts.csv", suppressed)] if suppressed else tables:
+        rows = sorted(found, key=lambda a: (a.raised_at, a.id))
         with (out / name).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(ALERT_COLUMNS)

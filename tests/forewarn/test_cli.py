@@ -160,12 +160,6 @@ def test_simulate_through_one_gateway_with_qos_0(run: Run, tmp_path: Path, mosqu
     assert (tmp_path / "e.csv").read_text("utf-8").startswith("site,device,metric,kinds,")
 
 
-def test_a_model_cannot_be_loaded_yet(run: Run) -> None:
-    status, _, said = run("backtest", "h.csv", "--out", "result", "--model", "m")
-    assert status == 2
-    assert "loads no models" in said
-
-
 def test_replay_publishes_to_a_broker(run: Run, tmp_path: Path, mosquitto: Mosquitto) -> None:
     (tmp_path / "h.csv").write_text("time,device,metric,value\n2026-01-01T00:00:00Z,a,t,1\nnever,a,t,1\n", "utf-8")
     status, out, said = run("replay", "h.csv", "--mqtt", mosquitto.url, "--speed", "max")
