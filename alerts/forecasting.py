@@ -23,7 +23,7 @@ from alerts.limits import LimitTable
 from alerts.policy import severity_for
 from ingest.reading import FloatArray
 from ingest.registry import Registry
-from models.detectors.limits import LimitRule
+from models.detectors.limits import Boundary, LimitRule
 from models.forecast import DAY_NS, Outlooks, outlooks
 from models.levels import Closed, Levels
 
@@ -157,5 +157,6 @@ def _table(rows: Sequence[Sequence[float]], filler: float) -> FloatArray:
 
 def _rule(rules: Sequence[LimitRule], side: str, limit: float) -> LimitRule:
     """The rule that a limit is of; of several the most severe one."""
-    found = [rule for rule in rules if (rule.high if side == "high" else rule.low) == limit]
+    fixed = [rule for rule in rules if rule.boundary is not Boundary.ALARM]
+    found = [rule for rule in fixed if (rule.high if side == "high" else rule.low) == limit]
     return max(found, key=lambda rule: Severity(rule.severity).rank)
