@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.duration import NS
-from simulators.lies import OTHER_UNIT, Lie, LieKind
+from simulators.lies import OTHER_UNIT, REBOOT_NS, Lie, LieKind, storm_sessions
 from simulators.machines.machine import Channel, Machine, Surroundings
 from simulators.sensors import BATTERY, MS, Sampling, Sensors
 from simulators.tape import FloatArray, TimeArray
 
 IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
+_RESTART = ((0, False), (REBOOT_NS, True))
 _DELAYING = (LieKind.REORDER, LieKind.DUPLICATES)
 
 
@@ -101,12 +102,12 @@ class Device:
 
     def sessions(self, start: int, stop: int) -> list[tuple[int, bool]]:
         """Changes of the session in [start, stop): (time, online), from silence, lost links and storms."""
-        from simulators.lies import storm_sessions
-
         events: list[tuple[int, bool]] = []
         for lie in self.lies:
             if lie.kind is LieKind.RECONNECT_STORM:
                 events += storm_sessions(lie)
+            elif lie.format is not None:
+                events += [(at + pause, online) for at in (lie.start, lie.end) for pause, online in _RESTART]
             elif lie.kind is LieKind.LATE_BATCH or (lie.kind is LieKind.SILENCE and lie.metric is None):
                 events += [(lie.start, False), (lie.end, True)]
         return sorted(event for event in events if start <= event[0] < stop)

@@ -52,7 +52,7 @@ class LieKind(StrEnum):
     UNIT_SWAP = "unit_swap"
     """The metric is sent in another unit; said so if `declared`."""
     PAYLOAD_CHANGE = "payload_change"
-    """New firmware: the metric is called `rename`, or `metric_v2`."""
+    """New firmware: the metric is called `rename`, or `metric_v2`; or the device speaks another `format` over MQTT."""
 
 
 VALUE_LIES = frozenset({LieKind.DRIFT, LieKind.BIAS, LieKind.STUCK, LieKind.SPIKES})
@@ -86,6 +86,7 @@ class Lie:
     growth: int
     declared: bool
     rename: str | None
+    format: str | None = None
 
     def active(self, t: TimeArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Where it holds."""
@@ -103,6 +104,10 @@ class Lie:
         """When what would leave at `sent` leaves: after a lost link in order, spread over `delay`; else as it was."""
         share = (sent - self.start) / float(max(self.end - self.start, 1))
         return np.where(self.active(sent), self.end + (share * self.delay).astype(np.int64), sent)
+
+
+REBOOT_NS = 5 * NS
+"""New firmware is loaded, and started."""
 
 
 def storm_sessions(lie: Lie) -> list[tuple[int, bool]]:

@@ -12,6 +12,7 @@ import orjson
 from simulators.blocks import Block
 from simulators.payloads.canonical import gateway_topic, stamp_ms
 from simulators.payloads.encoder import DeviceCard, Encoder, Outgoing, Quantity, Recording, Sample, Wave
+from simulators.payloads.flashed import Flashed
 from simulators.payloads.table import BRIDGES, FORMATS, GATEWAY_FORMAT, TIMELESS
 from simulators.simulation import Placed, Simulation
 
@@ -32,7 +33,12 @@ class Message:
 
 def encoder_of(sim: Simulation, placed: Placed) -> Encoder:
     """A fresh encoder for a device, in the format its scenario names."""
-    return FORMATS[placed.spec.format](_card(sim, placed))
+    card = _card(sim, placed)
+    encoder = FORMATS[placed.spec.format](card)
+    for lie in placed.device.lies:
+        if lie.format is not None:
+            encoder = Flashed(encoder, FORMATS[lie.format](card), lie.start, lie.end)
+    return encoder
 
 
 def announcements(sim: Simulation) -> Iterator[Outgoing]:

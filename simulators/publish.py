@@ -26,7 +26,9 @@ from simulators.messages import (
     history_messages,
     wave_messages,
 )
+from simulators.payloads.canonical import Canonical
 from simulators.payloads.encoder import Commanded, Encoder, Outgoing
+from simulators.payloads.flashed import Flashed
 from simulators.scenario import Scenario
 from simulators.sessions import LAST_WORDS_S, Broker, Identity, Sessions
 from simulators.simulation import DEFAULT_START, Simulation
@@ -236,7 +238,7 @@ class _Run:
     def _merged(self, opens: int, closes: int) -> Iterator[tuple[Message, bool | None]]:
         """Telemetry and comings and goings of sessions, by moment."""
         block = self._stamped(self.sim.block(opens, closes))
-        if self.own or any(placed.spec.format != "canonical" for placed in self.sim.devices):
+        if self.own or not all(isinstance(encoder, Canonical) for encoder in self.encoders):
             messages = device_messages(self.sim, block, self.encoders)
         else:
             messages = gateway_messages(self.sim, block)
@@ -273,11 +275,19 @@ class _Run:
             stamp, encoder = at + self.ahead, self.encoders[number]
             self._say(number, encoder.hello(stamp) if online else encoder.goodbye(stamp))
         elif online:
+            self._boot(number, at)
             self.sessions.come_back(number)
             self.sessions.wait_for(number)  # what is said with QoS 0 would be lost before
             self._hello(number, at)
         else:
             self.sessions.break_off(number)
+
+    def _boot(self, number: int, at: int) -> None:
+        """New firmware has another will from its first session on."""
+        encoder = self.encoders[number]
+        if isinstance(encoder, Flashed):
+            encoder.boot(at + self.ahead)
+            self.sessions.next_will(number, encoder.will())
 
     def _hello(self, number: int, at: int) -> None:
         """Announce a device; the will of its next session may differ from that of this one."""

@@ -75,7 +75,7 @@ def _lie(lie: LieSpec, line: DeviceSpec, span: int, where: str) -> None:
         unit = next(channel.unit for channel in line.channels() if channel.metric == lie.metric)
         if unit not in OTHER_UNIT:
             raise ValueError(f"{where}: {lie.metric!r} is in {unit}, which comes in no other unit here")
-    if lie.kind is LieKind.PAYLOAD_CHANGE and (lie.rename or f"{lie.metric}_v2") in _metrics(line):
+    if lie.kind is LieKind.PAYLOAD_CHANGE and lie.metric and (lie.rename or f"{lie.metric}_v2") in _metrics(line):
         raise ValueError(f"{where}.rename: {lie.device!r} sends a metric {lie.rename!r} already")
 
 
@@ -89,7 +89,8 @@ def _expected(expected: ExpectSpec, line: DeviceSpec, spec: ScenarioSpec, where:
 
 def _spoken(one: ExpectSpec | ForbidSpec, line: DeviceSpec, spec: ScenarioSpec, where: str) -> None:
     """An alert may be about what a device sends, or about what new firmware calls it."""
-    renamed = [lie.rename or f"{lie.metric}_v2" for lie in spec.lie if lie.kind is LieKind.PAYLOAD_CHANGE]
+    changes = [lie for lie in spec.lie if lie.kind is LieKind.PAYLOAD_CHANGE and lie.metric]
+    renamed = [lie.rename or f"{lie.metric}_v2" for lie in changes]
     if one.metric not in renamed:
         _sent(line, one.metric, one.device, where)
 

@@ -194,6 +194,8 @@ class Sessions:
         """The will of that client's next session."""
         if will is not None:
             self._sessions[number].client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        else:
+            self._sessions[number].client.will_clear()
 
     @property
     def connected(self) -> int:

@@ -261,6 +261,7 @@ class Simulation:
             spec.growth,
             spec.declared,
             spec.rename,
+            spec.format,
         )
 
     def _words(self) -> tuple[list[str], list[str]]:
@@ -273,7 +274,7 @@ class Simulation:
                 units[channel.unit] = None
                 units[OTHER_UNIT.get(channel.unit, (channel.unit,))[0]] = None
             for lie in placed.device.lies:
-                if lie.kind is LieKind.PAYLOAD_CHANGE:
+                if lie.kind is LieKind.PAYLOAD_CHANGE and lie.metric is not None:
                     metrics[_new_name(lie)] = None
         return list(metrics), list(units)
 

@@ -10,6 +10,7 @@ from simulators.duration import NS, Duration, Length
 from simulators.faults import FAULTS, Growth
 from simulators.lies import LieKind
 from simulators.names import DeviceName, MetricName
+from simulators.payloads.table import FORMATS
 from simulators.table import Table
 
 Amount = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
@@ -55,6 +56,7 @@ class LieSpec(Table):
     growth: Duration = 86400 * NS
     declared: bool = False
     rename: MetricName | None = None
+    format: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> LieSpec:
@@ -62,7 +64,11 @@ class LieSpec(Table):
             raise ValueError("end must be later than start")
         if self.end is None and self.kind in (LieKind.LATE_BATCH, LieKind.RECONNECT_STORM):
             raise ValueError(f"{self.kind} needs an end")
-        if self.metric is None and self.kind in _OF_ONE_METRIC:
+        if self.format is not None and (self.kind is not LieKind.PAYLOAD_CHANGE or self.metric or self.rename):
+            raise ValueError("format is for a payload_change of the whole device, without metric and rename")
+        if self.format is not None and self.format not in FORMATS:
+            raise ValueError(f"format {self.format!r} does not exist; there are {', '.join(sorted(FORMATS))}")
+        if self.metric is None and self.format is None and self.kind in _OF_ONE_METRIC:
             raise ValueError(f"{self.kind} needs a metric")
         if self.kind in (LieKind.SATURATION, LieKind.QUANTISATION) and not self.amount:
             raise ValueError(f"{self.kind} needs an amount")

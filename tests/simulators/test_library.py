@@ -279,6 +279,16 @@ SITE = 'description = "d"\n[[device]]\nname = "a"\nmodel = "pump"\n'
             id="a name that is taken",
         ),
         pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "payload_change"\nformat = "xml"\nstart = "1h"\n',
+            "lie.0: format 'xml' does not exist",
+            id="firmware of nobody",
+        ),
+        pytest.param(
+            SITE + '[[lie]]\ndevice = "a"\nkind = "silence"\nformat = "tasmota"\nstart = "1h"\n',
+            "lie.0: format is for a payload_change of the whole device",
+            id="silence in a format",
+        ),
+        pytest.param(
             SITE.replace("pump", "fan")
             + '[[lie]]\ndevice = "a"\nkind = "unit_swap"\nmetric = "humidity"\nstart = "1h"\n',
             "lie.0: 'humidity' is in %, which comes in no other unit",

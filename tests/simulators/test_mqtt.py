@@ -153,6 +153,31 @@ def test_a_storm_as_fast_as_the_broker_takes_it_loses_nothing_either(mosquitto: 
     assert played.reconnects >= 6
 
 
+@pytest.mark.parametrize("speed", [20.0, MAX], ids=["paced", "as-fast-as-taken"])
+def test_new_firmware_speaks_another_format_from_then_on(mosquitto: Mosquitto, unique_name: str, speed: float) -> None:
+    """The old session ends with its will; the new one greets, sends and leaves as Tasmota does."""
+    lie = LieSpec.model_validate({"device": "pump-1", "kind": "payload_change", "format": "tasmota", "start": "20s"})
+    scenario = renamed(unique_name)
+    one = scenario.spec.device[0].model_copy(update={"count": 1, "name": "pump-1"})
+    few = {"lie": (lie,), "fault": (), "expect": (), "device": (one,)}
+    sim = Simulation(Scenario(name="demo", spec=scenario.spec.model_copy(update=few)))
+    with (
+        Listener(mosquitto, f"forewarn/v1/{unique_name}/#") as old,
+        Listener(mosquitto, f"tele/{unique_name}_pump-1/#") as new,
+    ):
+        publish(sim, mosquitto.url, speed=speed, until=sim.start + 60 * NS, history=False)
+        flashed = (sim.start + 20 * NS) // 1_000_000
+        wait_until(lambda: len({at for _, at, _, _ in old.readings()}) == 10, "twenty seconds in the old format")
+        assert all(at < flashed for _, at, _, _ in old.readings())
+        wait_until(
+            lambda: sum(topic.endswith("/SENSOR") for topic, _, _ in list(new.messages)) == 20, "forty in the new"
+        )
+        wait_until(lambda: next(iter(old.statuses().values()))[-1] == "offline", "the old one is gone")
+        wait_until(
+            lambda: [p for t, p, _ in list(new.messages) if t.endswith("/LWT")][-1:] == [b"Offline"], "and the new"
+        )
+
+
 def test_history_is_told_in_the_format_of_each_device(mosquitto: Mosquitto, unique_name: str) -> None:
     """As the same device that goes on afterwards; where a format knows no time, there is no past to tell."""
     scenario = renamed(unique_name)
