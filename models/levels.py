@@ -28,6 +28,8 @@ BLOCKS = 24 * BLOCKS_PER_DAY
 DAYS = 96
 """Days that are kept."""
 NEVER = np.iinfo(np.int64).min
+MOST = 1e100
+"""Values beyond count as this: no quantity is larger, and sums and squares of them stay numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class Levels:
             if len(closed):
                 yield closed
             inside = rank_of_row == number
-            np.add.at(self._table["sum"], keys[inside], batch.value[rows[inside]])
+            value = np.clip(batch.value[rows[inside]], -MOST, MOST)
+            np.add.at(self._table["sum"], keys[inside], value)
             np.add.at(self._table["count"], keys[inside], 1)
 
     def _begin(self, place: Keys, block: Keys, row: Keys, time: TimeArray) -> Closed:
