@@ -155,7 +155,7 @@ def test_evidence_in_both_languages() -> None:
 
 def test_every_fact_of_the_engine_is_told_in_words(plant: Site) -> None:
     alerts = plant.deps().alerts.list(AlertFilter()).items
-    assert {alert.kind for alert in alerts} == set(Kind)
+    assert {alert.kind for alert in alerts} == {Kind.LIMIT, Kind.BASELINE, Kind.SILENCE}
     for alert in alerts:
         for label, text in lines(alert.evidence, ZH, ZoneInfo("UTC")):
             assert re.search("[一-龥]", label), f"{label}: {text} of {alert.kind} has no Chinese name"

@@ -40,4 +40,4 @@ def test_every_command_does_what_it_is_shown_for(tmp_path: Path, monkeypatch: py
     for folder in ("result", "compared", "last-month"):
         assert "<svg" in (tmp_path / folder / "report.html").read_text(), folder
     written = {path.name for path in (tmp_path / "last-month").iterdir()}
-    assert written - {"against"} == set(FILES) - {"rejects.csv"}
+    assert written - {"against"} == set(FILES) - {"rejects.csv", "suppressed_alerts.csv"}
