@@ -17,7 +17,19 @@ from api.entrance import Door, Entrance
 from api.head import HeadAsGet
 from api.headers import SecurityHeaders
 from api.recall import Recall
-from api.routes import alerts, devices, health, readings, rejects, session, stream, telemetry, users, work_orders
+from api.routes import (
+    alerts,
+    devices,
+    events,
+    health,
+    readings,
+    rejects,
+    session,
+    stream,
+    telemetry,
+    users,
+    work_orders,
+)
 from api.web import console
 
 DESCRIPTION = (
@@ -45,6 +57,7 @@ def create_app(deps: Deps) -> FastAPI:
     for part in (devices, readings, rejects, alerts, work_orders, session, users, stream):
         api.include_router(part.router)
     api.include_router(telemetry.router_for(deps.max_body))
+    api.include_router(events.router_for(deps.max_body))
     app.include_router(api)
     pages = console.install(app, deps)
     problems.install(app, pages.problem)

@@ -17,6 +17,7 @@ from api.board import Board
 from api.hub import Hub
 from api.recall import Recall
 from ingest.adapters.mapping import Mapping as PayloadMapping
+from ingest.log_store import LogStore
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
@@ -80,6 +81,9 @@ class Deps:
     access: AccessStore
     hub: Hub
     submit: Submit
+    submit_log: Submit
+    """The same for log entries."""
+    log: LogStore
     replays: Replays
     not_ready: Callable[[], Mapping[str, str]]
     """The parts that are down and why; empty when all is well."""

@@ -29,7 +29,7 @@ LOCAL = Principal("local", Role.ADMIN)
 """Who acts while there is no user yet."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ADMIN_ONLY = re.compile(r"/api/v1/(users|tokens)(/|$)")
-_OPERATOR_MAY_CHANGE = re.compile(r"(/api/v1)?/(alerts|work-orders|rejects)/|/api/v1/telemetry$")
+_OPERATOR_MAY_CHANGE = re.compile(r"(/api/v1)?/(alerts|work-orders|rejects)/|/api/v1/(telemetry|events)$")
 _EVERYBODY_MAY_CHANGE = re.compile(r"/api/v1/session$|/logout$")
 
 

@@ -68,19 +68,26 @@ def check_config(config: Config = None) -> None:
 
 
 @app.command("import")
-def import_(files: Files, config: Config = None) -> None:
+def import_(
+    files: Files,
+    config: Config = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Errors and maintenance on record, as CSV.")
+    ] = None,
+) -> None:
     """Load history into the store and warm the baselines; nobody is told of it."""
     from forewarn.importing import REJECTS_NAME, run_import
     from forewarn.progress import counting
 
     settings = settings_of(config)
     with counting("readings") as progress:
-        told = run_import(files, settings, progress)
+        told = run_import(files, settings, progress, log=events)
     if told.bad_rows:
         typer.echo(f"warning: {told.bad_rows} bad rows are in {settings.data.dir / REJECTS_NAME}", err=True)
     if told.refused:
         typer.echo(f"warning: the store refused {told.refused} points: {told.refusal}", err=True)
-    typer.echo(f"{told.readings} readings imported, {told.judged} of them judged")
+    logged = f"; {len(told.entries)} log entries" if events is not None else ""
+    typer.echo(f"{told.readings} readings imported, {told.judged} of them judged{logged}")
 
 
 @app.command()

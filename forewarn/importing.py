@@ -23,6 +23,7 @@ from forewarn.configured import engine_config, make_store
 from forewarn.database_admin import open_database
 from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.folder import DataFolder
+from forewarn.logfeed import LogFeed
 from forewarn.registry_file import fill, read_registry
 from forewarn.retry import patiently
 from forewarn.settings import Settings
@@ -31,6 +32,9 @@ from ingest.csvfile import read_batches
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.keyed import KeyedBatch, SeriesNames
 from ingest.keyedscores import KeyedScores
+from ingest.log_store import LogStore
+from ingest.logbook import read_logbook
+from ingest.logentry import Arrived, LogEntry
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
@@ -58,6 +62,8 @@ class Imported:
     refusal: str = ""
     """Its reason for one of them."""
     bad_rows: int = 0
+    entries: list[Arrived] = field(default_factory=list)
+    """Log entries of devices with readings."""
     events: list[AlertEvent] = field(default_factory=list)
     """What happened to alerts that were open before."""
 
@@ -72,11 +78,18 @@ def import_files(
     now: int,
     future_ns: int,
     progress: Callable[[int], None] | None = None,
+    entries: Sequence[LogEntry] = (),
 ) -> Imported:
-    """Judge and store the readings of `files`; `now` is clock time in ns UTC. Raises InputError on a bad file."""
+    """Judge and store the readings of `files`; `now` is clock time in ns UTC. Raises InputError on a bad file.
+
+    `entries` of a log come in where their time comes in the rows; those that came in are in the result.
+    """
     names, told, before = SeriesNames(registry), Imported(), engine.open_alerts
+    feed = LogFeed(entries, registry)
     for batch in read_batches(files, registry, on_bad_row, latest=now + future_ns):
-        outcome = engine.process(batch)
+        come = feed.before(batch)
+        told.entries += [Arrived(0, now, LogEntry(e.time, e.site, e.device, e.event, e.code)) for e in come]
+        outcome = engine.process(batch, come)
         kept = KeyedBatch.of(batch[~outcome.duplicate], names, now)
         scores = KeyedScores.of(outcome.scores, names)
         _note_refused(told, patiently(lambda: store.write(kept)))  # noqa: B023  called at once
@@ -106,10 +119,12 @@ def run_import(
     settings: Settings,
     progress: Callable[[int], None] | None = None,
     clock: Callable[[], int] = time.time_ns,
+    log: Path | None = None,
 ) -> Imported:
     """Import into what `settings` name. Raises InputError if the service runs or a file is of no use."""
     entries = read_registry(settings.registry.file) if settings.registry.file is not None else ()
     config = engine_config(settings)
+    logged = read_logbook(log) if log is not None else ()
     with ExitStack() as held:
         held.enter_context(DataFolder(settings.data.dir))
         database = open_database(settings.database_url)
@@ -125,10 +140,19 @@ def run_import(
         bad = held.enter_context(BadRows(settings.data.dir / REJECTS_NAME, several=len(files) > 1))
         future_ns = round(settings.ingest.future.total_seconds() * NS_PER_SECOND)
         told = import_files(
-            files, registry, engine, store, bad.add, now=clock(), future_ns=future_ns, progress=progress
+            files,
+            registry,
+            engine,
+            store,
+            bad.add,
+            now=clock(),
+            future_ns=future_ns,
+            progress=progress,
+            entries=logged,
         )
         told.bad_rows = bad.count
         records.save(registry)
+        LogStore(database).add(told.entries)
         Desk(database, registry, NotifyConfig()).record(told.events, clock())
         spool.save_checkpoint(position, replace(before, engine=engine.save(), board=b"").encode())
     return told

@@ -23,7 +23,9 @@ from forewarn.backlog import Backlog, Item
 from forewarn.checkpoint import Checkpoint
 from forewarn.engine import Engine, Outcome
 from forewarn.health import Health, reported
+from forewarn.logfeed import arrived, logged
 from forewarn.metrics import Metrics
+from forewarn.notebook import NO_NOTES, Notebook, Notes
 from forewarn.patience import Patience
 from forewarn.receiving import Entry
 from ingest.columns import joined
@@ -71,6 +73,7 @@ class Judging:
         engine: Engine,
         registry: Registry,
         desk: Desk,
+        notebook: Notebook,
         spool: Spool,
         source: Backlog[Entry],
         target: Backlog[ToStore],
@@ -82,6 +85,7 @@ class Judging:
         spool_bytes: int,
     ) -> None:
         self._engine, self._registry, self._desk, self._spool = engine, registry, desk, spool
+        self._notebook = notebook
         self._source, self._target, self._announcer = source, target, announcer
         self._metrics, self._clock, self._now_if_connected = metrics, clock, now_if_connected
         self._spool_bytes = spool_bytes
@@ -166,23 +170,26 @@ class Judging:
         """Judge entries and record what follows; False if the service stops before all of it is done."""
         readings = ReadingBatch.concat([entry.readings for entry in entries])
         received_at = joined([entry.batch.received_at for entry in entries], np.int64)
+        log = arrived([entry.batch for entry in entries])
         self._settled = False
-        outcome = self._engine.process(readings)
+        outcome = self._engine.process(readings, logged(log))
         for entry in entries:
             self._sequences.remember(entry.batch)
-        if not (self._record(outcome.events) and self._hand_on(after, position, readings, received_at, outcome)):
+        noted = (log, self._engine.models.digests[1], outcome.noted)
+        if not (self._record(outcome.events, noted) and self._hand_on(after, position, readings, received_at, outcome)):
             return False
         self.done = position
         self._settled = True
-        self._arrived_at = int(received_at.max())
+        self._arrived_at = max(entry.batch.last_arrival for entry in entries)
         self._announcer.readings(readings, outcome.scores, outcome.counts, self._arrived_at)
         self._announcer.warmth(self._engine)
         return True
 
-    def _record(self, events: Sequence[AlertEvent]) -> bool:
-        """Record alerts and orders, however long it takes; False if the service stops first."""
-        while events:
+    def _record(self, events: Sequence[AlertEvent], noted: Notes = NO_NOTES) -> bool:
+        """Record alerts and orders, and what is only noted, however long it takes; False if the service stops first."""
+        while events or noted[0] or noted[2]:
             try:
+                self._notebook.note(*noted)
                 changes = self._desk.record(events, self._clock())
             except IngestError as error:
                 if not self._patience.failed(error):

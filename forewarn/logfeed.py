@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.logentry import LogEntry
+from ingest.keyed import KeyedBatch
+from ingest.logentry import Arrived, LogEntry
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from models.supervised.eventlog import Logged
+
+
+def arrived(batches: Sequence[KeyedBatch]) -> list[Arrived]:
+    """The log entries of batches one after the other, by rows of all of them together."""
+    found, before = [], 0
+    for batch in batches:
+        found += [replace(one, row=one.row + before) for one in batch.log]
+        before += len(batch)
+    return found
+
+
+def logged(entries: Iterable[Arrived]) -> list[Logged]:
+    """The same as the engine takes them; live ones name their site."""
+    return [
+        Logged(one.row, one.entry.site or "", one.entry.device, one.entry.time, one.entry.event, one.entry.code)
+        for one in entries
+    ]
 
 
 class Homes:

@@ -29,6 +29,7 @@ from forewarn.forwarding import Forwarding
 from forewarn.health import Health
 from forewarn.judging import Judging, ToStore
 from forewarn.metrics import Metrics
+from forewarn.notebook import Notebook
 from forewarn.receiving import MEMORY, Entry, Receiving, Ticket
 from ingest.adapters.adapter import Publish
 from ingest.adapters.chain import Adapters
@@ -68,6 +69,7 @@ class Parts:
     rejects: Rejects
     store: TelemetryStore
     desk: Desk
+    notebook: Notebook
     board: Board
     hub: Hub
     health: Health
@@ -105,6 +107,7 @@ class Pipeline:
             Engine(parts.registry, config),
             parts.registry,
             parts.desk,
+            parts.notebook,
             parts.spool,
             to_judge,
             to_store,
@@ -175,13 +178,16 @@ class Pipeline:
         self.judging.stop(STOP_JUDGING_S)
         self.forwarding.stop(STOP_FORWARDING_S)
 
-    def submit(self, objects: Sequence[object]) -> TelemetryResult:
-        """Take canonical objects and return once their readings are durable. Raises RetryableError without room."""
+    def submit(self, objects: Sequence[object], topic: str = "") -> TelemetryResult:
+        """Take canonical objects and return once what they say is durable. Raises RetryableError without room.
+
+        They are readings, or log entries where `topic` is `LOG`.
+        """
         parts = self._parts
         if not self._taking or parts.handover.full or "spool" in parts.health.not_ready():
             raise RetryableError("there is no room for readings at the moment")
         ticket = Ticket()
-        parts.handover.put(Message("", b"", parts.clock(), self._requests, ticket, objects))
+        parts.handover.put(Message(topic, b"", parts.clock(), self._requests, ticket, objects))
         if not ticket.done.wait(SUBMIT_WITHIN_S) or ticket.result is None:
             raise RetryableError("the readings could not be made durable in time")
         return ticket.result

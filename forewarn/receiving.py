@@ -114,8 +114,8 @@ class Receiving:
         """
         after = self._spool.last
         position = self._spool.append(entry.batch, also)
-        if len(entry.batch):
-            self._backlog.push(Item(after, position, len(entry.batch), entry))
+        if entry.batch.weight:
+            self._backlog.push(Item(after, position, entry.batch.weight, entry))
 
     def _run(self) -> None:
         with reported("receiving", self._health):
@@ -167,7 +167,7 @@ class Receiving:
             rows = slice(start, start + MAX_ROWS)
             whole = len(received.batch) <= MAX_ROWS
             batch, readings = received.batch, received.readings
-            entry = Entry(batch, readings) if whole else Entry(batch[rows], readings[rows])
+            entry = Entry(batch, readings) if whole else Entry(batch.part(rows.start, rows.stop), readings[rows])
             if not self._keep_entry(entry, *((received.rejects, memory) if start == 0 else ((), None))):
                 return False
         return True

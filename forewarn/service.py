@@ -31,6 +31,7 @@ from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health
 from forewarn.inputs import make_input
 from forewarn.metrics import Metrics, NoticeMetrics, RejectMetrics, SpoolMetrics
+from forewarn.notebook import Notebook
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.registry_file import fill, read_registry
 from forewarn.replaying import Replaying
@@ -47,6 +48,8 @@ from ingest.database import NOT_CURRENT, is_sqlite
 from ingest.decode import Decoder
 from ingest.errors import IngestError, RetryableError
 from ingest.handover import Handover
+from ingest.log_store import LogStore
+from ingest.message import LOG
 from ingest.receiver import TelemetryResult
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
@@ -130,6 +133,7 @@ class Service:
             rejects=held.rejects,
             store=held.store,
             desk=Desk(held.database, self.registry, self._notify),
+            notebook=Notebook(held.database),
             board=self._board,
             hub=self._hub,
             health=self.health,
@@ -164,6 +168,8 @@ class Service:
             access=AccessStore(held.database),
             hub=self._hub,
             submit=self.submit,
+            submit_log=self.submit_log,
+            log=LogStore(held.database),
             replays=self._replays,
             not_ready=self.not_ready,
             metrics=self.metrics.registry,
@@ -212,6 +218,10 @@ class Service:
     def submit(self, objects: Sequence[object]) -> TelemetryResult:
         """Take canonical objects; returns once they are durable. Raises RetryableError when there is no room."""
         return self.pipeline.submit(objects)
+
+    def submit_log(self, objects: Sequence[object]) -> TelemetryResult:
+        """Take log entries, as `submit` does readings."""
+        return self.pipeline.submit(objects, LOG)
 
     def not_ready(self) -> Table[str, str]:
         """The parts that are down and why; empty when all is well."""

@@ -26,8 +26,10 @@ from ingest.adapters.adapter import (
 )
 from ingest.adapters.canonical import take_objects
 from ingest.adapters.chain import Adapters
+from ingest.adapters.logentries import take_log_objects
+from ingest.logentry import LogEntry
 from ingest.measure import Key
-from ingest.message import Message
+from ingest.message import LOG, Message
 from ingest.payload import PayloadError
 from ingest.reading import NS_PER_SECOND, FlagArray, FloatArray, IntArray, Quality, TimeArray
 
@@ -59,6 +61,8 @@ class Decoded:
     """What formats want to be published in answer."""
     registrations: tuple[Registration, ...] = ()
     """What devices told about themselves."""
+    entries: tuple[tuple[int, int, LogEntry], ...] = ()
+    """(first row after it, message, entry) of every log entry, in order of arrival."""
 
     def __len__(self) -> int:
         """Number of readings."""
@@ -109,7 +113,8 @@ class Decoder:
         arrival = Arrival(message.received_at, message.received_at + self._future_ns, message.client)
         rows.most_problems = MAX_PROBLEMS if message.objects is None else len(message.objects) * MAX_PROBLEMS
         if message.objects is not None:
-            take_objects(message.objects, arrival, rows)
+            take = take_log_objects if message.topic == LOG else take_objects
+            take(message.objects, arrival, rows)
         elif len(message.payload) > self._max_payload:
             raise PayloadError(f"payload has {len(message.payload)} bytes, allowed are {self._max_payload}")
         else:
@@ -139,4 +144,5 @@ class Decoder:
             rows.begins,
             tuple(rows.wishes),
             tuple(rows.registrations),
+            tuple(rows.entries),
         )

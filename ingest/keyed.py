@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.columns import SeriesName, common_names, joined, pack, unpack
+from ingest.logentry import Arrived, Event, LogEntry
 from ingest.reading import BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Metric, Registry, UnitState
 from ingest.units import Conversion, conversion
@@ -44,13 +45,15 @@ class KeyedBatch:
     quality: FlagArray
     received_at: TimeArray
     seq: TimeArray
+    log: tuple[Arrived, ...] = ()
+    """Log entries that came with them, in order of their rows."""
 
     def __len__(self) -> int:
         """Number of readings."""
         return len(self.key)
 
     def __getitem__(self, rows: slice | BoolArray | NDArray[np.intp]) -> KeyedBatch:
-        """Those rows; the names stay as they are."""
+        """Those rows without log entries; the names stay as they are."""
         return replace(
             self,
             key=self.key[rows],
@@ -59,7 +62,33 @@ class KeyedBatch:
             quality=self.quality[rows],
             received_at=self.received_at[rows],
             seq=self.seq[rows],
+            log=(),
         )
+
+    @property
+    def weight(self) -> int:
+        """Readings and log entries."""
+        return len(self.key) + len(self.log)
+
+    @property
+    def first_arrival(self) -> int:
+        """When the earliest of them came in, ns UTC; there must be one."""
+        return min(self._arrivals())
+
+    @property
+    def last_arrival(self) -> int:
+        """When the latest of them came in, ns UTC; there must be one."""
+        return max(self._arrivals())
+
+    def _arrivals(self) -> list[int]:
+        rows = [int(self.received_at.min()), int(self.received_at.max())] if len(self) else []
+        return rows + [one.received_at for one in self.log]
+
+    def part(self, start: int, end: int) -> KeyedBatch:
+        """The rows from `start` up to `end` with the log entries before them; those behind the last go with it."""
+        last = end >= len(self) and (start < len(self) or not len(self))
+        log = [one for one in self.log if start <= one.row < end or (last and one.row >= len(self))]
+        return replace(self[start:end], log=tuple(replace(one, row=one.row - start) for one in log))
 
     @classmethod
     def of(
@@ -84,6 +113,12 @@ class KeyedBatch:
         if len(batches) == 1:
             return batches[0]
         names, key = common_names([(batch.names, batch.key) for batch in batches])
+        starts = np.cumsum([0, *(len(batch) for batch in batches)]).tolist()
+        log = [
+            replace(one, row=one.row + start)
+            for batch, start in zip(batches, starts, strict=False)
+            for one in batch.log
+        ]
         notes = {name: note for batch in batches for name, note in zip(batch.names, batch.units, strict=True)}
         return cls(
             names,
@@ -94,6 +129,7 @@ class KeyedBatch:
             joined([batch.quality for batch in batches], np.uint8),
             joined([batch.received_at for batch in batches], np.int64),
             joined([batch.seq for batch in batches], np.int64),
+            tuple(log),
         )
 
     def readings(self, registry: Registry) -> ReadingBatch:
@@ -117,6 +153,8 @@ class KeyedBatch:
         notes = {note: number for number, note in enumerate(dict.fromkeys(self.units))}
         units = [notes[note] for note in self.units]
         meta = {"names": self.names, "notes": tuple(notes), "units": units, "moment": one_moment, "seq": with_seq}
+        if self.log:
+            meta["log"] = [_as_row(one) for one in self.log]
         columns: list[NDArray[Any]] = [self.key, self.time, self.value, self.quality]
         columns.append(self.received_at[:1] if one_moment else self.received_at)
         return pack(_MAGIC, len(self), meta, columns + [self.seq] * with_seq)
@@ -130,7 +168,18 @@ class KeyedBatch:
         seq = take(np.int64) if meta["seq"] else np.full(rows, NO_SEQ, np.int64)
         notes = list(map(tuple, meta["notes"]))
         units = tuple(notes[number] for number in meta["units"])
-        return cls(tuple(map(tuple, meta["names"])), units, key, time, value, quality, received_at, seq)
+        names, log = tuple(map(tuple, meta["names"])), tuple(map(_of_row, meta.get("log", ())))
+        return cls(names, units, key, time, value, quality, received_at, seq, log)
+
+
+def _as_row(one: Arrived) -> tuple[object, ...]:
+    entry = one.entry
+    return one.row, one.received_at, entry.time, entry.site, entry.device, entry.event, entry.code
+
+
+def _of_row(said: Sequence[Any]) -> Arrived:
+    row, received_at, time, site, device, event, code = said
+    return Arrived(row, received_at, LogEntry(time, site, device, Event(event), code))
 
 
 def _placed(registry: Registry, name: SeriesName, note: UnitNote) -> tuple[int, Conversion | None]:

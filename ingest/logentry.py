@@ -25,3 +25,12 @@ class LogEntry:
     device: str
     event: Event
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An entry that came in at `received_at` (ns UTC), before row `row` of the readings that came with it."""
+
+    row: int
+    received_at: int
+    entry: LogEntry

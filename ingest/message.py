@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+LOG = "events"
+"""In place of a topic: the objects are log entries."""
+
 
 class Source(Protocol):
     """Where messages come from."""
@@ -24,5 +27,6 @@ class Message(NamedTuple):
     token: object = None
     """What `source` knows the message by."""
     objects: Sequence[object] | None = None
+    """Readings, or log entries where the topic is `LOG`."""
     client: str | None = None
     """MQTT client id of the sender, where the broker tells it; formats whose topics name no device need it."""

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ingest.adapters.adapter import DeviceStatus, Problem, Publish
 from ingest.decode import Decoded, Decoder
 from ingest.keyed import KeyedBatch, SeriesNames
+from ingest.logentry import Arrived
 from ingest.measure import Intake
 from ingest.message import Message
-from ingest.reading import Quality, ReadingBatch
+from ingest.reading import BoolArray, Quality, ReadingBatch
 from ingest.registration import register
 from ingest.registry import Registry
 from ingest.rejects import Reject, RejectSource
@@ -89,6 +90,8 @@ class Receiver:
         n_repeated = int(repeated.sum())
         if n_repeated:
             batch, readings = batch[~repeated], readings[~repeated]
+        if decoded.entries:
+            batch = replace(batch, log=_log(messages, decoded, placed.good, repeated))
         return Received(
             batch,
             readings,
@@ -110,6 +113,14 @@ class Receiver:
         results = {} if message.objects is None else {0: result}
         rejects = _rejects([message], [problem]) if message.objects is None or message.objects else ()
         return Received(batch, empty, rejects, results, (), (), 0, 1, 0)
+
+
+def _log(messages: Sequence[Message], decoded: Decoded, good: BoolArray, repeated: BoolArray) -> tuple[Arrived, ...]:
+    """The log entries, each before the same reading as when it came, now that readings are left out."""
+    kept = good.copy()
+    kept[good] = ~repeated
+    before = np.concatenate([[0], np.cumsum(kept)]).tolist()
+    return tuple(Arrived(before[row], messages[message].received_at, entry) for row, message, entry in decoded.entries)
 
 
 def _refused(decoded: Decoded, row: int, reason: str) -> Problem:
@@ -138,7 +149,7 @@ def _reject(message: Message, item: int, problems: Sequence[Problem]) -> Reject:
     if message.objects is None:
         return Reject(message.received_at, RejectSource.MQTT, message.topic, reason, message.payload)
     payload = json.dumps(message.objects[item], ensure_ascii=True, default=str).encode()
-    return Reject(message.received_at, RejectSource.HTTP, "", reason, payload)
+    return Reject(message.received_at, RejectSource.HTTP, message.topic, reason, payload)
 
 
 def _results(
@@ -148,6 +159,9 @@ def _results(
     if not asked:
         return {}
     accepted = dict.fromkeys(asked, 0)
+    for _, message, _ in decoded.entries:
+        if message in accepted:
+            accepted[message] += 1
     ends = [first for first, _, _ in decoded.begins[1:]] + [len(decoded)]
     for (first, message, _), end in zip(decoded.begins, ends, strict=True):
         if message in accepted:

@@ -18,7 +18,7 @@ from ingest.adapters.mapping import Mapping
 from ingest.decode import Decoded, Decoder
 from ingest.keyed import NO_SEQ, KeyedBatch, SeriesNames
 from ingest.measure import Intake, Key
-from ingest.message import Message
+from ingest.message import LOG, Message
 from ingest.payload import PayloadError, parse_json
 from ingest.reading import IntArray, Quality, ReadingBatch, TimeArray
 from ingest.receiver import told
@@ -27,6 +27,7 @@ from ingest.registry import Registry
 from ingest.rejects import Reject, RejectSource
 from ingest.times import parse_time
 
+LOG_STAYS = "log entries are not replayed: send them once more"
 EXACT_TIME = "time"
 """In the payload of a refused point: its time to the ns, which `ts` in ms may not hold."""
 
@@ -96,6 +97,7 @@ def reread(
     placed = Intake(home).place(decoded.keys, decoded.key, decoded.value)
     origin = _origins(decoded)
     problems = [*decoded.problems]
+    problems += [Problem(message, 0, None, LOG_STAYS) for _, message, _ in decoded.entries]
     for row, reason in placed.refused.items():
         problems.append(Problem(int(origin[row]), 0, decoded.keys[decoded.key[row]][2], reason))
     quality = (placed.quality | decoded.quality | np.uint8(Quality.HISTORICAL)) & ~np.uint8(Quality.CLOCK_OFF)
@@ -131,7 +133,8 @@ def _message(reject: Reject, mappings: Sequence[Mapping]) -> Message:
     """The message that a reject was, as of its arrival."""
     if reject.source is not RejectSource.MQTT and not any(one.match(reject.topic) is not None for one in mappings):
         try:
-            return Message("", b"", reject.received_at, objects=[parse_json(reject.payload)])
+            topic = LOG if reject.topic == LOG else ""
+            return Message(topic, b"", reject.received_at, objects=[parse_json(reject.payload)])
         except PayloadError:  # its reader will say the same
             pass
     return Message(reject.topic, reject.payload, reject.received_at)

@@ -132,7 +132,7 @@ class Spool:
         `also` makes further changes to the same file in the same transaction. Raises SpoolFullError, keeping nothing,
         if the size limit or the disk does not allow it.
         """
-        blob = batch.encode() if len(batch) else b""
+        blob = batch.encode() if batch.weight else b""
         with self._lock:
             if blob and self._waiting.size_bytes + len(blob) > self._max_bytes:
                 raise SpoolFullError(f"the spool is full: {self._waiting.size_bytes} of {self._max_bytes} bytes wait")
@@ -140,7 +140,7 @@ class Spool:
             try:
                 with self._local.change() as db:
                     if blob:
-                        entry = (position, len(batch), len(blob), int(batch.received_at.min()), blob)
+                        entry = (position, batch.weight, len(blob), batch.first_arrival, blob)
                         db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", entry)
                     if also is not None:
                         also()
@@ -149,7 +149,7 @@ class Spool:
                 raise SpoolFullError(str(error)) from error
             if blob:
                 self._last = position
-                self._waiting += _Counts(1, len(batch), len(blob))
+                self._waiting += _Counts(1, batch.weight, len(blob))
         self._fault(FaultPoint.APPENDED)
         return position
 

@@ -81,13 +81,13 @@ def router_for(max_body: int) -> APIRouter:
     async def post_telemetry(request: Request) -> Any:
         """Take readings: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
         deps: Deps = request.app.state.deps
-        body = await _body(request, max_body)
-        return _answer(await run_in_threadpool(lambda: deps.submit(_objects(body))))
+        body = await body_of(request, max_body)
+        return answer(await run_in_threadpool(lambda: deps.submit(objects_in(body))))
 
     return router
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def body_of(request: Request, most: int) -> bytes:
     """The body of a request, read no further than `most` bytes."""
     if int(request.headers.get("content-length", 0)) > most:
         raise HTTPException(413)
@@ -99,7 +99,7 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _objects(body: bytes) -> Sequence[object]:
+def objects_in(body: bytes) -> Sequence[object]:
     """The objects in a body, read like a message's: a number that is none costs its own reading only."""
     try:
         sent = parse_json(body)
@@ -112,7 +112,8 @@ def _objects(body: bytes) -> Sequence[object]:
     return sent
 
 
-def _answer(result: TelemetryResult) -> Any:
+def answer(result: TelemetryResult) -> Any:
+    """What became of a request: what was taken, or a problem where nothing was."""
     told = [RejectedValue(index=r.index, metric=r.metric, reason=r.reason) for r in result.rejected[:MOST_TOLD]]
     if result.accepted or not told:
         return Taken(accepted=result.accepted, rejected=told)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from alerts.notify.outbox import NoticeRow
+from alerts.shadow_store import ShadowRow
 from alerts.store import ActionRow, AlertRow
 from api.access.tables import FailureRow, SessionRow, TokenRow, UserRow
 from ingest.database import Base
+from ingest.log_store import LogRow
 from ingest.registry_store import DeviceRow, MetricRow
 from workorders.store import EventRow, OrderRow
 
@@ -18,6 +20,8 @@ TABLES = (
     OrderRow,
     EventRow,
     NoticeRow,
+    LogRow,
+    ShadowRow,
     UserRow,
     TokenRow,
     SessionRow,

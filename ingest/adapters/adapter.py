@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 from ingest.adapters.options import Options
+from ingest.logentry import LogEntry
 from ingest.machine import Machine
 from ingest.measure import Key
 from ingest.names import MAX_LENGTH, name_problem
@@ -147,6 +148,8 @@ class Rows:
         """Rows that their sender marked as history."""
         self.wishes: list[Publish] = []
         self.registrations: list[Registration] = []
+        self.entries: list[tuple[int, int, LogEntry]] = []
+        """(first row after it, message, entry) of every log entry."""
         self.message = 0
         self.item = 0
         self.most_problems = MAX_PROBLEMS
@@ -192,6 +195,10 @@ class Rows:
             self.refuse(problem, metric)
             return None
         return self.keys.add(key)
+
+    def log(self, entry: LogEntry) -> None:
+        """Append a log entry; readings that follow come after it."""
+        self.entries.append((len(self.key), self.message, entry))
 
     def add_all(self, keys: Sequence[int], time: int, values: Iterable[float], seq: int = NO_SEQ) -> None:
         """Append a reading for each of `keys`, which `values` must be as many as."""

@@ -4,6 +4,8 @@ forewarn/v1/{site}/{device}/telemetry   {"ts": ms, "values": {…}, "units": {�
 forewarn/v1/{site}/telemetry            the same, each object with its "device"
 forewarn/v1/{site}/{device}/status      online | offline, also as the will
 forewarn/v1/{site}/{device}/waveform    vibration as it was sampled, see `ingest.adapters.waveform`
+forewarn/v1/{site}/{device}/events      errors, maintenance, failures and marks, see `ingest.adapters.logentries`
+forewarn/v1/{site}/events               the same, each object with its "device"
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from ingest.adapters.adapter import (
     Surroundings,
     unreadable,
 )
+from ingest.adapters.logentries import take_log
 from ingest.adapters.options import DEFAULT_SITE
 from ingest.adapters.stamps import NS_PER_MS, from_ms
 from ingest.adapters.waveform import take_waveform
@@ -52,10 +55,14 @@ def _route(machine_of: MachineOf, topic: str) -> Route | None:
             return _named(site, None, partial(_telemetry, site, None))
         case (site, device, "status"):
             return _named(site, device, partial(_status, site, device))
+        case (site, device, "events"):
+            return _named(site, device, partial(take_log, site, device))
+        case (site, "events"):
+            return _named(site, None, partial(take_log, site, None))
         case (site, device, "waveform"):
             return _named(site, device, partial(take_waveform, site, device, machine_of))
     return unreadable(
-        f"topic {topic!r} is none of forewarn/v1/{{site}}[/{{device}}]/telemetry, …/status and …/waveform"
+        f"topic {topic!r} is none of forewarn/v1/{{site}}[/{{device}}]/telemetry, …/events, …/status and …/waveform"
     )
 
 

@@ -32,6 +32,9 @@ from ingest.errors import RetryableError
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.keyed import KeyedBatch, SeriesNames
 from ingest.keyedscores import KeyedScores
+from ingest.log_store import LogStore
+from ingest.logentry import Arrived
+from ingest.message import LOG, Message
 from ingest.names import name_problem
 from ingest.reading import NS_PER_SECOND, ReadingBatch
 from ingest.registry import Registry
@@ -96,6 +99,8 @@ class Site:
             access=AccessStore(self.database),
             hub=self.hub,
             submit=self.submit,
+            submit_log=self.submit_log,
+            log=LogStore(self.database),
             replays=self.replays(),
             not_ready=lambda: self.down,
             metrics=metrics,
@@ -130,6 +135,15 @@ class Site:
             raise RetryableError("the spool is full")
         self.telemetry.write(entry.batch)
         also()
+
+    def submit_log(self, objects: Sequence[object]) -> Result:
+        """Stands in for input and pipeline: what can be read is kept at once."""
+        if self.full:
+            raise RetryableError("the spool is full")
+        decoded = self.decoder(()).decode([Message(LOG, b"", self.now, objects=objects)])
+        LogStore(self.database).add([Arrived(0, self.now, entry) for _, _, entry in decoded.entries])
+        rejected = [Rejected(problem.item, problem.metric, problem.reason) for problem in decoded.problems]
+        return Result(len(decoded.entries), rejected)
 
     def submit(self, objects: Sequence[object]) -> Result:
         """Stands in for the input: takes values of objects with a device, one by one."""

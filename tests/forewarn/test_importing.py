@@ -22,12 +22,14 @@ from forewarn.settings import DataSettings, FileSettings, Settings
 from ingest.errors import InputError, RetryableError
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.keyed import KeyedBatch
+from ingest.log_store import LogFilter, LogStore
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.spool import Spool
 from ingest.stores.sqlite import SqliteStore
 from ingest.stores.store import Refused
+from ingest.times import format_time
 from models.detectors.limits import LimitRule
 from workorders.desk import Desk
 from workorders.store import OrderFilter, OrderStore
@@ -238,3 +240,20 @@ def test_a_store_that_is_away_is_tried_again_for_a_while(
         assert waits == [1, 2, 4]
         assert (told.refused, told.refusal) == (1, "type conflict")
     store.close()
+
+
+def test_the_log_beside_the_readings_is_kept_and_known(settings: Settings, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", values(100))
+    log = tmp_path / "events.csv"
+    times = [format_time(START + n * MINUTE) for n in (5, 50, 500)]
+    told_of = zip(times, ("error", "maintenance", "mark"), strict=True)
+    rows = [f"{at},pump,{event},E{n}" for n, (at, event) in enumerate(told_of)]
+    log.write_text("\n".join(["time,device,event,code", *rows, f"{times[0]},fan,error,E9"]) + "\n")
+    told = run_import([path], settings, clock=lambda: NOW, log=log)
+    assert [(one.entry.site, one.entry.code) for one in told.entries] == [("plant", "E0"), ("plant", "E1")]
+    database = open_database(settings.database_url)
+    kept = LogStore(database).list(LogFilter()).items
+    database.dispose()
+    assert [(one.entry.code, one.received_at) for one in kept] == [("E1", NOW), ("E0", NOW)]
+    engine, _ = engine_of(settings)
+    assert b"maintenance:E1" in engine.save()

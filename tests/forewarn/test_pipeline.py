@@ -15,9 +15,10 @@ from alerts.notify.policy import NotifyConfig
 from api.board import Board
 from api.hub import Hub
 from forewarn import pipeline as pipelines
-from forewarn.engine import EngineConfig
+from forewarn.engine import Engine, EngineConfig, Outcome
 from forewarn.health import Health
 from forewarn.metrics import Metrics
+from forewarn.notebook import Notebook
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.receiving import MEMORY
 from forewarn.replaying import Replaying
@@ -29,7 +30,9 @@ from ingest.handover import Handover
 from ingest.inbox import inbox_file
 from ingest.keyed import KeyedBatch
 from ingest.keyedscores import KeyedScores
-from ingest.message import Message
+from ingest.log_store import LogFilter, LogStore
+from ingest.message import LOG, Message
+from ingest.reading import ReadingBatch
 from ingest.receiver import Receiver
 from ingest.registry import Registry
 from ingest.rejects import Rejects
@@ -38,6 +41,7 @@ from ingest.spool import Spool
 from ingest.sqlitefile import SqliteFile
 from ingest.stores.sqlite import SqliteStore
 from ingest.stores.store import Refused
+from models.supervised.eventlog import Logged
 from tests.waiting import wait_until
 from workorders.desk import Desk
 
@@ -102,6 +106,7 @@ class Site:
             rejects=self.rejects,
             store=self.store,
             desk=Desk(database, self.registry, NotifyConfig()),
+            notebook=Notebook(database),
             board=self.board,
             hub=Hub(),
             health=self.health,
@@ -340,3 +345,80 @@ def test_a_damaged_checkpoint_costs_the_memory_and_no_reading(tmp_path: Path, sq
     broken.settle()
     assert broken.values() == [1.0, 2.0]
     broken.stop()
+
+
+# -- what is logged about devices --------------------------------------------------------------------------------------
+
+
+def log_of(site: Site, database: sa.Engine) -> list[tuple[str, str]]:
+    return [(kept.entry.device, kept.entry.code) for kept in LogStore(database).list(LogFilter()).items]
+
+
+def logged(site: Site, code: str, second: int = 0) -> None:
+    """An error at that second, over MQTT."""
+    said = orjson.dumps({"ts": NOW // 1_000_000 + 1_000 * second, "event": "error", "code": code})
+    site.handover.put(Message("forewarn/v1/s/d/events", said, time.time_ns(), site.source, code))
+
+
+def test_log_entries_are_acknowledged_once_durable_and_kept_once(site: Site, sqlite_engine: sa.Engine) -> None:
+    logged(site, "E1")
+    wait_until(lambda: site.source.acknowledged == ["E1"], "acknowledged", 30)
+    assert site.spool.last == 1
+    site.settle()
+    logged(site, "E1")
+    site.say(1.0)
+    logged(site, "E2", second=5)
+    site.settle()
+    assert log_of(site, sqlite_engine) == [("d", "E2"), ("d", "E1")]
+    assert site.values() == [1.0]
+
+
+def test_log_entries_that_were_not_judged_are_gone_on_with(tmp_path: Path, sqlite_engine: sa.Engine) -> None:
+    """The process ends between the commit of the spool and the judge: the next run takes them from there, in place."""
+    first = Site(tmp_path, sqlite_engine)
+    first.pipeline.recover()
+    first.pipeline.receiving.start()
+    first.say(1.0)
+    logged(first, "E1", second=1)
+    first.say(2.0, first=2)
+    wait_until(lambda: len(first.source.acknowledged) == 3, "acknowledged", 30)
+    first.pipeline.receiving.stop(5.0)
+    first.store.close()
+    first.local.close()
+    assert log_of(first, sqlite_engine) == []
+    with running(tmp_path, sqlite_engine) as second:
+        second.settle()
+        assert log_of(second, sqlite_engine) == [("d", "E1")]
+        assert second.values() == [1.0, 2.0]
+
+
+def test_log_entries_reach_the_engine_between_the_readings_where_they_came(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    usual = Engine.process
+
+    def watched(self: Engine, batch: ReadingBatch, entries: Sequence[Logged] = ()) -> Outcome:
+        rows = [f"{value:g}" for value in batch.value.tolist()]
+        for entry in reversed(entries):
+            rows.insert(entry.row, entry.code)
+        seen.extend(rows)
+        return usual(self, batch, entries)
+
+    monkeypatch.setattr(Engine, "process", watched)
+    site.say(1.0, 2.0)
+    logged(site, "E1", second=1)
+    site.say(3.0, first=2)
+    logged(site, "E2", second=3)
+    site.say(4.0, first=4)
+    site.settle()
+    assert seen == ["1", "2", "E1", "3", "E2", "4"]
+
+
+def test_requests_with_log_entries_are_answered_once_durable(site: Site, sqlite_engine: sa.Engine) -> None:
+    result = site.pipeline.submit([{"device": "a", "event": "mark", "code": "trial"}, {"device": "a"}], LOG)
+    assert result.accepted == 1
+    assert [(one.index, one.metric) for one in result.rejected] == [(1, None)]
+    assert site.spool.last >= 1
+    site.settle()
+    assert log_of(site, sqlite_engine) == [("a", "trial")]

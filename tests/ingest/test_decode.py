@@ -46,6 +46,14 @@ def readings(decoded: Decoded) -> list[dict[str, Any]]:
     return rows
 
 
+def logged(decoded: Decoded) -> list[dict[str, Any]]:
+    """The log entries in the words of the examples."""
+    return [
+        {"site": e.site, "device": e.device, "event": str(e.event), "code": e.code, "time": format_time(e.time)}
+        for _, _, e in decoded.entries
+    ]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_examples(case: Path) -> None:
     topic = (case / "topic").read_text("utf-8").removesuffix("\n")
@@ -55,11 +63,13 @@ def test_examples(case: Path) -> None:
         reason = (case / "error").read_text("utf-8").removesuffix("\n")
         assert rejected == [{"item": 0, "metric": None, "reason": reason}]
         assert not len(decoded)
+        assert not decoded.entries
         assert not decoded.statuses
         return
     expected = json.loads((case / "expected.json").read_text("utf-8"))
     assert readings(decoded) == expected["readings"]
     assert rejected == expected.get("rejected", [])
+    assert logged(decoded) == expected.get("log", [])
     statuses = [{"site": s.site, "device": s.device, "online": s.online} for s in decoded.statuses]
     assert statuses == expected.get("statuses", [])
 
