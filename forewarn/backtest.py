@@ -20,13 +20,13 @@ from forewarn.engine import Engine, EngineConfig
 from forewarn.logfeed import LogFeed
 from forewarn.measures import measure
 from forewarn.modelfile import read_model
+from forewarn.rejectlog import RejectLog
 from forewarn.results import (
     check_folder,
     prepare_folder,
     write_alerts,
     write_json,
     write_orders,
-    write_rejects,
     write_scores,
 )
 from forewarn.scorelog import ScoreLog
@@ -43,8 +43,6 @@ from workorders.opening import Book, criticality_in
 
 Batches = Iterable[ReadingBatch]
 Progress = Callable[[int], None]
-BadRow = tuple[Path, int, str, str]
-"""File, line, reason and text of a row that cannot be used."""
 
 
 @dataclass(slots=True)
@@ -167,14 +165,14 @@ def run_backtest(
     """
     inputs = read_inputs(truth, events, model)
     check_folder(out)
-    rejects: list[BadRow] = []
     began = perf_counter()
-    batches = begun(read_batches(files, registry, lambda *row: rejects.append(row)))
-    prepare_folder(out)  # an earlier result stays until there is something to take its place
-    with ScoreLog(out) as log:
-        run = replay(batches, registry, inputs.config(config), log, progress, entries=inputs.entries or ())
-        write_scores(out / "scores.csv", log.blocks(), registry)
-    return write_run(out, run, registry, rejects, files, inputs, perf_counter() - began)
+    with RejectLog(files) as rejects:
+        batches = begun(read_batches(files, registry, rejects.add))
+        prepare_folder(out)  # an earlier result stays until there is something to take its place
+        with ScoreLog(out) as log:
+            run = replay(batches, registry, inputs.config(config), log, progress, entries=inputs.entries or ())
+            write_scores(out / "scores.csv", log.blocks(), registry)
+        return write_run(out, run, registry, rejects, inputs, perf_counter() - began)
 
 
 def begun(batches: Iterator[ReadingBatch]) -> Batches:
@@ -186,8 +184,7 @@ def write_run(
     out: Path,
     run: Run,
     registry: Registry,
-    rejects: list[BadRow],
-    files: Sequence[Path],
+    rejects: RejectLog,
     inputs: Inputs,
     seconds: float,
 ) -> dict[str, Any]:
@@ -195,8 +192,7 @@ def write_run(
     write_alerts(out, run.told, run.suppressed)
     write_orders(out / "work_orders.csv", run.book.orders.values())
     if rejects:
-        rejects.sort(key=lambda row: (files.index(row[0]), row[1]))
-        write_rejects(out / "rejects.csv", rejects, several=len(files) > 1)
+        rejects.write(out / "rejects.csv")
     summary = summarise(run, len(rejects), registry)
     if inputs.entries is not None:
         summary["events"] = len(inputs.entries)

@@ -17,12 +17,13 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from forewarn.backtest import BadRow, Inputs, Run, begun, replay, write_run
+from forewarn.backtest import Inputs, Run, begun, replay, write_run
 from forewarn.comparison import Recorded, Result, in_order, pair
 from forewarn.configured import engine_config
 from forewarn.differences import write_comparison, write_differences
 from forewarn.engine import EngineConfig
 from forewarn.origin import Origin
+from forewarn.rejectlog import RejectLog
 from forewarn.report.chart import Around, Chart, chart_of
 from forewarn.report.entries import Entry, Known, Section, sections
 from forewarn.report.page import Compared, render
@@ -49,7 +50,7 @@ class _Ran:
     run: Run
     log: ScoreLog
     result: Result
-    rejects: list[BadRow]
+    rejects: RejectLog
     seconds: float
 
 
@@ -73,13 +74,14 @@ def run_comparison(
     ran: list[_Ran] = []
     with ExitStack() as held:
         for number, (variant, registry, config) in enumerate(prepared):
-            log = held.enter_context(ScoreLog(out, bands=True))
+            log, rejects = held.enter_context(ScoreLog(out, bands=True)), held.enter_context(RejectLog(origin.paths))
+            folder = out if number == 0 else None
             with progress(number) as tell:
-                ran.append(_run(variant, registry, config, origin, log, out if number == 0 else None, tell, inputs))
+                ran.append(_run(variant, registry, config, origin, log, rejects, folder, tell, inputs))
         compared = _compared(ran, origin, inputs.labels, said)
         told = sections(compared.results, compared.pairings, Known(inputs.labels, compared.recorded, compared.end))
         charts = _charts(ran, told, compared, out)
-    summary = _write_runs(ran, out, inputs, origin.paths)
+        summary = _write_runs(ran, out, inputs)
     if len(ran) > 1:
         _write_differences(compared, out)
     (out / "report.html").write_text(render(compared, told, charts), encoding="utf-8")
@@ -92,14 +94,14 @@ def _run(
     config: EngineConfig,
     origin: Origin,
     log: ScoreLog,
+    rejects: RejectLog,
     out: Path | None,
     progress: Callable[[int], None] | None,
     inputs: Inputs,
 ) -> _Ran:
     """Run one configuration; the folder `out` is emptied as soon as there is something to put there."""
-    rejects: list[BadRow] = []
     began = perf_counter()
-    batches = begun(origin.batches(registry, lambda *row: rejects.append(row)))
+    batches = begun(origin.batches(registry, rejects.add))
     if out is not None:
         prepare_folder(out)
     run = replay(batches, registry, config, log, progress, origin.count_from, inputs.entries or ())
@@ -158,13 +160,13 @@ def _drawn(entries: Sequence[Entry], windows: Sequence[Window], registry: Regist
     return {anchor: chart for anchor, chart in made if chart is not None}
 
 
-def _write_runs(ran: Sequence[_Ran], out: Path, inputs: Inputs, files: Sequence[Path]) -> dict[str, Any]:
+def _write_runs(ran: Sequence[_Ran], out: Path, inputs: Inputs) -> dict[str, Any]:
     """The files of a plain backtest for each configuration; the summary of the first."""
     summaries = []
     for number, one in enumerate(ran):
         folder = out if number == 0 else out / AGAINST / one.variant.folder
         folder.mkdir(parents=True, exist_ok=True)
-        summaries.append(write_run(folder, one.run, one.registry, one.rejects, files, inputs, one.seconds))
+        summaries.append(write_run(folder, one.run, one.registry, one.rejects, inputs, one.seconds))
     return summaries[0]
 
 

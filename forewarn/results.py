@@ -142,15 +142,6 @@ def write_orders(path: Path, orders: Iterable[WorkOrder]) -> None:
             writer.writerow((order.number, ids, order.site, order.device, order.priority, opened, order.title.en))
 
 
-def write_rejects(path: Path, rejects: Iterable[tuple[Path, int, str, str]], several: bool) -> None:
-    """rejects.csv; where there are several input files, `line` is FILE:LINE."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("line", "reason", "row"))
-        for source, line, reason, row in rejects:
-            writer.writerow((f"{source.name}:{line}" if several else line, reason, row))
-
-
 def write_json(path: Path, value: object) -> None:
     """A value as JSON for people and programs."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

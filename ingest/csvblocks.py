@@ -99,6 +99,8 @@ class CsvFile:
         self._line = 1
         self._width = 0
         self._at: dict[str, int] = {}
+        self._refused: list[tuple[int, str, str]] = []
+        """Of the block at hand: some are found only when its rows are placed."""
 
     def open(self) -> None:
         """Open the file and read its header. Raises InputError if that is not possible."""
@@ -127,15 +129,22 @@ class CsvFile:
             self._stream.close()
 
     def refuse(self, line: int, reason: str, text: str) -> None:
-        """Tell the caller of a bad row."""
-        printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        self._on_bad_row(self.path, line, reason, printable)
+        """Note a bad row; `tell` tells the caller."""
+        self._refused.append((line, reason, text))
+
+    def tell(self) -> None:
+        """Tell the caller of the bad rows noted so far, in the order of their lines."""
+        for line, reason, text in sorted(self._refused):
+            printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            self._on_bad_row(self.path, line, reason, printable)
+        self._refused.clear()
 
     def blocks(self) -> Iterator[Block]:
         """The rows of the file, a block at a time. Raises InputError where the file breaks off."""
         text, self._first_text = self._first_text, ""
         while text or (text := self._next_text()):
             lines = text.removesuffix("\n").split("\n")
+            self.tell()
             block = self._parse(text, lines)
             self._line += len(lines)
             text = ""

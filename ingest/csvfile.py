@@ -42,6 +42,7 @@ def read_batches(
 
     Stamps before 1990 and after `latest` (ns UTC; None: there is no clock) are bad rows. Raises InputError, one line
     naming the file, if a file cannot be read or lacks a column; all headers are looked at before the first row.
+    Of each file bad rows are told in the order of its lines.
     """
     keys, intake = KeyTable(), Intake(registry)
     block = max(MIN_BLOCK_BYTES, BLOCK_BYTES // max(1, len(paths)))
@@ -57,11 +58,20 @@ def read_batches(
                 if len(batch):
                     usable = True
                     yield batch
+        _tell(files)
+    except InputError:
+        _tell(files)
+        raise
     finally:
         for file in files:
             file.close()
     if not usable:
         raise InputError(f"{', '.join(map(str, paths))}: no usable row{told.first}")
+
+
+def _tell(files: Sequence[CsvFile]) -> None:
+    for file in files:
+        file.tell()
 
 
 class _FirstBad:
