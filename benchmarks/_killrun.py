@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import httpx
+
 from benchmarks._killsite import LIMITS
 from benchmarks._killtrail import BrokerKill
 from benchmarks._servers import Counters, Running, influxdb, mosquitto, served
@@ -51,6 +53,11 @@ class Site:
         assert orders is not None
         orders.write(f"{point}\n".encode())
         orders.flush()
+
+    def down(self) -> dict[str, str]:
+        """The parts of the service that are down, and why."""
+        answer = httpx.get(f"http://127.0.0.1:{self.service.port}/readyz", timeout=20)
+        return {} if answer.is_success else dict(answer.json()["down"])
 
     def faults(self) -> Counter[str]:
         """How often it died where it was told to."""

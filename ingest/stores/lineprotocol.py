@@ -6,10 +6,8 @@ scores,site=plant,device=pump-1,metric=vibration score=3.2,p_value=0.001,expecte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import chain
-from typing import NamedTuple
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import orjson
@@ -24,7 +22,9 @@ TELEMETRY, SCORES = "telemetry", "scores"
 SCORE_FIELDS = ("score", "p_value", "expected", "low", "high")
 
 MAX_REMEMBERED = 1 << 17
-"""Beginnings of lines that are remembered, of a fleet of that many series."""
+"""Series whose beginnings of lines are remembered, before the memory is cleared."""
+
+STRETCH = 512
 
 Rows = NDArray[np.intp]
 
@@ -64,45 +64,69 @@ def last_values(key: NDArray[np.int32], time: NDArray[np.int64]) -> Rows:
 
 def reading_lines(readings: KeyedBatch, rows: Rows) -> str:
     """Those rows, a line for each (site, device, time) with all its metrics; they must name no reading twice."""
-    beginnings = [_beginning(name) for name in readings.names]
-    owner, time = _owners(beginnings)[readings.key[rows]], readings.time[rows]
+    heads, number = _known(readings.names)
+    number, time = number[readings.key[rows]], readings.time[rows]
+    owner = heads.device[number]
     order = np.lexsort((time, owner))
-    rows, owner, time = rows[order], owner[order], time[order]
+    number, owner, time, value = number[order], owner[order], time[order], readings.value[rows[order]]
     first = np.r_[True, (owner[1:] != owner[:-1]) | (time[1:] != time[:-1])][: len(rows)]
     last = np.r_[first[1:], True][: len(rows)]
-    prefixes = [one.line for one in beginnings] + [one.further for one in beginnings]
-    starts = [prefixes[one] for one in (readings.key[rows] + np.where(first, 0, len(beginnings))).tolist()]
-    ends = np.full(len(rows), "", object)
+    starts, ends = heads.further[number], np.full(len(rows), "", object)
+    starts[first] = heads.line[number[first]]
     ends[last] = [f" {at}\n" for at in _texts(time[last])]
-    return "".join(chain.from_iterable(zip(starts, _texts(readings.value[rows]), ends.tolist(), strict=True)))
+    return "".join(
+        [_woven(starts[some].tolist(), _texts(value[some]), ends[some].tolist()) for some in _some(len(rows))]
+    )
 
 
 def single_lines(readings: KeyedBatch, rows: Rows) -> str:
     """Those rows in their order, a line for each, so that a server can refuse one without its neighbours."""
-    prefixes = [_beginning(name).line for name in readings.names]
-    keys, values, times = readings.key[rows].tolist(), _texts(readings.value[rows]), _texts(readings.time[rows])
-    return "".join([f"{prefixes[k]}{value} {at}\n" for k, value, at in zip(keys, values, times, strict=True)])
-
-
-def score_lines(scores: KeyedScores, rows: Rows) -> str:
-    """Those rows, a line for each; what is unknown of the expected band is left out."""
-    heads = [_score_head(name) for name in scores.names]
-    starts = [heads[key] for key in scores.key[rows].tolist()]
-    columns = [column[rows] for column in scores.floats()]
-    texts = zip(starts, *map(_texts, columns), _texts(scores.time[rows]), strict=True)
+    heads, number = _known(readings.names)
+    starts, value, time = heads.line[number[readings.key[rows]]], readings.value[rows], readings.time[rows]
     lines = [
-        f"{start}score={score},p_value={p_value},expected={expected},low={low},high={high} {at}\n"
-        for start, score, p_value, expected, low, high, at in texts
+        _woven(starts[some].tolist(), _texts(value[some]), " ", _texts(time[some]), "\n") for some in _some(len(rows))
     ]
-    for row in np.flatnonzero(~np.isfinite(columns).all(axis=0)).tolist():
-        lines[row] = _known(lines[row], starts[row])
     return "".join(lines)
 
 
-def _known(line: str, start: str) -> str:
-    """A line of scores without the fields that are `null`; `start` is its beginning up to the fields."""
-    fields, at = line[len(start) :].split(" ")
-    return f"{start}{','.join(part for part in fields.split(',') if not part.endswith('=null'))} {at}"
+def score_lines(scores: KeyedScores, rows: Rows) -> str:
+    """Those rows, a line for each, those that know the same fields together; a field that is no number is left out."""
+    heads, number = _known(scores.names)
+    starts, time = heads.score[number[scores.key[rows]]], scores.time[rows]
+    columns = np.array([column[rows] for column in scores.floats()])
+    known = np.packbits(np.isfinite(columns), axis=0, bitorder="little")[0]
+    lines = []
+    for pattern in np.flatnonzero(np.bincount(known)).tolist():
+        there = [field for field in range(len(columns)) if pattern >> field & 1]
+        fields = [f"{',' * bool(place)}{SCORE_FIELDS[field]}=" for place, field in enumerate(there)]
+        alike = np.flatnonzero(known == pattern)
+        for some in _some(len(alike)):
+            those = alike[some]
+            pieces: list[list[str] | str] = [starts[those].tolist()]
+            for name, field in zip(fields, there, strict=True):
+                pieces += [name, _texts(columns[field][those])]
+            lines.append(_woven(*pieces, " ", _texts(time[those]), "\n"))
+    return "".join(lines)
+
+
+def _some(rows: int) -> Iterator[slice]:
+    """A few rows at a time: their texts are made and joined while they are in the processor's cache."""
+    return (slice(first, first + STRETCH) for first in range(0, rows, STRETCH))
+
+
+def _woven(*pieces: list[str] | str) -> str:
+    """The first of every piece, then the second, and so on, in one text; a text stands for one that is always the same.
+
+    Half the time of a formatted text for each line.
+
+    >>> _woven(["a", "b"], "=", ["1", "2"], ";")
+    'a=1;b=2;'
+    """
+    lines = next(len(piece) for piece in pieces if isinstance(piece, list))
+    parts = [""] * (lines * len(pieces))
+    for place, piece in enumerate(pieces):
+        parts[place :: len(pieces)] = [piece] * lines if isinstance(piece, str) else piece
+    return "".join(parts)
 
 
 def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> list[str]:
@@ -113,33 +137,48 @@ def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> list[str]:
     return written[1:-1].decode("ascii").split(",")
 
 
-class _Beginning(NamedTuple):
-    """What stands before the value of a series: where it begins a line, and where it goes on with one."""
+class _Heads:
+    """What stands before the values of series, by a number for each name; arrays with room to grow."""
 
-    device: str
-    line: str
-    further: str
+    def __init__(self) -> None:
+        self.numbers: dict[SeriesName, int] = {}
+        self._devices: dict[tuple[str, str], int] = {}
+        self.device = np.zeros(1024, np.int32)
+        """A number for the series' device."""
+        self.line, self.further, self.score = (np.full(1024, "", object) for _ in range(3))
+        """What begins a line of readings, goes on with one, and begins a line of scores."""
+
+    def learn(self, names: Iterable[SeriesName]) -> None:
+        """Have a number for each of these."""
+        for name in names:
+            if name not in self.numbers:
+                self._put(len(self.numbers), *name)
+                self.numbers[name] = len(self.numbers)
+
+    def _put(self, number: int, site: str, device: str, metric: str) -> None:
+        if number == len(self.device):
+            self.device = np.resize(self.device, 2 * number)
+            self.line, self.further, self.score = (
+                np.resize(a, 2 * number) for a in (self.line, self.further, self.score)
+            )
+        tags, field = f"site={escaped(site)},device={escaped(device)}", f"{escaped(metric)}="
+        self.device[number] = self._devices.setdefault((site, device), len(self._devices))
+        self.line[number], self.further[number] = f"{TELEMETRY},{tags} {field}", f",{field}"
+        self.score[number] = f"{SCORES},{tags},metric={escaped(metric)} "
 
 
-@lru_cache(MAX_REMEMBERED)
-def _beginning(name: SeriesName) -> _Beginning:
-    site, device, metric = name
-    head, field = _reading_head(site, device), f"{escaped(metric)}="
-    return _Beginning(head, head + field, f",{field}")
+_memory = threading.local()
+"""The heads that this thread knows: one thread writes to a store."""
 
 
-@lru_cache(MAX_REMEMBERED)
-def _reading_head(site: str, device: str) -> str:
-    return f"{TELEMETRY},site={escaped(site)},device={escaped(device)} "
-
-
-@lru_cache(MAX_REMEMBERED)
-def _score_head(name: SeriesName) -> str:
-    site, device, metric = name
-    return f"{SCORES},site={escaped(site)},device={escaped(device)},metric={escaped(metric)} "
-
-
-def _owners(beginnings: Sequence[_Beginning]) -> NDArray[np.int32]:
-    """A number for the device of every series."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(one.device, len(numbers)) for one in beginnings], np.int32)
+def _known(names: Sequence[SeriesName]) -> tuple[_Heads, NDArray[np.int64]]:
+    """The heads, and the number of each of these names in them."""
+    heads: _Heads | None = getattr(_memory, "heads", None)
+    if heads is None or len(heads.numbers) > MAX_REMEMBERED:
+        heads = _memory.heads = _Heads()
+    try:
+        numbers = list(map(heads.numbers.__getitem__, names))
+    except KeyError:
+        heads.learn(names)
+        numbers = list(map(heads.numbers.__getitem__, names))
+    return heads, np.array(numbers, np.int64)
