@@ -92,9 +92,9 @@ class NotedHandover(Handover):
         super().__init__()
         self._trail = trail
 
-    def put_all(self, messages: Sequence[Message]) -> None:
+    def put_all(self, messages: Sequence[Message], *, hurry: bool = True) -> None:
         """As before."""
-        super().put_all(messages)
+        super().put_all(messages, hurry=hurry)
         stamps = [(one.topic.split("/")[3], orjson.loads(one.payload)["ts"] * 1_000_000) for one in messages]
         self._trail.note(time.monotonic(), [f"{READ} {device} {stamp}" for device, stamp in stamps])
 

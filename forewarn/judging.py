@@ -42,7 +42,7 @@ from workorders.desk import Desk
 MAX_ROWS = 65_536
 """Readings judged at once: enough for arrays to pay, little enough to answer within a second."""
 WAIT_S = 0.1
-REST_S, REST_BELOW = 0.1, 8_192
+REST_S, REST_BELOW = 0.2, 8_192
 """From one start to the next if there is less to judge than that: what comes meanwhile is judged together."""
 TICK_NS = 5 * NS_PER_SECOND
 """Between wall ticks; the shortest silence is 5 minutes."""

@@ -19,7 +19,7 @@ SeriesName = tuple[str, str, str]
 _HEAD = struct.Struct("<4sII")
 
 
-def common_names(parts: Sequence[tuple[tuple[SeriesName, ...], IntArray]]) -> tuple[tuple[SeriesName, ...], IntArray]:
+def common_names(parts: Sequence[tuple[Sequence[SeriesName], IntArray]]) -> tuple[tuple[SeriesName, ...], IntArray]:
     """One table of names for several, and the key column that points into it."""
     numbers: dict[SeriesName, int] = {}
     tables = [np.array([numbers.setdefault(n, len(numbers)) for n in names], np.int32) for names, _ in parts]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.bynumber import ByNumber
 from ingest.columns import SeriesName, common_names, joined, pack, unpack
 from ingest.logentry import Arrived, Event, LogEntry
 from ingest.reading import BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
@@ -37,8 +38,8 @@ class KeyedBatch:
     `units[key[i]]`; `seq` is the device's own count or `NO_SEQ`.
     """
 
-    names: tuple[SeriesName, ...]
-    units: tuple[UnitNote, ...]
+    names: Sequence[SeriesName]
+    units: Sequence[UnitNote]
     key: IntArray
     time: TimeArray
     value: FloatArray
@@ -151,8 +152,14 @@ class KeyedBatch:
         one_moment = bool((self.received_at == self.received_at[0]).all()) if len(self) else False
         with_seq = bool((self.seq != NO_SEQ).any())
         notes = {note: number for number, note in enumerate(dict.fromkeys(self.units))}
-        units = [notes[note] for note in self.units]
-        meta = {"names": self.names, "notes": tuple(notes), "units": units, "moment": one_moment, "seq": with_seq}
+        units = [notes[note] for note in self.units] if len(notes) > 1 else [0] * len(self.units)
+        meta = {
+            "names": tuple(self.names),
+            "notes": tuple(notes),
+            "units": units,
+            "moment": one_moment,
+            "seq": with_seq,
+        }
         if self.log:
             meta["log"] = [_as_row(one) for one in self.log]
         columns: list[NDArray[Any]] = [self.key, self.time, self.value, self.quality]
@@ -208,15 +215,15 @@ class SeriesNames:
         self._records: list[Metric] = []
         self._notes: list[UnitNote] = []
 
-    def names(self, numbers: IntArray) -> tuple[SeriesName, ...]:
+    def names(self, numbers: IntArray) -> ByNumber[SeriesName]:
         """(site, device, metric) of each number."""
         self._refresh()
-        return tuple(map(self._names.__getitem__, numbers.tolist()))
+        return ByNumber(self._names, numbers)
 
-    def units(self, numbers: IntArray) -> tuple[UnitNote, ...]:
-        """What is known about the unit of each number."""
+    def units(self, numbers: IntArray) -> ByNumber[UnitNote]:
+        """What is known about the unit of each number, when somebody asks."""
         self._refresh()
-        return tuple(map(self._notes.__getitem__, numbers.tolist()))
+        return ByNumber(self._notes, numbers)
 
     def _refresh(self) -> None:
         registry, version = self._registry, self._registry.version

@@ -39,7 +39,7 @@ class ScoreColumns(Protocol):
 class KeyedScores:
     """Scores as columns of one length; row i belongs to `names[key[i]]`. `expected`, `low`, `high` may be NaN."""
 
-    names: tuple[SeriesName, ...]
+    names: Sequence[SeriesName]
     key: IntArray
     time: TimeArray
     score: FloatArray
@@ -88,7 +88,7 @@ class KeyedScores:
 
     def encode(self) -> bytes:
         """The scores as bytes for `decode`."""
-        return pack(_MAGIC, len(self), {"names": self.names}, [self.key, self.time, *self.floats()])
+        return pack(_MAGIC, len(self), {"names": tuple(self.names)}, [self.key, self.time, *self.floats()])
 
     @classmethod
     def decode(cls, blob: bytes) -> KeyedScores:

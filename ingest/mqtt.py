@@ -342,6 +342,7 @@ class MqttInput:
 
     def _receive(self, publishes: Sequence[tuple[bytes, bytes, int, int]]) -> None:
         now, life, messages = self._now(), self._life, []
+        hurry = self._protocol != MQTTProtocolVersion.MQTTv5  # few are in flight
         for topic, payload, qos, mid in publishes:
             name = self._topics.get(topic) or self._name(topic)
             if qos:
@@ -350,13 +351,13 @@ class MqttInput:
             if topic == DROPPED:
                 self._note_dropped(payload)
                 continue
-            self._handover.put_all(messages)
+            self._handover.put_all(messages, hurry=hurry)
             messages = []
             if self._handover.full:
                 self.dropped += 1
             else:
-                self._handover.put(Message(name, payload, now))
-        self._handover.put_all(messages)
+                messages.append(Message(name, payload, now))
+        self._handover.put_all(messages, hurry=hurry)
 
     def _name(self, topic: bytes) -> str:
         if len(self._topics) >= MAX_TOPICS:

@@ -86,7 +86,9 @@ class InfluxStore:
         refused = [Refused(row, "the value is no finite number") for row in np.flatnonzero(~good).tolist()]
         rows = last_values(readings.key, readings.time)
         rows = rows[good[rows]]
-        apart = np.array([metric in self._conflicting for _, _, metric in readings.names], bool)[readings.key[rows]]
+        apart = np.zeros(len(rows), bool)
+        if self._conflicting:
+            apart = np.array([name[2] in self._conflicting for name in readings.names], bool)[readings.key[rows]]
         for part in _chunks(rows[~apart]):
             answer = self._post(reading_lines(readings, part))
             refused += [] if answer.ok else self._sift(part, lambda those: single_lines(readings, those), readings)

@@ -7,12 +7,13 @@ scores,site=plant,device=pump-1,metric=vibration score=3.2,p_value=0.001,expecte
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from ingest.bynumber import ByNumber
 from ingest.columns import SeriesName
 from ingest.keyed import KeyedBatch
 from ingest.keyedscores import KeyedScores
@@ -21,7 +22,7 @@ TELEMETRY, SCORES = "telemetry", "scores"
 
 SCORE_FIELDS = ("score", "p_value", "expected", "low", "high")
 
-MAX_REMEMBERED = 1 << 17
+MAX_REMEMBERED = 1 << 19
 """Series whose beginnings of lines are remembered, before the memory is cleared."""
 
 STRETCH = 512
@@ -141,19 +142,38 @@ class _Heads:
     """What stands before the values of series, by a number for each name; arrays with room to grow."""
 
     def __init__(self) -> None:
-        self.numbers: dict[SeriesName, int] = {}
+        self._numbers: dict[SeriesName, int] = {}
+        self._tables: dict[int, tuple[list[SeriesName], NDArray[np.int64]]] = {}
+        """Of tables that names were looked up in: the number here of each place there, -1 if it is not known."""
         self._devices: dict[tuple[str, str], int] = {}
         self.device = np.zeros(1024, np.int32)
         """A number for the series' device."""
         self.line, self.further, self.score = (np.full(1024, "", object) for _ in range(3))
         """What begins a line of readings, goes on with one, and begins a line of scores."""
 
-    def learn(self, names: Iterable[SeriesName]) -> None:
-        """Have a number for each of these."""
-        for name in names:
-            if name not in self.numbers:
-                self._put(len(self.numbers), *name)
-                self.numbers[name] = len(self.numbers)
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def of(self, names: Sequence[SeriesName]) -> NDArray[np.int64]:
+        """A number for each of these."""
+        if not isinstance(names, ByNumber):
+            return np.array([self._number(name) for name in names], np.int64)
+        every, known = self._tables.get(id(names.every), (names.every, np.zeros(0, np.int64)))
+        if len(known) < len(every):
+            known = np.concatenate([known, np.full(len(every) - len(known), -1)])
+            self._tables[id(every)] = every, known
+        found = known[names.numbers]
+        for place in names.numbers[found < 0].tolist():
+            known[place] = self._number(every[place])
+        return known[names.numbers] if (found < 0).any() else found
+
+    def _number(self, name: SeriesName) -> int:
+        number = self._numbers.get(name)
+        if number is None:
+            number = len(self._numbers)
+            self._put(number, *name)
+            self._numbers[name] = number
+        return number
 
     def _put(self, number: int, site: str, device: str, metric: str) -> None:
         if number == len(self.device):
@@ -174,11 +194,6 @@ _memory = threading.local()
 def _known(names: Sequence[SeriesName]) -> tuple[_Heads, NDArray[np.int64]]:
     """The heads, and the number of each of these names in them."""
     heads: _Heads | None = getattr(_memory, "heads", None)
-    if heads is None or len(heads.numbers) > MAX_REMEMBERED:
+    if heads is None or len(heads) > MAX_REMEMBERED:
         heads = _memory.heads = _Heads()
-    try:
-        numbers = list(map(heads.numbers.__getitem__, names))
-    except KeyError:
-        heads.learn(names)
-        numbers = list(map(heads.numbers.__getitem__, names))
-    return heads, np.array(numbers, np.int64)
+    return heads, heads.of(names)

@@ -66,7 +66,7 @@ def test_a_memory_that_is_full_begins_anew(monkeypatch: pytest.MonkeyPatch) -> N
     assert [score_lines(given, np.arange(1)) for _ in range(3)] == [
         "scores,site=plant,device=fan,metric=a\\=b score=0.5,p_value=0.5 0\n"
     ] * 3
-    assert len(lineprotocol._memory.heads.numbers) == 3
+    assert len(lineprotocol._memory.heads) == 3
 
 
 def test_more_series_than_there_was_room_for() -> None:
