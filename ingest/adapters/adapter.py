@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, repeat
 from typing import NamedTuple, Protocol, TypeAlias
 
 from ingest.adapters.options import Options
@@ -110,6 +111,10 @@ class Keys:
         """The numbers that objects of that shape hold, if one of them came before; see `note_shape`."""
         return self._shapes.get(shape)
 
+    def of_shapes(self, shapes: Iterable[Hashable]) -> list[Sequence[int]]:
+        """`of_shape` of each. Raises KeyError if there was none like one of them."""
+        return list(map(self._shapes.__getitem__, shapes))
+
     def note_shape(self, shape: Hashable, numbers: Sequence[int]) -> None:
         """Remember the keys of an object: its next ones differ in their numbers only."""
         if self._in_shapes > MAX_KEYS:
@@ -206,6 +211,15 @@ class Rows:
         self.value += values
         self.time += [time] * len(keys)
         self.seq += [seq] * len(keys)
+
+    def add_objects(self, keys: Sequence[Sequence[int]], times: Sequence[int], values: Sequence[float]) -> None:
+        """Append the objects of the current message, all of them: for each its keys and its time, values one by one."""
+        counts = list(map(len, keys))
+        self.begins += zip(accumulate(counts, initial=len(self.key)), repeat(self.message), range(len(keys)))
+        self.key += chain.from_iterable(keys)
+        self.time += chain.from_iterable(map(repeat, times, counts))
+        self.value += values
+        self.seq += [NO_SEQ] * len(values)
 
     def add(self, key: int, time: int, value: float, seq: int = NO_SEQ) -> None:
         """Append a reading."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.adapters import canonical
 from ingest.decode import Decoded, Decoder
 from ingest.message import Message
 from ingest.reading import NS_PER_SECOND, Quality
@@ -192,3 +193,46 @@ def test_nothing_shaped_like_telemetry_ends_the_stream(value: object) -> None:
 def test_no_bytes_end_the_stream(payload: bytes) -> None:
     decode(payload)
     decode(payload, "forewarn/v1/plant-1/pump-1/status")
+
+
+USUAL = st.fixed_dictionaries(
+    {
+        "device": st.sampled_from(["a", "b"]),
+        "ts": st.integers(1_763_999_000_000, 1_764_001_000_000),
+        "values": st.dictionaries(st.sampled_from(["t", "v"]), st.floats(-10, 10) | st.integers(-10, 10), min_size=1),
+    }
+)
+UNUSUAL = st.dictionaries(
+    st.sampled_from(["ts", "values", "units", "seq", "device", "site"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=3)
+    | st.lists(st.just("t"), max_size=2)
+    | st.dictionaries(st.sampled_from(["t", "v"]), st.none() | st.booleans() | st.floats() | st.text(max_size=2)),
+)
+
+
+@given(batches=st.lists(st.lists(USUAL | USUAL | USUAL | UNUSUAL, min_size=1, max_size=4), min_size=1, max_size=4))
+@pytest.mark.parametrize("topic", ["forewarn/v1/plant-1/telemetry", TOPIC])
+def test_an_array_that_is_taken_at_once_is_read_as_object_by_object(
+    batches: list[list[dict[str, object]]], topic: str
+) -> None:
+    shapes: list[dict[str, int]] = [{"t": 1}, {"v": 1}, {"t": 1, "v": 1}, {"v": 1, "t": 1}]
+    known = [[{"device": device, "ts": 1_764_000_000_000, "values": values}] for device in "ab" for values in shapes]
+    if topic == TOPIC:  # names the device itself
+        for one in [one for batch in [*batches, *known] for one in batch]:
+            one.pop("device", None)
+    together, apart = decoder(), decoder()
+    for reader in (together, apart):
+        reader.decode([Message(topic, json.dumps(taught).encode(), NOW) for taught in known])
+    for batch in batches:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(canonical, "_all_taken_as_before", lambda *_: False)
+            wanted = apart.decode([Message(topic, json.dumps(batch).encode(), NOW)] * 2)
+        found = together.decode([Message(topic, json.dumps(batch).encode(), NOW)] * 2)
+        assert (readings(found), found.problems, list(found.begins)) == (
+            readings(wanted),
+            wanted.problems,
+            list(wanted.begins),
+        )
