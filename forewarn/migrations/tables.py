@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts.model_store import ModelActionRow, ModelRow
 from alerts.notify.outbox import NoticeRow
 from alerts.shadow_store import ShadowRow
 from alerts.store import ActionRow, AlertRow
@@ -22,6 +23,8 @@ TABLES = (
     NoticeRow,
     LogRow,
     ShadowRow,
+    ModelRow,
+    ModelActionRow,
     UserRow,
     TokenRow,
     SessionRow,
