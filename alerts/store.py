@@ -166,6 +166,12 @@ class AlertStore:
             said = {row.id: (_to_alert(row), Verdict(str(verdict))) for row, verdict in session.execute(query)}
         return tuple(said.values())
 
+    def raised_since(self, start: int) -> tuple[Alert, ...]:
+        """Alerts raised from `start` (ns UTC) on, oldest first."""
+        query = sa.select(AlertRow).where(AlertRow.raised_at >= start).order_by(AlertRow.raised_at, AlertRow.id)
+        with reading(self._engine) as session:
+            return tuple(_to_alert(row) for row in session.scalars(query))
+
     def acknowledge(self, alert_id: str, by: str, now: int, note: str = "") -> Alert:
         """Take note of an alert. Raises NotFoundError, or WrongStateError where there is nothing to acknowledge."""
         return self._act(alert_id, lambda alert: acknowledged(alert, by, now), Action(_A.ACKNOWLEDGE, now, by, note))
