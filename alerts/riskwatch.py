@@ -54,6 +54,8 @@ class RiskWatch:
         self._shadow_book = AlarmBook()
         self._takeover = Takeover()
         self._silenced: set[DeviceKey] = set()
+        self.looked_at: int | None = None
+        """Event time (ns UTC) of the first instant of the last batch that the shadow judged; None if it judged none."""
         self.use(models)
 
     def use(self, models: Models) -> None:
@@ -80,6 +82,8 @@ class RiskWatch:
         for policy in (self._active, self._shadow):
             if policy is not None:
                 policy.decide(risks[policy.model.digest])
+        looked = risks[self._shadow.model.digest].instants.time if self._shadow is not None else ()
+        self.looked_at = int(min(looked)) if len(looked) else None
         if self._speaks and self.models.active is not None:
             turns += self._turns(risks[self.models.active.digest])
         return turns

@@ -59,7 +59,7 @@ def run_backup(folder: Path, settings: Settings, now: int) -> Backup:
         database = _sqlite_file(settings.database_url)
         if database is None:
             left_out.append(
-                "alerts, work orders and users are in the server of database.url: back it up with its own tools"
+                "alerts, work orders, models and users are in the server of database.url: back it up with its own tools"
             )
         elif database.exists():
             copies[DATABASE_NAME] = pinned.enter_context(_pinned_database(database))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forewarn import cli_backtest, cli_people, cli_rejects, cli_simulate, cli_train
+from forewarn import cli_backtest, cli_model, cli_people, cli_rejects, cli_simulate, cli_train
 from forewarn.failing import failing
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def import_(
         typer.echo(f"warning: {told.bad_rows} bad rows are in {settings.data.dir / REJECTS_NAME}", err=True)
     if told.refused:
         typer.echo(f"warning: the store refused {told.refused} points: {told.refusal}", err=True)
+    for problem in told.problems:
+        typer.echo(f"warning: {problem}", err=True)
     logged = f"; {len(told.entries)} log entries" if events is not None else ""
     typer.echo(f"{told.readings} readings imported, {told.judged} of them judged{logged}")
 
@@ -163,6 +165,7 @@ app.command()(cli_simulate.simulate)
 app.command()(cli_simulate.replay)
 app.add_typer(cli_people.users, name="user")
 app.add_typer(cli_people.tokens, name="token")
+app.add_typer(cli_model.models, name="model")
 app.add_typer(cli_rejects.rejects, name="rejects")
 app.add_typer(databases, name="db")
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from zipfile import BadZipFile
@@ -86,6 +87,8 @@ class Outcome:
     counts: Counts
     noted: tuple[AlertEvent, ...] = ()
     """What a shadow model would have raised."""
+    looked_at: int | None = None
+    """Event time (ns UTC) of the first instant that a shadow model judged."""
 
 
 class Engine:
@@ -133,6 +136,7 @@ class Engine:
             arrival == Arrival.DUPLICATE,
             Counts(*number),
             self._risk.noted(),
+            self._risk.looked_at,
         )
 
     def _follow_levels(self, fresh: ReadingBatch) -> FloatArray | None:
@@ -227,11 +231,9 @@ class Engine:
 
     def restore(self, blob: bytes) -> None:
         """Take back a saved state. Raises StateError if it is of another version or damaged."""
-        try:
-            arrays = dict(np.load(io.BytesIO(blob), allow_pickle=False))
+        with _readable(blob) as packed:
+            arrays = dict(packed)
             head = json.loads(arrays.pop("head").tobytes())
-        except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
-            raise StateError(f"the saved state of the engine cannot be read: {error}") from error
         if head["version"] != STATE_VERSION:
             raise StateError(f"the saved state has version {head['version']}, this release reads {STATE_VERSION}")
         series = np.array([self._registry.series(*key) for key in head["series"]], np.int32)
@@ -265,6 +267,22 @@ class Engine:
         if number is None:
             raise StateError(f"the saved state speaks of device {device!r} of site {site!r}, which has no series")
         return number
+
+
+def saved_models(blob: bytes) -> tuple[str | None, str | None]:
+    """Digests of the active model and the shadow of a saved state. Raises StateError if it cannot be read."""
+    with _readable(blob) as packed:
+        active, shadow = json.loads(packed["head"].tobytes()).get("risk", {}).get("digests", (None, None))
+    return active, shadow
+
+
+@contextmanager
+def _readable(blob: bytes) -> Iterator[Mapping[str, NDArray[Any]]]:
+    try:
+        with np.load(io.BytesIO(blob), allow_pickle=False) as packed:
+            yield packed
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
+        raise StateError(f"the saved state of the engine cannot be read: {error}") from error
 
 
 def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

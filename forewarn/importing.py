@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from alerts.alert import AlertEvent, Confirmed, Returned
+from alerts.model_store import ModelStore
 from alerts.notify.policy import NotifyConfig
 from forewarn.checkpoint import Checkpoint
 from forewarn.configured import engine_config, make_store
 from forewarn.database_admin import open_database
-from forewarn.engine import Engine, EngineConfig, StateError
+from forewarn.engine import Engine, EngineConfig, StateError, saved_models
 from forewarn.folder import DataFolder
 from forewarn.logfeed import LogFeed
+from forewarn.modelwatch import ModelShelf
 from forewarn.registry_file import fill, read_registry
 from forewarn.retry import patiently
 from forewarn.settings import Settings
@@ -62,6 +64,8 @@ class Imported:
     refusal: str = ""
     """Its reason for one of them."""
     bad_rows: int = 0
+    problems: list[str] = field(default_factory=list)
+    """A sentence for each model that should have looked and could not."""
     entries: list[Arrived] = field(default_factory=list)
     """Log entries of devices with readings."""
     events: list[AlertEvent] = field(default_factory=list)
@@ -133,7 +137,9 @@ def run_import(
         records.load(registry)
         fill(registry, entries)
         spool = held.enter_context(_opened_spool(settings))
-        engine, position, before = _restored(registry, config, spool)
+        shelf = ModelShelf(ModelStore(database), settings.models.suppress_baseline)
+        engine, position, before = _restored(registry, config, spool, shelf)
+        problems = _look_on(engine, shelf) if spool.last <= position else []
         store = make_store(settings)
         held.callback(store.close)
         patiently(store.prepare)
@@ -150,7 +156,7 @@ def run_import(
             progress=progress,
             entries=logged,
         )
-        told.bad_rows = bad.count
+        told.bad_rows, told.problems = bad.count, problems
         records.save(registry)
         LogStore(database).add(told.entries)
         Desk(database, registry, NotifyConfig()).record(told.events, clock())
@@ -170,19 +176,33 @@ def _opened_spool(settings: Settings) -> Iterator[Spool]:
         local.close()
 
 
-def _restored(registry: Registry, config: EngineConfig, spool: Spool) -> tuple[Engine, int, Checkpoint]:
+def _restored(
+    registry: Registry, config: EngineConfig, spool: Spool, shelf: ModelShelf
+) -> tuple[Engine, int, Checkpoint]:
     """The engine as it was saved, the position of the spool that belongs to it, and the rest of the checkpoint."""
     saved = spool.load_checkpoint()
     if saved is None:
         return Engine(registry, config), 0, NOTHING
     position, blob = saved
-    engine = Engine(registry, config)
     try:
         checkpoint = Checkpoint.decode(blob)
+        models, _ = shelf.models(saved_models(checkpoint.engine))
+        engine = Engine(registry, replace(config, models=models))
         engine.restore(checkpoint.engine)
     except StateError:  # as the service does: it starts without its memory
         return Engine(registry, config), position, NOTHING
     return engine, position, checkpoint
+
+
+def _look_on(engine: Engine, shelf: ModelShelf) -> list[str]:
+    """Let the models of the registry learn from history as well; a sentence for each that cannot.
+
+    Not while readings wait to be judged again: the models that judged them go first, and the service sees to that.
+    """
+    models, problems, _ = shelf.wanted()
+    if models.digests != engine.models.digests:
+        engine.use(models)
+    return problems
 
 
 class BadRows:

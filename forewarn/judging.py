@@ -18,6 +18,8 @@ import numpy as np
 import structlog
 
 from alerts.alert import AlertEvent
+from alerts.model_store import SHORT
+from alerts.riskwatch import Models
 from forewarn.announcing import Announcer
 from forewarn.backlog import Backlog, Item
 from forewarn.checkpoint import Checkpoint
@@ -99,6 +101,11 @@ class Judging:
         """Position of the spool up to which everything is judged and recorded."""
         self._settled = True
         """Whether the engine's state is that of `done`, and what it said is recorded."""
+        self._wanted: Models | None = None
+        self._judged_before = 0
+        """Position of the spool up to which the last run may have judged."""
+        self._looked = False
+        """Whether it is noted that the shadow has begun to judge."""
         self._arrived_at = 0
         self._saved = 0
         self._save_at = self._look_at = 0.0
@@ -114,6 +121,7 @@ class Judging:
     def start(self) -> None:
         """Begin to judge."""
         self._save_at = time.monotonic() + CHECKPOINT_S
+        self._judged_before = self._spool.last
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
@@ -122,6 +130,19 @@ class Judging:
         self._source.wake()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+
+    def want(self, models: Models, begun: bool) -> None:
+        """Let these models look as soon as that can be: at once, but for what the last run may have judged.
+
+        `begun`: it is known since when the shadow judges. Any thread may call this.
+        """
+        self._wanted = models
+        self._looked = self._looked and begun
+
+    @property
+    def models(self) -> Models:
+        """The models that look now."""
+        return self._engine.models
 
     @property
     def idle(self) -> bool:
@@ -137,6 +158,8 @@ class Judging:
                 self._checkpoint()
 
     def _step(self) -> None:
+        if not self._exchange():
+            return
         try:
             found = self._next()
         except IngestError as error:
@@ -153,6 +176,27 @@ class Judging:
             self._checkpoint()
         if 0 < rows < REST_BELOW:
             self._stopping.wait(max(0.0, began + REST_S - time.monotonic()))
+
+    def _exchange(self) -> bool:
+        """Exchange the models if others are wanted, with a checkpoint before anything is judged by them.
+
+        After a crash the checkpoint says who judged what: what comes before it the models that it names, what comes
+        behind it these. That is why all that the last run may have judged is judged by its models first. False if the
+        service stops before the checkpoint is made.
+        """
+        wanted = self._wanted
+        if wanted is None or wanted.digests == self._engine.models.digests or self.done < self._judged_before:
+            return True
+        self._settled = False
+        self._engine.use(wanted)
+        while (error := self._checkpoint()) is not None:
+            if not self._spool_patience.failed(error):
+                return False
+        self._spool_patience.worked()
+        self._settled, self._looked = True, False
+        active, shadow = (None if digest is None else digest[:SHORT] for digest in wanted.digests)
+        log.info("models look from now on", active=active, shadow=shadow)
+        return True
 
     def _next(self) -> list[tuple[int, int, list[Entry]]]:
         """What comes next, as (after, position, entries), from memory where it is there, else from the spool."""
@@ -175,11 +219,13 @@ class Judging:
         outcome = self._engine.process(readings, logged(log))
         for entry in entries:
             self._sequences.remember(entry.batch)
-        noted = (log, self._engine.models.digests[1], outcome.noted)
+        began_at = None if self._looked else outcome.looked_at
+        noted = Notes(log, self._engine.models.digests[1], outcome.noted, began_at)
         if not (self._record(outcome.events, noted) and self._hand_on(after, position, readings, received_at, outcome)):
             return False
         self.done = position
         self._settled = True
+        self._looked = self._looked or began_at is not None
         self._arrived_at = max(entry.batch.last_arrival for entry in entries)
         self._announcer.readings(readings, outcome.scores, outcome.counts, self._arrived_at)
         self._announcer.warmth(self._engine)
@@ -187,9 +233,9 @@ class Judging:
 
     def _record(self, events: Sequence[AlertEvent], noted: Notes = NO_NOTES) -> bool:
         """Record alerts and orders, and what is only noted, however long it takes; False if the service stops first."""
-        while events or noted[0] or noted[2]:
+        while events or noted:
             try:
-                self._notebook.note(*noted)
+                self._notebook.note(noted)
                 changes = self._desk.record(events, self._clock())
             except IngestError as error:
                 if not self._patience.failed(error):
@@ -239,8 +285,8 @@ class Judging:
             return self._spool.depth().size_bytes > self._spool_bytes * FULL_SHARE
         return now >= self._save_at
 
-    def _checkpoint(self) -> None:
-        """Save the engine's state as of `done`; scores that are not stored yet are kept with it."""
+    def _checkpoint(self) -> IngestError | None:
+        """Save the engine's state as of `done`, and scores that are not stored yet with it; why it was not possible."""
         began = time.monotonic()
         self._save_at = began + CHECKPOINT_S
         try:
@@ -250,9 +296,10 @@ class Judging:
             self._spool.save_checkpoint(self.done, state.encode())
         except IngestError as error:
             log.warning("no checkpoint", error=str(error))
-            return
+            return error
         self._saved = self.done
         took_s = time.monotonic() - began
         self._save_at = time.monotonic() + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
         self._metrics.checkpoints.inc()
         self._metrics.checkpoint_seconds.observe(took_s)
+        return None

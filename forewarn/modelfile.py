@@ -13,6 +13,11 @@ from models.supervised.model import RiskModel
 
 def read_model(path: Path) -> RiskModel:
     """The model in a file. Raises InputError, one line naming the file: it is none, damaged, or of a later release."""
+    return read_artefact(path)[0]
+
+
+def read_artefact(path: Path) -> tuple[RiskModel, bytes]:
+    """The same, with the bytes of the file."""
     try:
         with path.open("rb") as file:
             blob = file.read(MAX_BYTES + 1)
@@ -23,7 +28,7 @@ def read_model(path: Path) -> RiskModel:
         points_of(model)
     except (InputError, CurveError) as error:
         raise InputError(f"{path}: {error}") from error
-    return model
+    return model, blob
 
 
 def write_model(path: Path, model: RiskModel) -> None:

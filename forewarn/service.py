@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from alerts.model_store import ModelStore
 from alerts.notify.sender import AppriseSender
 from alerts.notify.worker import Notifier
 from alerts.store import AlertStore
@@ -31,6 +32,7 @@ from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health
 from forewarn.inputs import make_input
 from forewarn.metrics import Metrics, NoticeMetrics, RejectMetrics, SpoolMetrics
+from forewarn.modelwatch import ModelShelf, ModelWatch
 from forewarn.notebook import Notebook
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.registry_file import fill, read_registry
@@ -85,7 +87,10 @@ class Service:
         self._input = make_input(settings, self._handover, self._clock, held.spool)
         self._notifier = Notifier(held.database, self._notify, AppriseSender(), self._clock)
         self._adapter_options = adapter_options(settings)
+        self._models = ModelStore(held.database)
+        self._shelf = ModelShelf(self._models, settings.models.suppress_baseline)
         self.pipeline = Pipeline(self._parts(held), config)
+        self._model_watch = ModelWatch(self._shelf, self.pipeline.judging.want, self.health)
         self._replays = Replaying(
             self.registry,
             held.rejects,
@@ -106,6 +111,7 @@ class Service:
             lambda: self.pipeline.forwarding.idle,
             self.health,
             self._look,
+            self._model_watch.look,
         )
         self.metrics.registry.register(SpoolMetrics(held.spool, self._clock))
         self.metrics.registry.register(RejectMetrics(held.rejects))
@@ -134,6 +140,7 @@ class Service:
             store=held.store,
             desk=Desk(held.database, self.registry, self._notify),
             notebook=Notebook(held.database),
+            shelf=self._shelf,
             board=self._board,
             hub=self._hub,
             health=self.health,
@@ -191,6 +198,7 @@ class Service:
         fill(self.registry, self._entries)
         self.health.note("database", None, "start")
         self.pipeline.recover()
+        self._model_watch.look()
         self.pipeline.start()
         self._notifier.start()
         self._watch.start()

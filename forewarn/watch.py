@@ -1,4 +1,4 @@
-"""A thread that looks after the parts every few seconds: the database, the store, the registry, the inputs."""
+"""A thread that looks after the parts every few seconds: database, store, registry, inputs and models."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Watch:
         store_is_idle: Callable[[], bool],
         health: Health,
         look: Callable[[], None],
+        look_at_models: Callable[[], None],
     ) -> None:
         self._registry, self._records, self._engine = registry, records, engine
         self._store, self._store_is_idle, self._health, self._look = store, store_is_idle, health, look
+        self._look_at_models = look_at_models
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -54,6 +56,7 @@ class Watch:
             while not self._stopping.wait(LOOK_EVERY_S):
                 self._look()
                 self._try("database", self._keep)
+                self._try("database", self._look_at_models)
                 if looks % PING_EVERY == 0:
                     self._try("database", self._ping)
                     if self._store_is_idle():  # otherwise whoever writes knows better

@@ -11,6 +11,7 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from alerts.model_store import ModelStore
 from alerts.notify.policy import NotifyConfig
 from api.board import Board
 from api.hub import Hub
@@ -18,6 +19,7 @@ from forewarn import pipeline as pipelines
 from forewarn.engine import Engine, EngineConfig, Outcome
 from forewarn.health import Health
 from forewarn.metrics import Metrics
+from forewarn.modelwatch import ModelShelf
 from forewarn.notebook import Notebook
 from forewarn.pipeline import Parts, Pipeline
 from forewarn.receiving import MEMORY
@@ -107,6 +109,7 @@ class Site:
             store=self.store,
             desk=Desk(database, self.registry, NotifyConfig()),
             notebook=Notebook(database),
+            shelf=ModelShelf(ModelStore(database), speaks=True),
             board=self.board,
             hub=Hub(),
             health=self.health,
