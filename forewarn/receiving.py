@@ -143,12 +143,13 @@ class Receiving:
         received = self._read(messages)
         if received is None or not self._keep(received):
             return  # nothing was acknowledged: whoever sent it will send it again
+        self._count(messages, received)  # first: who was acknowledged may look at the figures at once
         self._acknowledge(messages, received)
+        self._metrics.ack_seconds.observe((self._clock() - messages[0].received_at) / NS_PER_SECOND)
         if received.statuses:
             self._on_statuses(received.statuses)
         if received.wishes:
             self._publish(received.wishes)
-        self._count(messages, received)
 
     def _read(self, messages: Sequence[Message]) -> Received | None:
         """What the messages say. Should reading fail, they are read one by one, so that one cannot stop the others."""
@@ -209,7 +210,6 @@ class Receiving:
         metrics.rejected.inc(received.rejected)
         metrics.duplicate.inc(received.repeated)
         metrics.clock_off.inc(received.clock_off)
-        metrics.ack_seconds.observe((self._clock() - messages[0].received_at) / NS_PER_SECOND)
         metrics.handover.set(len(self._handover))
         if received.rejects:
             log.warning(
