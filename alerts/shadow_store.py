@@ -57,6 +57,13 @@ class ShadowStore:
         with reading(self._engine) as session:
             return [_alert(row) for row in session.scalars(query.order_by(ShadowRow.raised_at, ShadowRow.id))]
 
+    def newest(self, model: str, limit: int) -> list[Alert]:
+        """The last that a model would have raised, newest first."""
+        query = sa.select(ShadowRow).where(ShadowRow.model == model)
+        with reading(self._engine) as session:
+            newest = query.order_by(ShadowRow.raised_at.desc(), ShadowRow.id).limit(limit)
+            return [_alert(row) for row in session.scalars(newest)]
+
     def forget(self, model: str) -> None:
         """Take away all notes of a model."""
         with writing(self._engine) as session:

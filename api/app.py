@@ -22,6 +22,7 @@ from api.routes import (
     devices,
     events,
     health,
+    models,
     readings,
     rejects,
     session,
@@ -54,7 +55,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.recall = Recall(deps.registry, deps.board, deps.telemetry, deps.clock)
     app.include_router(health.router)
     api = APIRouter(prefix="/api/v1")
-    for part in (devices, readings, rejects, alerts, work_orders, session, users, stream):
+    for part in (devices, readings, rejects, alerts, work_orders, models, session, users, stream):
         api.include_router(part.router)
     api.include_router(telemetry.router_for(deps.max_body))
     api.include_router(events.router_for(deps.max_body))

@@ -23,6 +23,7 @@ from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
 from ingest.rereading import Attempt, Replayed
 from ingest.stores.store import TelemetryStore
+from workorders.review import ModelReviews
 from workorders.store import OrderStore
 
 
@@ -85,6 +86,9 @@ class Deps:
     """The same for log entries."""
     log: LogStore
     replays: Replays
+    models: ModelReviews
+    looking: Callable[[], Sequence[str | None]]
+    """Digests of the models that the engine judges by at this moment."""
     not_ready: Callable[[], Mapping[str, str]]
     """The parts that are down and why; empty when all is well."""
     metrics: CollectorRegistry

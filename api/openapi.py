@@ -80,7 +80,7 @@ def _errors(path: str, method: str, operation: dict[str, Any]) -> list[int]:
         found.append(404)
     if operation.get("requestBody"):
         found.append(400)
-    if path.endswith(_ACTIONS):
+    if path.endswith(_ACTIONS) or (method == "post" and path.startswith("/api/v1/models/")):
         found.append(409)
     if (method, path) == ("post", "/api/v1/session"):
         found.append(429)

@@ -56,6 +56,7 @@ from ingest.receiver import TelemetryResult
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from workorders.desk import Desk
+from workorders.review import ModelReviews
 from workorders.store import OrderStore
 
 DATABASE_AGAIN_S = 2.0
@@ -178,6 +179,8 @@ class Service:
             submit_log=self.submit_log,
             log=LogStore(held.database),
             replays=self._replays,
+            models=ModelReviews(held.database),
+            looking=lambda: self.pipeline.judging.models.digests,
             not_ready=self.not_ready,
             metrics=self.metrics.registry,
             clock=self._clock,

@@ -59,6 +59,10 @@ class ModelReviews:
         other = tally(_voice(told, against_model), known, now)
         return Review(decide(shadow, other, against_model), against_model, since, shadow, other)
 
+    def noted(self, model: KeptModel, limit: int) -> list[Alert]:
+        """The last that a model would have raised as a shadow, newest first."""
+        return self._shadow.newest(model.digest, limit)
+
     def promote(self, wanted: str, action: ModelAction) -> KeptModel:
         """Make a model the active one if what is recorded speaks for it, or if `action` is forced.
 

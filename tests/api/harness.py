@@ -43,6 +43,7 @@ from ingest.rejects import Rejects
 from ingest.stores.sqlite import SqliteStore
 from models.detectors.limits import LimitRule
 from workorders.desk import Desk
+from workorders.review import ModelReviews
 from workorders.store import OrderStore
 
 MINUTE = 60 * NS_PER_SECOND
@@ -102,6 +103,8 @@ class Site:
             submit_log=self.submit_log,
             log=LogStore(self.database),
             replays=self.replays(),
+            models=ModelReviews(self.database),
+            looking=lambda: self.engine.models.digests,
             not_ready=lambda: self.down,
             metrics=metrics,
             clock=lambda: self.now,

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from alerts.alert import Kind, Severity, State
+from alerts.model_store import ModelActionKind, ModelState
 from alerts.store import ActionKind, Verdict
 from api.devices import DeviceState
 from api.guard import Reason
 from api.web import alerts as alert_page
 from api.web import device as device_page
+from api.web import models as model_page
 from api.web import work_orders as order_page
 from api.web.figures import Health
 from api.web.i18n import Language, Translator, choose, texts
@@ -68,6 +70,9 @@ def families() -> dict[str, set[str]]:
         "foundation.": set(Foundation),
         "health.": set(Health),
         "kind.": set(Kind),
+        "model_did.": set(ModelActionKind),
+        "model_state.": set(ModelState),
+        "models.": {*model_page.FIGURES, "told_model", "told_baseline", "may", "may_not"},
         "priority.": set(Priority),
         "range.": set(device_page.RANGES),
         "reject_source.": set(RejectSource),

@@ -15,6 +15,7 @@ from tests.api.conftest import serving
 from tests.api.harness import Site, site
 from tests.api.people import act
 from tests.api.plant import LIMITS, fill
+from tests.api.test_models import add
 from tests.servers.browser import SCREENSHOTS
 
 SIZES = {"desktop": (1440, 900), "phone": (375, 812)}
@@ -38,6 +39,7 @@ def console_over(folder: Path) -> Iterator[Console]:
     with site(folder, limits=LIMITS) as made:
         fill(made)
         act(made)
+        add(made.database)
         with serving(create_app(made.deps())) as base:
             yield Console(made, base)
 

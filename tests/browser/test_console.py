@@ -24,9 +24,17 @@ WORDS = {
         "device": "About this device",
         "alerts": "What to do",
         "orders": "Next step",
+        "models": "All versions",
         "rejects": "Read it once more",
     },
-    "zh": {"overview": "需要关注", "device": "设备信息", "alerts": "处理", "orders": "下一步", "rejects": "重新读取"},
+    "zh": {
+        "overview": "需要关注",
+        "device": "设备信息",
+        "alerts": "处理",
+        "orders": "下一步",
+        "models": "全部版本",
+        "rejects": "重新读取",
+    },
 }
 
 
@@ -40,6 +48,7 @@ def paths(console: Console) -> dict[str, str]:
         "device": "/devices/plant/pump-1?range=24h",
         "alerts": f"/alerts/{alert.id}",
         "orders": f"/work-orders/{order.number}",
+        "models": f"/models/{deps.models.models.list()[0].id}",
         "rejects": f"/rejects/{deps.rejects.oldest(1)[0]}",
     }
 
@@ -62,7 +71,7 @@ def overflow(page: Page) -> list[str]:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["overview", "device", "alerts", "orders", "rejects"])
+@pytest.mark.parametrize("name", ["overview", "device", "alerts", "orders", "models", "rejects"])
 def test_page(console: Console, look: Look, name: str, size: str, language: str, dark: bool) -> None:
     watched = look(console.base + paths(console)[name], size, language, dark)
     settle(watched.page)
