@@ -30,7 +30,9 @@ def first_steps(kind: Kind, metric: str | None, facts: Mapping[str, Fact]) -> St
     if kind is Kind.FAILURE_RISK:
         drifting = facts.get("metric")
         return table["failure_risk"][_ANY] + (_about(drifting, facts) if isinstance(drifting, str) else ())
-    about = table["together"][_ANY] if metric is None else _about(metric, facts)
+    about = table["together"][_ANY] if metric is None else ()
+    leader = metric or facts.get("metric")
+    about += _about(leader, facts) if isinstance(leader, str) else ()
     if kind in (Kind.LIMIT, Kind.FORECAST):
         return table[kind][_ANY] + about
     return about + table["expected"][_ANY]

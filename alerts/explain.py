@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from alerts.alert import Explanation, Fact
+from alerts.leading import names_in
 from alerts.metric_names import metric_zh, shown_unit
 
 _SPANS = ((86_400, "d", "天"), (3600, "h", "小时"), (60, "min", "分钟"))
@@ -52,28 +53,64 @@ def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     zh = f"{metric_zh(metric)} {value} {'高于' if above else '低于'}限值 {limit}{label}"
     if held > 0:
         en, zh = f"{en} for {duration(held)}", f"{zh}，已持续 {duration(held, zh=True)}"
-    return Explanation(en, zh)
+    return _joined([(en, zh), *_moved(metric, evidence)])
 
 
 def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
-    """A value away from the series' own recent level."""
+    """A series or device away from its own level: by a reading, or by an average while readings are in their band."""
     unit = evidence["unit"]
     value, expected = _with_unit(evidence["value"], unit), _with_unit(evidence["expected"], unit)
     low, high = number(float(evidence["low"] or 0)), _with_unit(evidence["high"], unit)
-    side = float(evidence["value"] or 0) >= float(evidence["expected"] or 0)
-    together = bool(evidence.get("together"))
-    one_in = f"{float(evidence['one_in'] or 1):,.0f}"
-    en = (
-        f"{'several metrics moved together, most of all ' if together else ''}"
-        f"{metric} {value} is {'above' if side else 'below'} its own baseline of {expected} "
-        f"(expected {low} to {high}); only 1 in {one_in} readings is so far off"
-    )
-    zh = (
-        f"{'多个指标同时变化，其中最明显的是' if together else ''}"
-        f"{metric_zh(metric)} {value} {'高于' if side else '低于'}自身基线 {expected}"
-        f"（预期 {low} 至 {high}）；约每 {one_in} 个读数才会出现一次这样的偏离"
-    )
-    return Explanation(en, zh)
+    above, together = evidence.get("side") != "low", bool(evidence.get("together"))
+    lasted, lasted_zh = (_lasted(evidence, zh) for zh in (False, True))
+    en = "several metrics moved together, most of all " if together else ""
+    zh = "多个指标同时变化，其中最明显的是" if together else ""
+    if evidence.get("average") is None:
+        en += f"{metric} {value} is {'above' if above else 'below'} its own baseline of {expected} "
+        en += f"(expected {low} to {high}){lasted}"
+        zh += f"{metric_zh(metric)} {value} {'高于' if above else '低于'}自身基线 {expected}"
+        zh += f"（预期 {low} 至 {high}）{lasted_zh}"
+    else:
+        average = _with_unit(evidence["average"], unit)
+        en += f"{metric} lately averages {average}, {'above' if above else 'below'} its own baseline of {expected}"
+        en += f"{lasted}, while single readings stay within the expected {low} to {high}"
+        zh += f"{metric_zh(metric)}近期平均 {average}，{'高于' if above else '低于'}自身基线 {expected}{lasted_zh}，"
+        zh += f"单个读数仍在预期范围 {low} 至 {high} 内"
+    return _joined([(en, zh), _rarity(evidence), *_moved(metric, evidence)])
+
+
+def _joined(parts: Sequence[tuple[str, str]]) -> Explanation:
+    return Explanation("; ".join(en for en, _ in parts), "；".join(zh for _, zh in parts))
+
+
+def _lasted(evidence: Mapping[str, Fact], zh: bool) -> str:
+    """For how long it has been so, where that is more than the present reading."""
+    seconds = (int(evidence.get("at") or 0) - int(evidence.get("since_at") or evidence.get("at") or 0)) / 1e9
+    if seconds <= 0:
+        return ""
+    return f"，已持续 {duration(seconds, zh=True)}" if zh else f" for {duration(seconds)}"
+
+
+def _rarity(evidence: Mapping[str, Fact]) -> tuple[str, str]:
+    n = f"{float(evidence['one_in'] or 1):,.0f}"
+    if evidence.get("rarer"):
+        return f"fewer than 1 in {n} readings are so far off", f"超过 {n} 个读数才会出现一次这样的偏离"
+    return f"only about 1 in {n} readings is so far off", f"约每 {n} 个读数才会出现一次这样的偏离"
+
+
+def _moved(metric: str, evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
+    """What moved first, unless that says no more than which metric it is about."""
+    first, beside, then = (evidence.get(name) for name in ("moved_first", "moved_with", "moved_then"))
+    if not first or (first == metric and not beside and not then):
+        return []
+    seconds = (int(evidence.get("at") or 0) - int(evidence.get("moved_first_at") or 0)) / 1e9
+    both = f"{first} and {beside}" if beside else str(first)
+    en = f"{both} moved first, {duration(seconds)} before" if seconds > 0 else f"{both} moved first, just now"
+    names = "、".join(metric_zh(name) for name in [str(first), *names_in(beside)])
+    zh = f"最先变化的是{names}（{duration(seconds, zh=True)}前）" if seconds > 0 else f"最先变化的是{names}（刚刚）"
+    if then:
+        en, zh = f"{en}, then {then}", f"{zh}，随后是{'、'.join(metric_zh(name) for name in names_in(then))}"
+    return [(en, zh)]
 
 
 def explain_forecast(metric: str, evidence: Mapping[str, Fact]) -> Explanation:

@@ -21,10 +21,11 @@ from alerts.alert import Kind, Severity
 from alerts.book import WHOLE_DEVICE, AlarmBook, Subject
 from alerts.budget import Budget
 from alerts.explain import explain_baseline, explain_limit, explain_silence
+from alerts.leading import deviation, moved, rarity
 from alerts.limits import LimitTable, with_alarm
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
-from models.bank import Verdicts
+from models.bank import Judgement, Verdicts
 from models.detectors.device import SEVERAL
 from models.detectors.limits import Boundary, LimitRule
 from models.detectors.silence import Turn
@@ -43,8 +44,6 @@ LASTING = 20.0
 """An alert becomes severe when p is below GRAVE times the level that opens one after LASTING expected intervals."""
 LEADS = 0.5
 """A metric with at least this share of the sum of squares is what the alert is about; otherwise it is the device."""
-RAREST_SHOWN = 1e6
-"""Rarity is told to people up to one in this many readings; nothing is known about rarer events."""
 
 
 def severity_for(criticality: Criticality, usual: Severity) -> Severity:
@@ -147,17 +146,18 @@ class BaselinePolicy:
             self._book.escalate(row, subject, at, severity, text, facts)
 
     def _facts(self, i: int, verdicts: Verdicts) -> dict[str, Any]:
-        value, expected, low, high = verdicts.facts[i].tolist()
+        row, device, at, since = (int(getattr(verdicts, name)[i]) for name in ("row", "device", "time", "since"))
+        leader, interval_ns = self._registry.metric(int(verdicts.leader[i])), float(verdicts.interval_ns[i])
         return {
-            "value": value,
-            "expected": expected,
-            "low": low,
-            "high": high,
-            "unit": self._registry.metric(int(verdicts.leader[i])).unit,
+            "metric": leader.name,
+            **deviation(verdicts.facts[i].tolist()),
+            "unit": leader.unit,
             "together": bool(verdicts.share[i] < LEADS),
             "p_value": float(verdicts.p_value[i]),
-            "one_in": float(min(1.0 / verdicts.p_value[i], RAREST_SHOWN)),
-            "at": int(verdicts.time[i]),
+            **rarity(float(verdicts.p_value[i]), int(verdicts.number[i])),
+            "since_at": since,
+            "at": at,
+            **moved(self._registry, verdicts.moves, device, row, at, since, interval_ns),
         }
 
     def forget(self) -> None:
@@ -190,10 +190,11 @@ class LimitPolicy:
         self._registry, self._book, self._limits = registry, book, limits
         self._states: dict[int, list[_RuleState]] = {}
 
-    def decide(self, batch: ReadingBatch, alarms: FloatArray | None = None) -> None:
+    def decide(self, batch: ReadingBatch, judged: Judgement, alarms: FloatArray | None = None) -> None:
         """Look at rows beyond a limit, and at all rows of series on their way in or out.
 
-        `alarms` is the ALARM of vibration of every row, infinite where there is none.
+        `judged` is what the bank says about the batch; `alarms` the ALARM of vibration of every row, infinite where
+        there is none.
         """
         if not self._limits.rules:
             return
@@ -202,9 +203,10 @@ class LimitPolicy:
         beyond = (batch.value > np.minimum(high[batch.series], alarms)) | (batch.value < low[batch.series])
         concerned = np.union1d(batch.series[beyond], list(self._states))
         for row in np.flatnonzero(np.isin(batch.series, concerned)).tolist():
-            self._one(row, int(batch.series[row]), int(batch.time[row]), float(batch.value[row]), float(alarms[row]))
+            self._one(row, batch, judged, float(alarms[row]))
 
-    def _one(self, row: int, series: int, at: int, value: float, alarm: float) -> None:
+    def _one(self, row: int, batch: ReadingBatch, judged: Judgement, alarm: float) -> None:
+        series, at, value = int(batch.series[row]), int(batch.time[row]), float(batch.value[row])
         rules = [with_alarm(rule, alarm) for rule in self._limits.of(series)]
         states = self._states.get(series) or []
         if len(states) != len(rules):  # other rules hold than before: the series became known better
@@ -222,12 +224,14 @@ class LimitPolicy:
                 self._book.return_(row, subject, at)
             return
         worst = max(active, key=lambda i: _weight(rules[i], value))
-        self._tell(row, subject, at, value, rules[worst], states[worst])
+        self._tell(row, subject, at, value, rules[worst], states[worst], judged)
 
-    def _tell(self, row: int, subject: Subject, at: int, value: float, rule: Any, state: _RuleState) -> None:
+    def _tell(
+        self, row: int, subject: Subject, at: int, value: float, rule: Any, state: _RuleState, judged: Judgement
+    ) -> None:
         names = self._registry.key(subject[2])
         onset = state.broken_since if state.broken_since is not None else at
-        facts = {
+        facts: dict[str, Any] = {
             "value": value,
             "limit": rule.high if rule.high is not None and value > rule.high - rule.hysteresis else rule.low,
             "side": "high" if rule.high is not None and value > rule.high - rule.hysteresis else "low",
@@ -237,7 +241,11 @@ class LimitPolicy:
             "at": at,
         }
         severity, score = Severity(rule.severity), max(rule.excess(value), 0.0)
-        if subject not in self._book.open:
+        known = self._book.open.get(subject)
+        if known is None or severity.rank > known.severity.rank:
+            interval_ns = float(judged.interval_ns[row])
+            facts |= moved(self._registry, judged.verdicts.moves, subject[1], row, at, onset, interval_ns)
+        if known is None:
             self._book.raise_(row, subject, names, severity, onset, at, score, explain_limit(names[2], facts), facts)
             return
         self._book.confirm(row, subject, at, score)

@@ -125,7 +125,7 @@ class Engine:
         fresh = batch if len(rows) == len(batch) else batch[rows]
         judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
-        self._on_limits.decide(fresh, self._follow_levels(fresh))
+        self._on_limits.decide(fresh, judgement, self._follow_levels(fresh))
         self._on_baseline.decide(judgement.verdicts)
         turns = self._risk.decide(fresh, moved(entries, rows))
         number = np.bincount(arrival, minlength=len(Arrival)).tolist()

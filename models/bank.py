@@ -23,6 +23,7 @@ from models.detectors.interval import Interval
 from models.detectors.novelty import AVERAGES, LOOK, Novelty, States
 from models.detectors.shift import Shift
 from models.evidence import Evidence, of_metrics, together
+from models.moves import Moves
 from models.score import DeviceScores, Scores
 from models.warmth import enough_at
 
@@ -52,7 +53,9 @@ class Verdicts:
     share: FloatArray
     """How much of it all is the leader's, 0 … 1."""
     facts: FloatArray
-    """The leader's last value, and the middle, lower and upper end of its band, shape (n_verdicts, 4)."""
+    """What is told of the leader, shape (n_verdicts, 6): see `models.detectors.device.DeviceRows`."""
+    moves: Moves
+    """Which series have been unusual since when; to be asked before the next batch."""
 
     def __len__(self) -> int:
         """Number of verdicts."""
@@ -87,6 +90,7 @@ class Bank:
         self._row_calibrator = Calibrator()
         self._novelty = Novelty()
         self._evidence = Evidence()
+        self._moves = Moves()
 
     def judge(self, batch: ReadingBatch, device_of: Keys, n_devices: int) -> Judgement:
         """Score rows that are new in their series, then learn them.
@@ -94,6 +98,7 @@ class Bank:
         `device_of` gives the device number of every series number, shape (n_series,).
         """
         self._resize(len(device_of), n_devices)
+        self._moves.begin()
         interval = self.interval.learn(batch.series, batch.time)
         score, says = self._judge_series(batch, rarity(interval))
         verdicts = self._judge_rows(*self._view.advance(batch.series, batch.time, score, says, device_of))
@@ -118,7 +123,8 @@ class Bank:
             says[rows, AVERAGE], says[rows, USUAL] = judged.average[:, AVERAGES], judged.usual[:, AVERAGES]
             if scoring.any():
                 known = part if scoring.all() else part.only(scoring)
-                says[known.rows, P_VALUE] = _calibrated(self._calibrator, known, score, rare)
+                says[known.rows, P_VALUE] = p_value = _calibrated(self._calibrator, known, score, rare)
+                self._moves.follow(known, p_value, batch.time, self._shift.seen)
             if len(part.ended):
                 self._shift.learn(part.ended)
         return score, says
@@ -148,6 +154,7 @@ class Bank:
             rows.leader,
             rows.share,
             rows.facts,
+            self._moves,
         )
 
     def _look(self, rows: DeviceRows, members: Members, rare: FloatArray) -> FloatArray:
@@ -159,7 +166,7 @@ class Bank:
         return _carried(rows.device, before, by_device, self._novelty.look(states))
 
     def _resize(self, n_series: int, n_devices: int) -> None:
-        for part in (self.interval, self._shift, self._calibrator):
+        for part in (self.interval, self._shift, self._calibrator, self._moves):
             part.resize(n_series)
         for each in (self._row_interval, self._row_calibrator, self._evidence):
             each.resize(n_devices)
@@ -200,8 +207,9 @@ class Bank:
             kept = {kind: _under(saved, f"{kind}.{name}.") for kind in ("series", "device")}
             both.restore(kept, series, devices)
 
-    def _of_series(self) -> dict[str, Interval | Shift | Calibrator]:
-        return {"interval": self.interval, "shift": self._shift, "calibrator": self._calibrator}
+    def _of_series(self) -> dict[str, Interval | Shift | Calibrator | Moves]:
+        first: dict[str, Interval | Shift | Calibrator | Moves] = {"interval": self.interval, "shift": self._shift}
+        return first | {"calibrator": self._calibrator, "moves": self._moves}
 
     def _of_devices(self) -> dict[str, Interval | Calibrator | Evidence]:
         return {"interval": self._row_interval, "calibrator": self._row_calibrator, "evidence": self._evidence}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Fact
-from api.web.format import NOTHING, clock_time, percent, quantity, span
-from api.web.i18n import Translator
+from alerts.leading import names_in
+from api.web.format import NOTHING, clock_time, metric_name, percent, quantity, span
+from api.web.i18n import Language, Translator
 
 Line = tuple[str, str]
 
@@ -47,6 +48,12 @@ def _limit(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: Zo
     return t("evidence.limit"), quantity(limit, unit) + label
 
 
+def _distances(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    """How far the value is off, counted in how far it usually is."""
+    fact = facts.get("distances")
+    return (t("evidence.distances"), t("evidence.times", n=quantity(fact))) if isinstance(fact, int | float) else None
+
+
 def _length(name: str) -> _Teller:
     def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
         fact = facts.get(name)
@@ -57,7 +64,10 @@ def _length(name: str) -> _Teller:
 
 def _rarity(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
     one_in = facts.get("one_in")
-    return (t("evidence.rarity"), t("evidence.one_in", n=f"{one_in:,.0f}")) if isinstance(one_in, int | float) else None
+    if not isinstance(one_in, int | float):
+        return None
+    text = t("evidence.rarer" if facts.get("rarer") else "evidence.one_in", n=f"{one_in:,.0f}")
+    return t("evidence.rarity"), text
 
 
 def _last(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
@@ -70,6 +80,38 @@ def _moment(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: Z
     at = facts.get("at")
     label = t("evidence.noticed") if "limit_s" in facts else t("evidence.at")
     return (label, clock_time(at, zone, seconds=True)) if isinstance(at, int) else None
+
+
+def _leader(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    """The metric that an alert on several is mostly about."""
+    metric = facts.get("metric")
+    label = t("evidence.leader") if "one_in" in facts else t("evidence.metric")
+    return (label, metric_name(metric, t)) if isinstance(metric, str) and metric else None
+
+
+def _since(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+    """When a value began to grow; of a baseline, when the device began to be unusual."""
+    at = facts.get("since_at")
+    label = t("evidence.unusual_since") if "one_in" in facts else t("evidence.since_at")
+    return (label, clock_time(at, zone)) if isinstance(at, int) else None
+
+
+def _moved_first(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
+    first, at = _listed(facts, ("moved_first", "moved_with"), t), facts.get("moved_first_at")
+    if not first or not isinstance(at, int):
+        return None
+    return t("evidence.moved_first"), t("evidence.moved_at", metrics=first, time=clock_time(at, zone))
+
+
+def _moved_then(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    then = _listed(facts, ("moved_then",), t)
+    return (t("evidence.moved_then"), then) if then else None
+
+
+def _listed(facts: Mapping[str, Fact], names: Sequence[str], t: Translator) -> str:
+    """The metrics that facts of those names list."""
+    metrics = [metric for name in names for metric in names_in(facts.get(name))]
+    return ("、" if t.language is Language.ZH else ", ").join(metric_name(metric, t) for metric in metrics)
 
 
 def _time(name: str) -> _Teller:
@@ -110,17 +152,21 @@ _LINES: tuple[_Teller, ...] = (
     _length("horizon_s"),
     _word("codes"),
     _time("code_at"),
-    _word("metric"),
+    _leader,
     _number("value"),
     _limit,
     _number("expected"),
     _number("off"),
     _band,
+    _number("average"),
+    _distances,
     _rarity,
+    _moved_first,
+    _moved_then,
     _crossing,
     _time("likely_at"),
     _number("per_day"),
-    _time("since_at"),
+    _since,
     _length("held_s"),
     _length("limit_s"),
     _length("interval_s"),
@@ -135,6 +181,7 @@ _TOLD = frozenset(
     | {"held_s", "limit_s", "interval_s", "last_at", "at"}
     | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
     | {"probability", "horizon_s", "codes", "code_at", "metric", "off", "since", "model"}
+    | {"average", "distances", "rarer", "moved_first", "moved_first_at", "moved_with", "moved_then"}
 )
 
 

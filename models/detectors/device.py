@@ -24,10 +24,12 @@ CARRIED = 8
 NEVER = np.iinfo(np.int64).min
 SEVERAL = -1
 """In place of a series number: several series together."""
-FACTS, P_VALUE, AVERAGE, USUAL = slice(0, 4), 4, slice(5, 5 + SIZE), slice(5 + SIZE, 5 + 2 * SIZE)
+P_VALUE, AVERAGE, USUAL = 4, slice(5, 5 + SIZE), slice(5 + SIZE, 5 + 2 * SIZE)
 SAYS = 5 + 2 * SIZE
 """What is known with each reading: value and band (expected, low, high), p-value, and averages with their usual
 distances, as columns of one array."""
+FACTS = (0, 1, 2, 3, AVERAGE.start + 1, USUAL.start + 1)
+"""Those that people are told of the leader: value, band, the average of 30 readings and its usual distance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class DeviceRows:
     share: FloatArray
     """The leader's share of the sum of squares, 0 … 1."""
     facts: FloatArray
-    """The leader's last value and the middle, lower and upper end of its band, shape (n_rows, 4)."""
+    """The leader's last value, the middle, lower and upper end of its band, its average over the last 30 readings and
+    how far that usually is from the middle, shape (n_rows, 6)."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -73,7 +76,7 @@ class DeviceRows:
     def empty(cls) -> DeviceRows:
         """No rows."""
         none, real = np.zeros(0, np.int64), np.zeros(0)
-        return cls(none, none, none, none, none, real, real, none, real, np.zeros((0, 4)))
+        return cls(none, none, none, none, none, real, real, none, real, np.zeros((0, len(FACTS))))
 
 
 class DeviceView:

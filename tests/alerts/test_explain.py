@@ -30,7 +30,11 @@ CASES = [
         ["4.8 mm/s", "1.2 mm/s", "1 in 1,000,000"],
         ["高于自身基线", "1,000,000"],
     ),
-    (explain_baseline("flow", {**BASELINE, "value": 0.1, "unit": None}), ["below", "0.1 "], ["流量", "低于"]),
+    (
+        explain_baseline("flow", {**BASELINE, "value": 0.1, "side": "low", "unit": None}),
+        ["below", "0.1 "],
+        ["流量", "低于"],
+    ),
     (explain_silence("temperature", SILENCE), ["temperature has not reported for 10 min"], ["温度", "10 分钟"]),
     (explain_silence(None, SILENCE), ["the device has not reported"], ["设备已 10 分钟没有上报"]),
 ]

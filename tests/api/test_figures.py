@@ -142,6 +142,16 @@ def test_evidence_in_both_languages() -> None:
         ("预期范围", "0.8 至 1.2 mm/s"),
         ("罕见程度", "约 12,346 个读数中出现 1 次"),
     ]
+    moved: dict[str, Fact] = {"metric": "vibration", "distances": 9.5, "one_in": 9_000.0, "rarer": True, "since_at": 0}
+    moved |= {"moved_first": "current", "moved_with": "flow", "moved_first_at": 0, "moved_then": "vibration"}
+    assert lines(moved, ZH, zone) == [
+        ("变化最大的指标", "振动"),
+        ("与平常偏差相比", "9.5 倍"),
+        ("罕见程度", "超过 9,000 个读数才出现 1 次"),
+        ("最先变化", "电流、流量（1970-01-01 08:00 起）"),
+        ("随后变化", "振动"),
+        ("开始异常", "1970-01-01 08:00"),
+    ]
     silence: dict[str, Fact] = {"limit_s": 600.0, "interval_s": 60.0, "last_at": 0, "at": 600 * NS_PER_SECOND}
     assert lines(silence, EN, zone) == [
         ("Silent for", "10 min"),

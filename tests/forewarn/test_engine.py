@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterable
 
@@ -77,6 +78,38 @@ def test_the_test_site_raises_alerts_of_all_three_kinds() -> None:
     events, _ = run(*site())
     kinds = {alert.kind for alert in fold(events).values()}
     assert kinds == {Kind.LIMIT, Kind.BASELINE, Kind.SILENCE}
+
+
+def test_alerts_say_which_metric_leads_and_what_moved_first() -> None:
+    rng = np.random.default_rng(1)
+    names, n, fault = ("current", "temperature", "vibration"), 1_200, 1_000
+    values = rng.normal(20.0, 1.0, (n, len(names)))
+    values[fault:, 0] += 5.0
+    values[fault + 1 :, 2] += 30.0
+    registry = Registry()
+    numbers = [registry.series("plant", "pump", name) for name in names]
+    times = START + MINUTE * np.repeat(np.arange(n), len(names))
+    batch = ReadingBatch.of(np.tile(numbers, n), times, values.ravel(), int(Quality.RECORDED))
+    alerts = fold(Engine(registry).process(batch).events).values()
+    (alert,) = [one for one in alerts if one.raised_at >= START + fault * MINUTE]
+    facts = alert.evidence
+    assert (facts["metric"], facts["side"]) == ("vibration", "high")
+    assert (facts["moved_first"], facts["moved_first_at"]) == ("current", START + fault * MINUTE)
+    assert facts["moved_then"] == "vibration"
+    assert facts["since_at"] == alert.onset_at
+    assert "current moved first" in alert.explanation.en
+
+
+def test_a_state_of_before_it_was_followed_what_moves_first_is_taken() -> None:
+    registry, batch = site(2)
+    engine, other = Engine(registry), Engine(registry)
+    engine.process(batch[:1000])
+    kept = dict(np.load(io.BytesIO(engine.save())))
+    assert kept.pop("bank/series.moves.stretch").any()
+    buffer = io.BytesIO()
+    np.savez(buffer, **kept)
+    other.restore(buffer.getvalue())
+    assert len(other.process(batch[1000:]).scores) > 0
 
 
 @settings(max_examples=25)
