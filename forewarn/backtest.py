@@ -37,7 +37,7 @@ from ingest.logentry import LogEntry
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from ingest.times import format_time
-from ingest.truth import Label, read_truth
+from ingest.truth import NORMAL, Label, read_truth
 from models.supervised.model import RiskModel
 from workorders.opening import Book, criticality_in
 
@@ -141,7 +141,7 @@ class Inputs:
 def read_inputs(truth: Path | None, events: Path | None, model: Path | None = None) -> Inputs:
     """Read what there is. Raises InputError naming file, line and what is wrong."""
     return Inputs(
-        read_truth(truth) if truth is not None else None,
+        [label for label in read_truth(truth) if label.kind != NORMAL] if truth is not None else None,
         read_logbook(events) if events is not None else None,
         read_model(model) if model is not None else None,
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forewarn import cli_backtest, cli_model, cli_people, cli_rejects, cli_simulate, cli_train
+from forewarn import cli_backtest, cli_export, cli_model, cli_people, cli_rejects, cli_simulate, cli_train
 from forewarn.failing import failing
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ app.command()(cli_simulate.simulate)
 app.command()(cli_simulate.replay)
 app.add_typer(cli_people.users, name="user")
 app.add_typer(cli_people.tokens, name="token")
+app.add_typer(cli_export.exports, name="export")
 app.add_typer(cli_model.models, name="model")
 app.add_typer(cli_rejects.rejects, name="rejects")
 app.add_typer(databases, name="db")

@@ -1,18 +1,28 @@
-"""`forewarn train`: a model from recorded readings, their log and the failures that are known."""
+"""`forewarn train`: a model from readings, their log and what is known to have been wrong."""
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from forewarn.examples import Sources
+
 CSV = "as CSV."
+LAST = "365d"
 
 
 def train(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE.csv…", help="Readings as CSV, also .csv.gz.")],
     out: Annotated[Path, typer.Option(metavar="MODEL", help="The file that the model becomes.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE.csv…]", help="Readings as CSV, also .csv.gz.")
+    ] = None,
     events: Annotated[
         Path | None, typer.Option(metavar="FILE", help=f"Errors, maintenance and failures on record, {CSV}")
     ] = None,
@@ -23,9 +33,17 @@ def train(
     horizon: Annotated[
         str, typer.Option(metavar="SPAN", help="How long before a failure a warning is of use.")
     ] = "72h",
+    from_store: Annotated[
+        bool, typer.Option("--from-store", help="Learn from what the service has stored: readings, log, labels.")
+    ] = False,
+    last: Annotated[str | None, typer.Option(metavar="SPAN", help=f"How much of the store: {LAST}.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings of that service, in TOML.")
+    ] = None,
 ) -> None:
-    """Learn from failures on record how devices announce them; the service is not touched."""
-    from forewarn.examples import Sources
+    """Learn from failures on record how devices announce them; a running service is read and not touched."""
+    from dataclasses import replace
+
     from forewarn.modelfile import write_model
     from forewarn.progress import counting
     from forewarn.training import train as run
@@ -33,25 +51,66 @@ def train(
     from ingest.logbook import read_logbook
     from ingest.truth import read_truth
 
-    sources = Sources(
-        files,
-        read_logbook(events) if events is not None else (),
-        read_truth(truth) if truth is not None else (),
-        frozenset(exclude or ()),
-    )
-    with counting("readings") as progress:
-        trained = run(sources, _seconds(horizon), progress)
+    _check(files or [], from_store, last)
+    span_s = seconds(horizon)
+    with _sources(files or [], from_store, last or LAST, span_s, config) as found:
+        sources = replace(
+            found,
+            entries=(*found.entries, *(read_logbook(events) if events is not None else ())),
+            labels=(*found.labels, *(read_truth(truth) if truth is not None else ())),
+            exclude=frozenset(exclude or ()),
+        )
+        with counting("readings") as progress:
+            trained = run(sources, span_s, progress)
     write_model(out, trained.model)
     typer.echo(f"{words(trained)}: {out}")
 
 
-def _seconds(text: str) -> float:
+def _check(files: list[Path], from_store: bool, last: str | None) -> None:
+    if from_store and files:
+        raise typer.BadParameter(f"{files[0]}: readings come from files or with --from-store, not from both")
+    if not from_store and not files:
+        raise typer.BadParameter("missing argument FILE.csv…: the readings; or --from-store, those of the service")
+    if last is not None and not from_store:
+        raise typer.BadParameter(f"--last {last}: is allowed only with --from-store")
+
+
+@contextmanager
+def _sources(files: list[Path], from_store: bool, last: str, span_s: float, config: Path | None) -> Iterator[Sources]:
+    """The readings, and with --from-store what the service knows beside them."""
+    from forewarn.examples import Sources
+
+    if not from_store:
+        yield Sources(files)
+        return
+    from forewarn.labelling import read_labels, read_log
+    from forewarn.settings_file import load
+    from forewarn.storehistory import open_history
+    from ingest.reading import NS_PER_SECOND
+
+    end = time.time_ns()
+    start = end - round(seconds(last, "last") * NS_PER_SECOND)
+    with open_history(load(config, os.environ), start, end, 0) as history:
+        found = read_labels(history.database, round(span_s * NS_PER_SECOND))
+        yield Sources(
+            (),
+            [entry for entry in read_log(history.database) if entry.time >= start],
+            [one.label for one in found if one.label.end >= start],
+            stored=history.every,
+        )
+
+
+def seconds(text: str, name: str = "horizon") -> float:
+    """A span of time that the user gave, in s."""
     from forewarn.quantities import parse_duration
 
     try:
         span_s = parse_duration(text).total_seconds()
     except ValueError as error:
-        raise typer.BadParameter(f"--horizon {text} {error}") from error
-    if not 60 <= span_s <= 400 * 86_400:
-        raise typer.BadParameter(f"--horizon {text} should be between a minute and 400 days")
+        raise typer.BadParameter(f"--{name} {text} {error}") from error
+    if not 60 <= span_s <= MOST_S[name]:
+        raise typer.BadParameter(f"--{name} {text} should be between a minute and {MOST_S[name] // 86_400} days")
     return span_s
+
+
+MOST_S = {"horizon": 400 * 86_400, "last": 20 * 365 * 86_400}

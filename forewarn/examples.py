@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ingest.errors import InputError
 from ingest.logentry import Event, LogEntry
 from ingest.reading import FloatArray, ReadingBatch, TimeArray
 from ingest.registry import DeviceKey, Registry
-from ingest.truth import Label
+from ingest.truth import FAILURE, FAULT, Label
 from models.supervised.eventlog import EventLog, Logged, View, is_service, moved
 from models.supervised.features import LogFacts, Vocabulary, log_facts
 from models.supervised.fit import Occurrences
@@ -31,10 +31,11 @@ LEAST_ENTRIES = 3
 """Entries of a code, at least, for it to be learned."""
 SETTLED_AFTER = 24
 """Slots after a failure that are neither normal nor a sign of the next one."""
-FAILURE = "failure"
 
 BoolArray = NDArray[np.bool_]
 Progress = Callable[[int], None]
+Batches = Callable[[Registry], Iterator[ReadingBatch]]
+"""Gives readings, their devices and metrics as numbers of a registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Sources:
     labels: Sequence[Label] = ()
     exclude: frozenset[str] = frozenset()
     """Names of devices, or SITE/DEVICE, that are left out altogether."""
+    stored: Batches | None = None
+    """Gives the readings in place of the files."""
+
+    def batches(self, registry: Registry) -> Iterator[ReadingBatch]:
+        """The readings, in order of arrival; the same each time."""
+        return read_batches(self.files, registry, _ignore) if self.stored is None else self.stored(registry)
 
     def takes(self, device: DeviceKey) -> bool:
         """Whether a device is learned from."""
@@ -121,19 +128,21 @@ def collect(sources: Sources, slot_ns: int, recent: int, progress: Progress | No
     registry = Registry()
     rows = np.zeros(0, np.int64)
     first, last, read = np.iinfo(np.int64).max, np.iinfo(np.int64).min, 0
-    for batch in read_batches(sources.files, registry, _ignore):
+    for batch in sources.batches(registry):
         rows = np.r_[rows, np.zeros(registry.n_series - len(rows), np.int64)]
         rows += np.bincount(batch.series, minlength=len(rows))
         first, last = min(first, int(batch.time.min())), max(last, int(batch.time.max()))
         read += len(batch)
         if progress is not None:
             progress(read // 2)
-    names = {n: (d.site, d.name) for n, d in registry.devices() if sources.takes((d.site, d.name))}
+    heard = set(registry.series_device[np.flatnonzero(rows)].tolist())
+    named = ((n, (d.site, d.name)) for n, d in registry.devices() if n in heard)
+    names = {number: name for number, name in named if sources.takes(name)}
     if not names:
         raise InputError("no device is left to learn from: all are excluded")
     entries = _placed(sources.entries, registry, set(names.values()))
     words = _vocabulary(registry, names, entries, recent)
-    instants, log, ends = _Reader(registry, names, words, slot_ns).read(sources.files, entries, progress, read)
+    instants, log, ends = _Reader(registry, names, words, slot_ns).read(sources, entries, progress, read)
     failures = _failures(sources, entries, names, slot_ns)
     span = (first, last)
     return Examples(words, slot_ns, instants, log, names, failures, ends, entries, _of(rows, registry, names), span)
@@ -186,13 +195,13 @@ class _Reader:
         self._telemetry, self._log = Telemetry(slot_ns, len(words.metrics)), EventLog()
 
     def read(
-        self, files: Sequence[Path], entries: Sequence[LogEntry], progress: Progress | None, total: int
+        self, sources: Sources, entries: Sequence[LogEntry], progress: Progress | None, total: int
     ) -> tuple[Instants, LogFacts, dict[int, int]]:
         """Instants by device in order of time, what the log says at each, and each device's newest reading."""
         arrivals, feed, read = Arrivals(), LogFeed(entries, self._registry), 0
         newest: TimeArray = np.full(self._registry.n_devices, np.iinfo(np.int64).min)
         parts, logs = [Instants.empty(len(self._words.metrics))], [LogFacts.nothing(0, self._words)]
-        for batch in read_batches(files, self._registry, _ignore):
+        for batch in sources.batches(self._registry):
             come = feed.before(batch)
             rows = np.flatnonzero(arrivals.classify(batch) == Arrival.NEW)
             fresh = batch[rows]
@@ -227,7 +236,7 @@ def _failures(
     """The times of failure of each device: of the truth, and of the log; the same one told twice counts once."""
     known: dict[DeviceKey, list[int]] = {}
     for label in sources.labels:
-        if label.kind == FAILURE:
+        if label.kind in (FAILURE, FAULT):
             known.setdefault((label.site, label.device), []).append(label.end)
     for entry in entries:
         if entry.event is Event.FAILURE:

@@ -8,9 +8,7 @@ from typing import Any
 
 from alerts.alert import Alert
 from ingest.reading import NS_PER_SECOND
-from ingest.truth import Label
-
-FAILURE = "failure"
+from ingest.truth import FAILURE, Label
 
 
 def fits(alert: Alert, label: Label) -> bool:

@@ -86,6 +86,12 @@ class StoreHistory:
         if empty:
             raise InputError(f"the store holds no reading from {format_time(self.start)} to {format_time(self.end)}")
 
+    def every(self, registry: Registry) -> Iterator[ReadingBatch]:
+        """The same for a registry that may know nothing yet."""
+        if not registry.n_series:
+            patiently(lambda: RegistryStore(self.database).load(registry))
+        return self.batches(registry, None)
+
     def _between(self, registry: Registry, series: Sequence[int], start: int, end: int) -> ReadingBatch | None:
         """All readings of a stretch; None if there are too many and it can be shorter."""
         parts: list[tuple[int, Points]] = []

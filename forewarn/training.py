@@ -22,7 +22,7 @@ from forewarn.examples import SETTLED_AFTER, BoolArray, Examples, Progress, Sour
 from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND, FloatArray
 from ingest.times import format_time
-from ingest.truth import Label
+from ingest.truth import NORMAL, Label
 from models.supervised.features import matrix
 from models.supervised.fit import grow, rows_by_others, taught
 from models.supervised.model import RiskModel
@@ -38,7 +38,6 @@ QUIET_PER_FAILING = 10
 """Rows of uneventful times are thinned to about so many, or so many for a failing one; each then counts for more."""
 EVENTFUL = 24.0
 """Slots after a code in which a row is not uneventful."""
-SAID_NORMAL = "not_anomaly"
 NORMAL_WORTH = 3.0
 """A time of which people said that nothing was wrong counts for so many."""
 MARGIN = 1.25
@@ -98,8 +97,8 @@ def _check(examples: Examples) -> None:
     if total < LEAST_FAILURES or len(failing) < 2:
         raise InputError(
             f"too few failures are known: {total} on {len(failing)} devices with readings; "
-            f"at least {LEAST_FAILURES} on 2 devices are needed, from rows of kind 'failure' in --truth "
-            "or entries 'failure' in --events"
+            f"at least {LEAST_FAILURES} on 2 devices are needed, from rows of kind 'failure' or "
+            "'fault' in --truth, entries 'failure' in --events, or what people said of alerts (--from-store)"
         )
 
 
@@ -137,7 +136,7 @@ def _said_normal(examples: Examples, labels: Sequence[Label]) -> BoolArray:
     device_of = {name: device for device, name in examples.names.items()}
     for label in labels:
         device = device_of.get((label.site, label.device))
-        if label.kind == SAID_NORMAL and device is not None:
+        if label.kind == NORMAL and device is not None:
             time = examples.instants.time
             found |= (examples.instants.device == device) & (time >= label.start) & (time <= label.end)
     return found

@@ -9,6 +9,8 @@ from ingest.errors import InputError
 from ingest.tables import read_table
 from ingest.times import parse_time
 
+FAILURE, FAULT, NORMAL = "failure", "fault", "not_anomaly"
+"""Kinds with a meaning: a breakdown at `end`; something that people found and put right by `end`; nothing was wrong."""
 COLUMNS = ("site", "device", "metric", "start", "end", "kind")
 
 

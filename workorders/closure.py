@@ -34,8 +34,8 @@ class ClosureCode(StrEnum):
 
     @property
     def machine_fault(self) -> bool | None:
-        """Whether the machine itself was at fault: the warning was right. None where nobody said."""
-        return None if self is ClosureCode.UNSPECIFIED else self not in _NOT_THE_MACHINE
+        """Whether the machine itself was at fault: the warning was right. None where this order does not say."""
+        return None if self in _SAYS_NOTHING else self not in _NOT_THE_MACHINE
 
 
 _NOT_THE_MACHINE = frozenset(
@@ -44,9 +44,9 @@ _NOT_THE_MACHINE = frozenset(
         ClosureCode.COMMUNICATION,
         ClosureCode.NO_FAULT_FOUND,
         ClosureCode.FALSE_ALARM,
-        ClosureCode.DUPLICATE,
     }
 )
+_SAYS_NOTHING = frozenset({ClosureCode.DUPLICATE, ClosureCode.UNSPECIFIED})
 
 LABELS = {
     ClosureCode.BEARING: Explanation("Bearing damage", "轴承损坏"),

@@ -16,7 +16,6 @@ from alerts.metric_names import metric_zh, shown_unit
 from alerts.store import Verdict
 from api.web.format import clock_time
 from forewarn.comparison import Pairing, Recorded, Result, first_hits, raised_again
-from forewarn.measures import FAILURE
 from forewarn.report.chart import Chart
 from forewarn.report.entries import Section, lasted_ns
 from forewarn.report.figures import in_short, rows
@@ -25,7 +24,7 @@ from forewarn.report.timeline import Bar, bars, period_length_s, periods
 from forewarn.report.words import both, console, length, say, told
 from forewarn.variants import AS_SHIPPED, Differing, RuleChange
 from ingest.reading import NS_PER_SECOND
-from ingest.truth import Label
+from ingest.truth import FAILURE, Label
 
 MOST_DEVICES = 40
 """Devices shown over time, those with the most alerts first."""

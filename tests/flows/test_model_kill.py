@@ -21,7 +21,7 @@ from forewarn.modelfile import write_model
 from forewarn.storehistory import open_to_read
 from ingest.registry import Registry
 from tests.failing_fleet import HOUR, METRICS, START, Fleet, fleet
-from tests.live import WITHIN_S, Command
+from tests.live import WITHIN_S, Api, Command
 from tests.small_model import small_model
 from tests.waiting import wait_until
 
@@ -48,7 +48,7 @@ def told(begin: int, end: int, active: bool) -> set[str]:
     return found
 
 
-def post(service: Command, site: Fleet, begin: int, end: int) -> None:
+def post(service: Api, site: Fleet, begin: int, end: int) -> None:
     """What happened in those days, hour by hour as it would arrive."""
     for day in range(begin, end):
         hours = range(day * 24, (day + 1) * 24)
@@ -101,7 +101,7 @@ def looks(service: Command, active: str | None, shadow: str | None) -> None:
     wait_until(so, "other models look", WITHIN_S)
 
 
-def risks(service: Command) -> set[str]:
+def risks(service: Api) -> set[str]:
     return {item["id"] for item in service.items("alerts", kind="failure_risk")}
 
 

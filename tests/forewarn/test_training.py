@@ -16,11 +16,11 @@ import pytest
 from forewarn.cli import main
 from forewarn.examples import Sources, collect
 from forewarn.logfeed import LogFeed
-from forewarn.training import HORIZONS, SAID_NORMAL, Trained, course, fitted, folds, labelled, train, words
+from forewarn.training import HORIZONS, Trained, course, fitted, folds, labelled, train, words
 from ingest.logbook import read_logbook
 from ingest.registry import Registry
 from ingest.times import format_time, parse_time
-from ingest.truth import Label, read_truth
+from ingest.truth import NORMAL, Label, read_truth
 from models.supervised.artefact import encode
 from models.supervised.scorer import RiskScorer
 from tests.failing_fleet import HOUR, Fleet, fleet
@@ -250,7 +250,7 @@ def test_rows_are_labelled_by_what_came_after(files: tuple[Path, Path, Path]) ->
 def test_what_people_called_normal_counts_for_more(files: tuple[Path, Path, Path]) -> None:
     examples = collect(sources(files), HOUR, 72)
     at = next(at for device, at in SITE.failures if device == "m1")
-    said = Label("plant", "m1", None, at + 60 * HOUR, at + 80 * HOUR, SAID_NORMAL)
+    said = Label("plant", "m1", None, at + 60 * HOUR, at + 80 * HOUR, NORMAL)
     everyone = set(examples.names)
     rows, plain = labelled(examples, [said], 24, everyone), labelled(examples, [], 24, everyone)
     number = next(n for n, name in examples.names.items() if name == ("plant", "m1"))

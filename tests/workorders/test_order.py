@@ -158,3 +158,4 @@ def test_closure_codes_tell_a_fault_of_the_machine_from_none() -> None:
     assert ClosureCode.FALSE_ALARM.machine_fault is False
     assert ClosureCode.SENSOR_FAULT.machine_fault is False
     assert ClosureCode.UNSPECIFIED.machine_fault is None
+    assert ClosureCode.DUPLICATE.machine_fault is None

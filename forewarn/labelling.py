@@ -1,0 +1,51 @@
+"""`forewarn export labels`, and training on what the service knows: labels and log from its database."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from forewarn.retry import patiently
+from ingest.errors import InputError, said_by
+from ingest.log_store import LogFilter, LogStore
+from ingest.logentry import Event, LogEntry
+from ingest.times import format_time
+from ingest.truth import COLUMNS
+from workorders.findings import FindingStore
+from workorders.labels import FoundLabel, labels
+
+SOURCES = ("alert_ids", "work_orders", "codes")
+"""Columns beside those of a truth file; several of them in a row are separated by a space."""
+
+
+def read_log(database: sa.Engine) -> list[LogEntry]:
+    """All that was logged about devices, oldest first."""
+    return patiently(lambda: list(LogStore(database).all(LogFilter())))
+
+
+def read_labels(database: sa.Engine, reach: int) -> list[FoundLabel]:
+    """The labels in a service's database; faults of a device less than `reach` (ns) apart are one."""
+    _, findings = patiently(lambda: FindingStore(database).since(0))
+    failures = [((e.site or "", e.device), e.time) for e in read_log(database) if e.event is Event.FAILURE]
+    return labels(findings, failures, reach)
+
+
+def write_labels(path: Path, found: Sequence[FoundLabel]) -> None:
+    """Write labels as a truth file with their sources. Raises InputError if that is not possible."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow((*COLUMNS, *SOURCES))
+            out.writerows(_row(one) for one in found)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {said_by(error)}") from error
+
+
+def _row(one: FoundLabel) -> tuple[str, ...]:
+    label = one.label
+    times = format_time(label.start), format_time(label.end)
+    sources = (" ".join(ids) for ids in (one.alerts, one.orders, one.codes))
+    return (label.site, label.device, label.metric or "", *times, label.kind, *sources)
