@@ -20,7 +20,7 @@ def _several() -> None:
 def export_labels(
     out: Annotated[Path, typer.Option(metavar="FILE.csv", help="Replaced if it is there.")],
     horizon: Annotated[
-        str, typer.Option(metavar="SPAN", help="Alerts and failures of a device less than that apart are one fault.")
+        str, typer.Option(metavar="SPAN", help="What is told of a device less than that apart is one fault.")
     ] = "72h",
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")] = None,
 ) -> None:

@@ -31,22 +31,21 @@ class FoundLabel:
 def labels(findings: Sequence[Finding], failures: Sequence[tuple[DeviceKey, int]], reach: int) -> list[FoundLabel]:
     """The labels that follow from findings and failures (device, ns UTC), by time; `reach` in ns as for `record`."""
     known = record(findings, failures, reach)
-    found = [*_faults(known.faults, findings, failures), *_nothing(findings)]
+    found = [*_faults(known.faults, findings), *_nothing(findings)]
     return sorted(found, key=lambda one: (one.label.start, one.label.site, one.label.device, one.label.kind))
 
 
-def _faults(
-    faults: Iterable[Fault], findings: Sequence[Finding], failures: Sequence[tuple[DeviceKey, int]]
-) -> Iterator[FoundLabel]:
+def _faults(faults: Iterable[Fault], findings: Sequence[Finding]) -> Iterator[FoundLabel]:
+    left: dict[DeviceKey, list[Finding]] = {}
+    for one in findings:
+        if one.wrong:
+            left.setdefault(_key(one), []).append(one)
     for fault in faults:
-        mine = [
-            one
-            for one in findings
-            if one.wrong and _key(one) == fault.device and fault.begin <= one.alert.onset_at <= fault.end
-        ]
-        broke = [at for device, at in failures if device == fault.device and fault.begin <= at <= fault.end]
-        end, kind = (max(broke), FAILURE) if broke else (fault.end, FAULT)
-        yield _label(fault.device, min(fault.begin, end), end, kind, mine)
+        known = left.get(fault.device, [])
+        mine = [one for one in known if fault.begin <= one.alert.onset_at <= fault.end]
+        left[fault.device] = [one for one in known if one.alert.onset_at > fault.end]
+        kind = FAULT if fault.failed_at is None else FAILURE
+        yield _label(fault.device, min(fault.begin, fault.due), fault.due, kind, mine)
 
 
 def _nothing(findings: Iterable[Finding]) -> Iterator[FoundLabel]:

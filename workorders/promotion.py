@@ -31,6 +31,13 @@ class Fault:
     device: DeviceKey
     begin: int
     end: int
+    failed_at: int | None = None
+    """When it broke down, if the log says so."""
+
+    @property
+    def due(self) -> int:
+        """What comes after that is no warning any more."""
+        return self.end if self.failed_at is None else self.failed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,13 @@ class Record:
     nothing: tuple[Fault, ...]
     reach: int
     """A warning is one that comes at most so long (ns) before its fault."""
+    since: int = 0
+    """Start of the span, ns UTC. A fault counts from `reach` after it on: before, a warning may have come earlier."""
+
+    @property
+    def counted(self) -> tuple[Fault, ...]:
+        """The faults that count."""
+        return tuple(fault for fault in self.faults if fault.begin >= self.since + self.reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,45 +98,58 @@ class Decision:
         return self.reason is Reason.BETTER
 
 
-def record(findings: Iterable[Finding], failures: Iterable[tuple[DeviceKey, int]], reach: int) -> Record:
+def record(
+    findings: Iterable[Finding], failures: Iterable[tuple[DeviceKey, int]], reach: int, since: int = 0
+) -> Record:
     """Put together what people found and the failures (device, ns UTC) of the log; one fault told twice counts once."""
     told: list[Fault] = []
     nothing: list[Fault] = []
     for one in findings:
         span = Fault((one.alert.site, one.alert.device), one.alert.onset_at, one.end)
         (told if one.wrong else nothing).append(span)
-    told += [Fault(device, at, at) for device, at in failures]
-    return Record(tuple(_merged(told, reach)), tuple(nothing), reach)
+    told += [Fault(device, at, at, at) for device, at in failures]
+    return Record(tuple(_merged(told, reach)), tuple(nothing), reach, since)
 
 
 def _merged(faults: Sequence[Fault], reach: int) -> list[Fault]:
-    """Faults of a device that are less than `reach` apart are one."""
+    """What is told of a device less than `reach` apart is one fault; but two breakdowns are two."""
     merged: list[Fault] = []
     for one in sorted(faults, key=lambda fault: (fault.device, fault.begin, fault.end)):
         last = merged[-1] if merged else None
-        if last is not None and last.device == one.device and one.begin - last.end < reach:
-            merged[-1] = Fault(one.device, last.begin, max(last.end, one.end))
-        else:
+        near = last is not None and last.device == one.device and one.begin - last.end < reach
+        if last is None or not near or None not in (last.failed_at, one.failed_at):
             merged.append(one)
+        else:
+            failed_at = one.failed_at if last.failed_at is None else last.failed_at
+            merged[-1] = Fault(one.device, last.begin, max(last.end, one.end), failed_at)
     return merged
 
 
 def tally(alerts: Sequence[Alert], known: Record, now: int) -> Tally:
     """What became of these alerts by `now` (ns UTC)."""
-    warned: set[Fault] = set()
+    faults, nothing = _by_device(known.faults), _by_device(known.nothing)
+    counted, warned = set(known.counted), set[Fault]()
     false = nothing_came = pending = 0
     for alert in alerts:
         device, at = (alert.site, alert.device), alert.raised_at
-        of = [f for f in known.faults if f.device == device and f.begin - known.reach <= at <= f.end]
+        of = [fault for fault in faults.get(device, ()) if fault.begin - known.reach <= at <= fault.end]
         if of:
-            warned.update(of)
-        elif any(span.device == device and span.begin <= at <= span.end for span in known.nothing):
+            warned.update(fault for fault in of if at <= fault.due)
+        elif any(span.begin <= at <= span.end for span in nothing.get(device, ())):
             false += 1
         elif at + known.reach <= now:
             nothing_came += 1
         else:
             pending += 1
-    return Tally(len(alerts), len(warned), len(known.faults) - len(warned), false, nothing_came, pending)
+    number = len(warned & counted)
+    return Tally(len(alerts), number, len(counted) - number, false, nothing_came, pending)
+
+
+def _by_device(faults: Iterable[Fault]) -> dict[DeviceKey, list[Fault]]:
+    found: dict[DeviceKey, list[Fault]] = {}
+    for fault in faults:
+        found.setdefault(fault.device, []).append(fault)
+    return found
 
 
 def decide(shadow: Tally, other: Tally, against_model: bool) -> Decision:

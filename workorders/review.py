@@ -54,7 +54,7 @@ class ModelReviews:
             ((entry.site or "", entry.device), entry.time)
             for entry in self._log.all(LogFilter(event=Event.FAILURE, start=since))
         ]
-        known = record(findings, failures, _reach_ns(model))
+        known = record(findings, failures, _reach_ns(model), since)
         shadow = tally(self._shadow.of(model.digest, since), known, now)
         other = tally(_voice(told, against_model), known, now)
         return Review(decide(shadow, other, against_model), against_model, since, shadow, other)

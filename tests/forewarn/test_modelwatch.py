@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from alerts.alert import WrongStateError
 from alerts.model_store import ModelAction, ModelActionKind, ModelRow, ModelStore
 from alerts.riskwatch import Models
 from forewarn.checkpoint import Checkpoint
+from forewarn.database_admin import open_database
 from forewarn.engine import Engine, EngineConfig, StateError, saved_models
 from forewarn.health import Health
 from forewarn.modelwatch import PART, ModelShelf, ModelWatch
@@ -20,6 +23,7 @@ from ingest.registry import Registry
 from models.supervised.artefact import encode
 from models.supervised.model import RiskModel
 from tests.forewarn.test_pipeline import Site, running
+from tests.live import WITHIN_S, live, make_settings
 from tests.small_model import small_model
 from tests.waiting import wait_until
 
@@ -182,3 +186,30 @@ def test_after_a_start_what_may_have_been_judged_is_judged_by_the_models_of_the_
     assert engine_used.digests == (None, FIRST.digest)
     assert {digest for digest, done in seen if done < last} == {None}
     assert {digest for digest, done in seen if done >= last} == {FIRST.digest}
+
+
+# -- in a service ----------------------------------------------------------------------------------------------------
+
+
+def test_a_service_starts_with_a_damaged_model_and_says_so(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    database = open_database(settings.database_url)
+    store = add(database, FIRST)
+    store.promote(FIRST.digest, replace(PROMOTE, forced=True))
+    add(database, SECOND)
+    with writing(database) as session:
+        session.execute(sa.update(ModelRow).where(ModelRow.digest == FIRST.digest).values(artefact=b"damaged"))
+    with live(settings) as service:
+        wait_until(lambda: service.down().keys() == {PART}, "everything is ready but the model", WITHIN_S)
+        assert service.down()[PART].startswith(f"model {FIRST.digest[:12]} does not look: its artefact is no model")
+        looking = {item["id"]: item["looks"] for item in service.http.get("/api/v1/models").json()["items"]}
+        assert looking == {FIRST.digest[:12]: False, SECOND.digest[:12]: True}
+        assert service.down()[PART] in service.http.get("/models").text
+        said = {"device": "pump-1", "values": {"t": 1.0}}
+        assert service.http.post("/api/v1/telemetry", json=said).status_code == 202
+        service.settle()
+        with pytest.raises(WrongStateError):
+            add(database, FIRST)
+        wait_until(service.ready, "repaired by adding the file again", WITHIN_S)
+        assert service.http.get(f"/api/v1/models/{FIRST.digest}").json()["looks"]
+    database.dispose()

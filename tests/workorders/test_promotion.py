@@ -101,11 +101,11 @@ def alert(hours: float, device: str = "pump-1", until: float | None = None) -> A
 
 
 def test_one_fault_told_twice_counts_once() -> None:
-    """An order for two alerts, and the failure in the log after them; and another failure long after."""
+    """An order for two alerts, and the failure in the log after them; and other failures, one of them soon after."""
     found = [Finding(alert(100), True), Finding(alert(110, until=120), True)]
-    known = record(found, [(PUMP, START + 150 * HOUR), (PUMP, START + 400 * HOUR), (FAN, START + 150 * HOUR)], REACH)
+    known = record(found, [(PUMP, START + at * HOUR) for at in (150, 190, 400)] + [(FAN, START + 150 * HOUR)], REACH)
     hours = [(f.device, round((f.begin - START) / HOUR), round((f.end - START) / HOUR)) for f in known.faults]
-    assert hours == [(FAN, 150, 150), (PUMP, 100, 150), (PUMP, 400, 400)]
+    assert hours == [(FAN, 150, 150), (PUMP, 100, 150), (PUMP, 190, 190), (PUMP, 400, 400)]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,23 @@ def test_what_becomes_of_an_alert(raised: Alert, expected: Tally) -> None:
     assert tally([raised], known, NOW) == expected
 
 
+def test_a_fault_counts_once_both_had_the_time_to_warn_of_it() -> None:
+    """A shadow begins without open alerts: what lasted by then would be its merit alone."""
+    begun = START + 350 * HOUR
+    known = record([], [(PUMP, begun + 71 * HOUR), (FAN, begun + 72 * HOUR)], REACH, begun)
+    assert [fault.device for fault in known.counted] == [FAN]
+    assert tally([alert(350), alert(400, "fan-1")], known, NOW) == Tally(2, 1, 0), "the first is no false alarm either"
+    assert tally([], known, NOW) == Tally(missed=1)
+
+
 def test_two_warnings_of_one_fault_are_one_fault_warned_of() -> None:
     known = record([], [(PUMP, START + 400 * HOUR)], REACH)
-    assert known.faults == (Fault(PUMP, START + 400 * HOUR, START + 400 * HOUR),)
+    assert known.faults == (Fault(PUMP, *[START + 400 * HOUR] * 3),)
     assert tally([alert(350), alert(380)], known, NOW) == Tally(2, 1, 0)
+
+
+def test_an_alert_between_breakdown_and_repair_is_no_warning_and_not_false() -> None:
+    lasting = Finding(alert(395, until=450), True)
+    known = record([lasting], [(PUMP, START + 400 * HOUR)], REACH)
+    assert tally([alert(420)], known, NOW) == Tally(1, 0, 1)
+    assert tally([alert(396)], known, NOW) == Tally(1, 1, 0)

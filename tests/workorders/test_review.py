@@ -73,6 +73,7 @@ def history(engine: sa.Engine) -> None:
     close(engine, fault, ClosureCode.BEARING)
     close(engine, false, ClosureCode.NO_FAULT_FOUND)
     alerts = AlertStore(engine)
+    write_failures(engine, ("y", 20))
     alerts.feedback(confirmed.id, "ann", NOW, Verdict.ANOMALY)
     alerts.feedback(denied.id, "ann", NOW, Verdict.NOT_ANOMALY)
 
