@@ -103,6 +103,14 @@ class Alert:
     closed_by: str | None = None
     work_order: str | None = None
 
+    @property
+    def lead(self) -> str | None:
+        """The metric that it is mostly about; None where it is about the device as such."""
+        if self.metric is None and self.kind is Kind.BASELINE:
+            leader = self.evidence.get("metric")
+            return leader if isinstance(leader, str) else None
+        return self.metric
+
 
 def alert_id(site: str, device: str, metric: str | None, kind: Kind, raised_at: int) -> str:
     """The id of an alert, derived from what it is about, so that a replay makes the same one.

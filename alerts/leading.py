@@ -27,12 +27,12 @@ def rarity(p_value: float, rows: int) -> Mapping[str, Fact]:
     >>> rarity(1 / 4_321, 4_000)
     {'one_in': 4000.0, 'rarer': False}
     >>> rarity(1e-9, 256)
-    {'one_in': 3000.0, 'rarer': True}
+    {'one_in': 2000.0, 'rarer': True}
     """
-    most = BEYOND * min(max(rows, 1), REMEMBERED)
-    exact = min(1.0 / p_value, most)
-    digit = 10.0 ** math.floor(math.log10(exact))
-    return {"one_in": round(exact / digit) * digit, "rarer": 1.0 / p_value >= most}
+    most, exact = BEYOND * min(max(rows, 1), REMEMBERED), 1.0 / p_value
+    rarer = exact >= most
+    digit = 10.0 ** math.floor(math.log10(min(exact, most)))
+    return {"one_in": (math.floor(most / digit) if rarer else round(exact / digit)) * digit, "rarer": rarer}
 
 
 def deviation(facts: Sequence[float]) -> Mapping[str, Fact]:

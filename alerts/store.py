@@ -22,6 +22,12 @@ ROWS_AT_ONCE = 500
 """Ids in one IN (…): below the fewest parameters a SQLite allows (999)."""
 
 
+MOST_LIKE = 200
+"""Earlier alerts that are found to be like one, on its device or elsewhere."""
+SEARCHED = 5_000
+"""Earlier alerts, of all devices, among which those of one class are looked for."""
+
+
 class AlertRow(Base):
     """One alert as it stands."""
 
@@ -30,6 +36,8 @@ class AlertRow(Base):
         sa.Index(None, "raised_at", "id"),
         sa.Index(None, "site", "device", "raised_at"),
         sa.Index(None, "state", "raised_at"),
+        sa.Index(None, "kind", "lead", "raised_at"),
+        sa.Index(None, "site", "device", "kind", "lead", "raised_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -53,6 +61,8 @@ class AlertRow(Base):
     closed_at: Mapped[int | None]
     closed_by: Mapped[str | None]
     work_order: Mapped[str | None] = mapped_column(index=True)
+    lead: Mapped[str | None]
+    """The metric that it is mostly about, by which alerts like it are found."""
 
 
 class ActionRow(Base):
@@ -234,6 +244,52 @@ def update_alerts(session: Session, alerts: Iterable[Alert]) -> None:
         session.execute(sa.update(AlertRow), rows)
 
 
+# -- for what is like an alert, inside the transaction of who asks ----------------------------------------------------
+
+
+def like_on_device(session: Session, alert: Alert) -> list[Alert]:
+    """Earlier alerts of the same device, kind and leading metric: the newest MOST_LIKE."""
+    here = (AlertRow.site == alert.site, AlertRow.device == alert.device)
+    query = sa.select(AlertRow).where(*here, *_like(alert)).order_by(*_NEWEST).limit(MOST_LIKE)
+    return [_to_alert(row) for row in session.scalars(query)]
+
+
+def like_elsewhere(session: Session, alert: Alert, devices: sa.Select[str, str]) -> list[Alert]:
+    """Earlier alerts of the same kind and leading metric on other devices of those (site, name): the newest MOST_LIKE.
+
+    Looks among the newest SEARCHED of all devices.
+    """
+    newest = sa.select(AlertRow.id).where(*_like(alert)).order_by(*_NEWEST).limit(SEARCHED)
+    elsewhere = sa.not_(sa.and_(AlertRow.site == alert.site, AlertRow.device == alert.device))
+    query = (
+        sa.select(AlertRow)
+        .where(AlertRow.id.in_(newest), elsewhere, sa.tuple_(AlertRow.site, AlertRow.device).in_(devices))
+        .order_by(*_NEWEST)
+        .limit(MOST_LIKE)
+    )
+    return [_to_alert(row) for row in session.scalars(query)]
+
+
+def _like(alert: Alert) -> tuple[sa.ColumnElement[bool], ...]:
+    lead = AlertRow.lead.is_(None) if alert.lead is None else AlertRow.lead == alert.lead
+    return AlertRow.kind == alert.kind, lead, AlertRow.raised_at < alert.raised_at
+
+
+_NEWEST = (AlertRow.raised_at.desc(), AlertRow.id)
+
+
+def last_words(session: Session, ids: Sequence[str]) -> dict[str, tuple[Verdict | None, str]]:
+    """The last verdict, and the last words, that people left about each of those alerts."""
+    said: dict[str, tuple[Verdict | None, str]] = {}
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        some = ids[start : start + ROWS_AT_ONCE]
+        query = sa.select(ActionRow).where(ActionRow.alert_id.in_(some)).order_by(ActionRow.id)
+        for row in session.scalars(query):
+            verdict, note = said.get(row.alert_id, (None, ""))
+            said[row.alert_id] = (Verdict(row.verdict) if row.verdict else verdict, row.note or note)
+    return said
+
+
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 
@@ -265,7 +321,12 @@ def _values(alert: Alert) -> dict[str, Any]:
     values = {name: getattr(alert, name) for name in _PLAIN}
     explanation = {"en": alert.explanation.en, "zh": alert.explanation.zh}
     score = None if math.isnan(alert.score) else alert.score
-    return values | {"score": score, "explanation": explanation, "evidence": dict(alert.evidence)}
+    return values | {
+        "score": score,
+        "explanation": explanation,
+        "evidence": dict(alert.evidence),
+        "lead": alert.lead,
+    }
 
 
 _PLAIN = tuple(name for name in Alert.__dataclass_fields__ if name not in {"explanation", "evidence"})

@@ -23,6 +23,7 @@ from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
 from ingest.rereading import Attempt, Replayed
 from ingest.stores.store import TelemetryStore
+from workorders.past import PastStore
 from workorders.review import ModelReviews
 from workorders.store import OrderStore
 
@@ -79,6 +80,7 @@ class Deps:
     rejects: Rejects
     alerts: AlertStore
     orders: OrderStore
+    past: PastStore
     access: AccessStore
     hub: Hub
     submit: Submit

@@ -26,6 +26,7 @@ from workorders.order import (
     Stage,
     WorkOrder,
 )
+from workorders.similar import Like, Nearness, Similar
 from workorders.sla import Clock
 
 T = TypeVar("T")
@@ -132,7 +133,63 @@ class AlertItem(BaseModel):
         )
 
 
-class AlertDetail(AlertItem):
+class SimilarItem(BaseModel):
+    """An earlier alert like this one, and what became of it."""
+
+    id: str
+    site: str
+    device: str
+    metric: str | None
+    near: Nearness = Field(description="The same device, another one of its class at the site, or one elsewhere")
+    severity: Severity
+    state: State
+    raised_at: Time
+    cleared_at: Time | None
+    work_order: str | None
+    closure_code: ClosureCode | None
+    outcome: Text | None = Field(description="What it turned out to be; null while nobody said")
+    note: str = Field(description="How it was resolved, in the words of who did it")
+    verdict: Verdict | None
+    solve_s: float | None = Field(description="Seconds until the work was done; null while it is not")
+
+    @classmethod
+    def of(cls, like: Like) -> Self:
+        """From an earlier alert."""
+        past, alert = like.past, like.past.alert
+        return cls(
+            id=alert.id,
+            site=alert.site,
+            device=alert.device,
+            metric=alert.metric,
+            near=like.near,
+            severity=alert.severity,
+            state=alert.state,
+            raised_at=format_time(alert.raised_at),
+            cleared_at=moment(alert.cleared_at),
+            work_order=alert.work_order,
+            closure_code=past.order.closure_code if past.order else None,
+            outcome=Text.of(past.finding) if past.finding else None,
+            note=past.note,
+            verdict=past.verdict,
+            solve_s=past.solve_s,
+        )
+
+
+class WithSimilar(BaseModel):
+    """What became of earlier alerts like one."""
+
+    similar: list[SimilarItem] = []
+    """The nearest ones first, of these the newest."""
+    similar_summary: Text | None = None
+    """What they were, in a line; null where there are none."""
+
+    def add(self, found: Similar) -> None:
+        """Take in what was looked up."""
+        self.similar = [SimilarItem.of(one) for one in found.items]
+        self.similar_summary = Text.of(found.summary) if found.summary else None
+
+
+class AlertDetail(AlertItem, WithSimilar):
     """One alert with what people did with it."""
 
     first_steps: list[Text] = []
@@ -140,9 +197,10 @@ class AlertDetail(AlertItem):
     actions: list[ActionItem] = []
 
     @classmethod
-    def with_history(cls, alert: Alert, history: Sequence[Action]) -> Self:
-        """From an alert and its history."""
+    def with_history(cls, alert: Alert, history: Sequence[Action], similar: Similar) -> Self:
+        """From an alert, its history, and earlier alerts like it."""
         detail = cls.of(alert)
+        detail.add(similar)
         detail.first_steps = [Text.of(step) for step in first_steps(alert.kind, alert.metric, alert.evidence)]
         detail.actions = [
             ActionItem(action=a.action, at=format_time(a.at), by=a.by, note=a.note, verdict=a.verdict) for a in history
@@ -236,7 +294,7 @@ class OrderItem(BaseModel):
         )
 
 
-class OrderDetail(OrderItem):
+class OrderDetail(OrderItem, WithSimilar):
     """One work order with everything that happened to it."""
 
     first_steps: list[Text] = []
@@ -244,9 +302,10 @@ class OrderDetail(OrderItem):
     events: list[OrderEventItem] = []
 
     @classmethod
-    def with_history(cls, order: WorkOrder, history: Sequence[OrderEvent]) -> Self:
-        """From an order and its events."""
+    def with_history(cls, order: WorkOrder, history: Sequence[OrderEvent], similar: Similar) -> Self:
+        """From an order, its events, and earlier alerts like the one that opened it."""
         detail, found = cls.of(order), order.evidence
+        detail.add(similar)
         detail.first_steps = [Text.of(step) for step in first_steps(found.kind, found.metric, found.facts)]
         detail.events = [_event(event) for event in history]
         return detail

@@ -56,6 +56,7 @@ from ingest.receiver import TelemetryResult
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from workorders.desk import Desk
+from workorders.past import PastStore
 from workorders.review import ModelReviews
 from workorders.store import OrderStore
 
@@ -173,6 +174,7 @@ class Service:
             rejects=held.rejects,
             alerts=AlertStore(held.database),
             orders=OrderStore(held.database),
+            past=PastStore(held.database),
             access=AccessStore(held.database),
             hub=self._hub,
             submit=self.submit,

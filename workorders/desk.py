@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from alerts.alert import Alert, AlertEvent, Escalated, Opened, Released, Revised, State
+from alerts.alert import Alert, AlertEvent, Escalated, Explanation, Opened, Released, Revised, State
 from alerts.notify import outbox
 from alerts.notify.message import alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
@@ -27,6 +27,7 @@ from ingest.times import format_time
 from workorders.message import order_line
 from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, criticality_in, order_number
 from workorders.order import OrderEvent, OrderOpened, WorkOrder
+from workorders.past import similar_in
 from workorders.store import load_open_orders, load_orders, save_orders
 
 log = structlog.get_logger(__name__)
@@ -100,14 +101,15 @@ class Desk:
 
     def _tell(self, session: Session, book: Book, steps: Iterable[tuple[AlertEvent, Step]], now: int) -> int:
         """Put notices into the outbox; how many of them are to be sent."""
-        told = [(event, notice) for event, step in steps if (notice := self._notice(book, step)) is not None]
+        told = [(event, step.alert, why) for event, step in steps if step.alert and (why := self._reason(step))]
         if not told or not self._notify.urls:
             return 0
         waiting, queued, decided = outbox.pending(session), 0, []
-        for event, notice in told:
-            alert = book.alerts[notice.alert_id]
-            at = event.at if isinstance(event, Escalated | Released) else alert.raised_at
-            skip = skip_at_once(alert, at, now, waiting + queued, self._notify.live_within_ns)
+        for event, then, reason in told:
+            at = event.at if isinstance(event, Escalated | Released) else then.raised_at
+            skip = skip_at_once(book.alerts[then.id], at, now, waiting + queued, self._notify.live_within_ns)
+            before = similar_in(session, then).summary if skip is None else None
+            notice = self._notice(book, then, reason, before)
             decided.append((notice, skip))
             if skip is None:
                 queued += len(self._notify.urls)
@@ -116,20 +118,21 @@ class Desk:
         outbox.put(session, decided, map(receiver_id, self._notify.urls), now)
         return queued
 
-    def _notice(self, book: Book, step: Step) -> Notice | None:
+    def _reason(self, step: Step) -> Reason | None:
+        """Why people are told of what happened to an alert; None if they are not."""
         if step.alert is None or step.change not in {Change.OPENED, Change.ESCALATED, Change.RELEASED}:
             return None
-        alert = step.alert
-        if alert.state is State.SUPPRESSED:
+        if step.alert.state is State.SUPPRESSED:
             return None
         opened = any(isinstance(event, OrderOpened) for _, event in step.order_events)
-        reason = notify_reason(alert, step.change is Change.ESCALATED, opened, self._notify.minimum)
-        if reason is None:
-            return None
+        return notify_reason(step.alert, step.change is Change.ESCALATED, opened, self._notify.minimum)
+
+    def _notice(self, book: Book, alert: Alert, reason: Reason, before: Explanation | None) -> Notice:
+        """The words of a notice; `before` is a line about earlier alerts like this one."""
         order = book.orders.get(alert.work_order) if alert.work_order else None
         line = order_line(order, self._notify.timezone) if order is not None and order.closed_at is None else None
         key = notice_key(alert, reason)
-        message = alert_message(alert, reason, line, self._notify)
+        message = alert_message(alert, reason, line, self._notify, before)
         return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify))
 
 

@@ -207,6 +207,16 @@ def save_orders(session: Session, changed: Sequence[tuple[WorkOrder, Sequence[Or
         session.execute(sa.insert(EventRow), rows)
 
 
+def read_orders(session: Session, numbers: Iterable[str]) -> dict[str, WorkOrder]:
+    """Those of the orders that exist, by number."""
+    rows = [
+        row
+        for some in _portions(sorted(set(numbers)))
+        for row in session.scalars(sa.select(OrderRow).where(OrderRow.number.in_(some)))
+    ]
+    return {order.number: order for order in _to_orders(session, rows)}
+
+
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 

@@ -28,12 +28,12 @@ Message = Mapping[Language, Text]
 
 
 def alert_message(
-    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig
+    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig, before: Explanation | None = None
 ) -> dict[Language, Text]:
-    """What people read about an alert; `order` is a line about its work order."""
+    """What people read about an alert; `order` is a line about its work order, `before` one about similar alerts."""
     return {
-        Language.EN: _english(alert, reason, order, config),
-        Language.ZH: _chinese(alert, reason, order, config),
+        Language.EN: _english(alert, reason, order, config, before),
+        Language.ZH: _chinese(alert, reason, order, config, before),
     }
 
 
@@ -61,13 +61,16 @@ def _steps(alert: Alert) -> Steps:
     return first_steps(alert.kind, alert.metric, alert.evidence)
 
 
-def _english(alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig) -> Text:
+def _english(
+    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig, before: Explanation | None
+) -> Text:
     worse = " (worse)" if reason is Reason.ESCALATED else ""
     lines = [
         f"Site {alert.site}, device {alert.device}" + (f", {alert.metric}" if alert.metric else ""),
         f"Why: {alert.explanation.en}",
         f"Since: {local_time(alert.onset_at, config.timezone)}",
         "Do: " + " ".join(step.en for step in _steps(alert)),
+        f"Before: {before.en}" if before else None,
         order.en if order else None,
         alert_link(alert, config),
         f"Alert {alert.id}",
@@ -75,13 +78,16 @@ def _english(alert: Alert, reason: Reason, order: Explanation | None, config: No
     return Text(f"[{alert.severity.upper()}] {headline(alert).en}{worse}", "\n".join(line for line in lines if line))
 
 
-def _chinese(alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig) -> Text:
+def _chinese(
+    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig, before: Explanation | None
+) -> Text:
     worse = "（加重）" if reason is Reason.ESCALATED else ""
     lines = [
         f"站点 {alert.site}，设备 {alert.device}" + (f"，{metric_zh(alert.metric)}" if alert.metric else ""),
         f"原因：{alert.explanation.zh}",
         f"开始时间：{local_time(alert.onset_at, config.timezone)}",
         "处理建议：" + "".join(step.zh for step in _steps(alert)),
+        f"以往：{before.zh}" if before else None,
         order.zh if order else None,
         alert_link(alert, config),
         f"报警编号 {alert.id}",

@@ -56,7 +56,7 @@ def list_alerts(
 @router.get("/{id}")
 def get_alert(deps: Parts, id: AlertId) -> AlertDetail:  # noqa: A002  the contract's name
     """One alert, with what people did with it."""
-    return AlertDetail.with_history(deps.alerts.get(id), deps.alerts.history(id))
+    return detail(deps, deps.alerts.get(id))
 
 
 @router.post("/{id}/acknowledge")
@@ -83,4 +83,9 @@ def act(deps: Deps, change: str, action: Callable[[], Alert]) -> AlertDetail:
     """Do it, tell the event stream, and give the alert as it is then."""
     alert = action()
     publish_alert(deps.hub, alert, change)
-    return AlertDetail.with_history(alert, deps.alerts.history(alert.id))
+    return detail(deps, alert)
+
+
+def detail(deps: Deps, alert: Alert) -> AlertDetail:
+    """An alert with all that belongs to it."""
+    return AlertDetail.with_history(alert, deps.alerts.history(alert.id), deps.past.similar(alert))

@@ -55,7 +55,7 @@ def list_orders(
 @router.get("/{number}")
 def get_order(deps: Parts, number: Number) -> OrderDetail:
     """One work order, with everything that happened to it."""
-    return OrderDetail.with_history(deps.orders.get(number), deps.orders.history(number))
+    return detail(deps, deps.orders.get(number))
 
 
 @router.post("/{number}/assign")
@@ -84,4 +84,10 @@ def act(deps: Deps, change: str, action: Callable[[], WorkOrder]) -> OrderDetail
     """Do it, tell the event stream, and give the order as it is then."""
     order = action()
     publish_work_order(deps.hub, order, change)
-    return OrderDetail.with_history(order, deps.orders.history(order.number))
+    return detail(deps, order)
+
+
+def detail(deps: Deps, order: WorkOrder) -> OrderDetail:
+    """An order with all that belongs to it."""
+    opener = deps.alerts.get(order.evidence.alert)
+    return OrderDetail.with_history(order, deps.orders.history(order.number), deps.past.similar(opener))

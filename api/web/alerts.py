@@ -147,6 +147,7 @@ def _detail(view: View, alert: Alert) -> dict[str, Any]:
     return {
         "history": deps.alerts.history(alert.id),
         "first_steps": first_steps(alert.kind, alert.metric, alert.evidence),
+        "similar": deps.past.similar(alert),
         "evidence": lines(alert.evidence, view.t, deps.zone),
         "chart_metrics": charted(deps.registry, alert),
         "chart_start": start,

@@ -166,7 +166,8 @@ def _most_urgent(order: WorkOrder) -> tuple[int, str]:
 
 def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     """What is shown of one order beside itself."""
-    history = OrderDetail.with_history(order, view.deps.orders.history(order.number)).events
+    similar = view.deps.past.similar(view.deps.alerts.get(order.evidence.alert))
+    history = OrderDetail.with_history(order, view.deps.orders.history(order.number), similar).events
     alerts = _alerts(view, order)
     titles = {alert.id: view.t.of(headline(alert)) for alert in alerts}
     told = [happened(event, titles, view) for event in history]
@@ -177,6 +178,7 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
         "response": promise(order.responded_at, order.response_due_at, view),
         "solve": promise(order.solved_at, order.solve_due_at, view),
         "first_steps": first_steps(order.evidence.kind, order.evidence.metric, order.evidence.facts),
+        "similar": similar,
         "evidence": lines(order.evidence.facts, view.t, view.deps.zone),
         "alerts": alerts,
         "codes": list(LABELS.items()),

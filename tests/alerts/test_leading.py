@@ -21,7 +21,7 @@ NAMES = {0: "vibration", 1: "current", 2: "temperature", 3: "flow", 4: "pressure
         pytest.param(0.004, 1_000, 200.0, False, id="one digit, rounded down"),
         pytest.param(1 / 2_600, 1_000, 3_000.0, False, id="one digit, rounded up"),
         pytest.param(1 / 980, 1_000, 1_000.0, False, id="rounded to the next power of ten"),
-        pytest.param(1e-30, 256, 3_000.0, True, id="little is known yet"),
+        pytest.param(1e-30, 256, 2_000.0, True, id="little is known yet: rounded down"),
         pytest.param(1e-30, 10**7, BEYOND * REMEMBERED, True, id="no more is remembered"),
         pytest.param(1e-30, 0, 10.0, True, id="nothing is known"),
     ],

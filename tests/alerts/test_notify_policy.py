@@ -78,7 +78,8 @@ def test_tries_are_spaced_out_and_never_farther_than_an_hour(tries: int, seed: i
 def test_a_message_says_what_why_since_when_what_to_do_and_where() -> None:
     config = NotifyConfig(console_url="https://forewarn.example/", timezone="Asia/Shanghai")
     order = Explanation("Work order WO-1, P2", "工单 WO-1,P2")
-    message = alert_message(ALERT, Reason.OPENED, order, config)
+    before = Explanation("2 similar", "2 次类似报警")
+    message = alert_message(ALERT, Reason.OPENED, order, config, before)
     steps = first_steps(ALERT.kind, ALERT.metric, ALERT.evidence)
 
     assert message[Language.EN].title == "[HIGH] pump-1: vibration above its limit"
@@ -87,6 +88,7 @@ def test_a_message_says_what_why_since_when_what_to_do_and_where() -> None:
         "Why: vibration 8.2 mm/s is above the limit of 7.1 mm/s",
         "Since: 2026-01-01 07:59:00 CST",
         "Do: " + " ".join(step.en for step in steps),
+        "Before: 2 similar",
         "Work order WO-1, P2",
         f"https://forewarn.example/alerts/{ALERT.id}",
         f"Alert {ALERT.id}",
@@ -97,6 +99,7 @@ def test_a_message_says_what_why_since_when_what_to_do_and_where() -> None:
         "原因：振动 8.2 mm/s 高于限值 7.1 mm/s",
         "开始时间：2026-01-01 07:59:00 CST",
         "处理建议：" + "".join(step.zh for step in steps),
+        "以往：2 次类似报警",
         "工单 WO-1,P2",
         f"https://forewarn.example/alerts/{ALERT.id}",
         f"报警编号 {ALERT.id}",

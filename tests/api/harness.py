@@ -43,6 +43,7 @@ from ingest.rejects import Rejects
 from ingest.stores.sqlite import SqliteStore
 from models.detectors.limits import LimitRule
 from workorders.desk import Desk
+from workorders.past import PastStore
 from workorders.review import ModelReviews
 from workorders.store import OrderStore
 
@@ -97,6 +98,7 @@ class Site:
             rejects=self.rejects,
             alerts=AlertStore(self.database),
             orders=OrderStore(self.database),
+            past=PastStore(self.database),
             access=AccessStore(self.database),
             hub=self.hub,
             submit=self.submit,

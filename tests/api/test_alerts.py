@@ -1,9 +1,14 @@
 """`/alerts`."""
 
+from dataclasses import replace
+
 import pytest
 from fastapi.testclient import TestClient
 
 from alerts.alert import State
+from alerts.store import insert_alerts
+from ingest.database import writing
+from ingest.reading import NS_PER_SECOND
 from tests.api.harness import Site
 
 FIELDS = {
@@ -122,6 +127,25 @@ def test_pages(plant_client: TestClient, plant: Site) -> None:
         cursor = page["next"]
     assert found == everything
     assert [a["raised_at"] for a in found] == sorted((a["raised_at"] for a in found), reverse=True)
+
+
+def test_earlier_alerts_like_it_tell_what_became_of_them(client: TestClient, made: Site, alert_id: str) -> None:
+    assert client.get(f"/api/v1/alerts/{alert_id}").json()["similar"] == []
+    earlier = replace(made.deps().alerts.get(alert_id), id="a-earlier", work_order=None)
+    with writing(made.database) as session:
+        insert_alerts(session, [replace(earlier, raised_at=earlier.raised_at - 10 * 86_400 * NS_PER_SECOND)])
+    client.post("/api/v1/alerts/a-earlier/feedback", json={"verdict": "not_anomaly", "note": "cleaning"})
+    alert = client.get(f"/api/v1/alerts/{alert_id}").json()
+    (one,) = alert["similar"]
+    assert (one["id"], one["near"], one["raised_at"]) == ("a-earlier", "device", "2026-05-18T20:25:40Z")
+    assert (one["outcome"]["en"], one["verdict"], one["note"]) == ("False alarm", "not_anomaly", "cleaning")
+    assert (one["work_order"], one["closure_code"], one["solve_s"]) == (None, None, None)
+    assert alert["similar_summary"]["en"] == "1 similar on this device in 90 days: 1 × false alarm"
+    assert alert["similar_summary"]["zh"] == "本设备近 90 天有 1 次类似报警：误报 1 次"
+    order = client.get(f"/api/v1/work-orders/{alert['work_order']}").json()
+    assert (order["similar"], order["similar_summary"]) == (alert["similar"], alert["similar_summary"])
+    assert client.post(f"/api/v1/alerts/{alert_id}/acknowledge").json()["similar"] == alert["similar"]
+    assert client.get("/api/v1/alerts/a-earlier").json()["similar"] == []
 
 
 @pytest.mark.parametrize("action", ["shelve", "unshelve"])

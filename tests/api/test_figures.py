@@ -146,7 +146,7 @@ def test_evidence_in_both_languages() -> None:
     moved |= {"moved_first": "current", "moved_with": "flow", "moved_first_at": 0, "moved_then": "vibration"}
     assert lines(moved, ZH, zone) == [
         ("变化最大的指标", "振动"),
-        ("与平常偏差相比", "9.5 倍"),
+        ("偏离程度", "平常偏差的 9.5 倍"),
         ("罕见程度", "超过 9,000 个读数才出现 1 次"),
         ("最先变化", "电流、流量（1970-01-01 08:00 起）"),
         ("随后变化", "振动"),

@@ -44,6 +44,7 @@ def test_list_and_get(client: TestClient, number: str) -> None:
     assert [event["event"] for event in order["events"]] == ["opened"]
     (alert,) = client.get(f"/api/v1/alerts?work_order={number}").json()["items"]
     assert order["alerts"] == [alert["id"]]
+    assert (order["similar"], order["similar_summary"]) == ([], None)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from api.app import create_app
 from tests.api.conftest import serving
 from tests.api.harness import Site, site
-from tests.api.people import act
+from tests.api.people import act, earlier
 from tests.api.plant import LIMITS, fill
 from tests.api.test_models import add
 from tests.servers.browser import SCREENSHOTS
@@ -37,7 +37,9 @@ class Console:
 def console_over(folder: Path) -> Iterator[Console]:
     """The plant with its troubles behind a console."""
     with site(folder, limits=LIMITS) as made:
+        earlier(made)
         fill(made)
+        made.deps().records.save(made.registry)
         act(made)
         add(made.database)
         with serving(create_app(made.deps())) as base:

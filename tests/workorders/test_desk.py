@@ -303,3 +303,16 @@ def test_two_desks_open_one_order_for_a_device(engine: sa.Engine) -> None:
         orders = OrderStore(engine).list(OrderFilter()).items
         assert len(outcomes) == 2
         assert [len(order.alerts) for order in orders] == [2]
+
+
+def test_a_message_tells_what_earlier_alerts_like_it_were(engine: sa.Engine) -> None:
+    desk, first, again = make_desk(engine), opened(), opened(raised_at=START + 30 * HOUR)
+    desk.record([first, Returned(first.alert.id, NOW)], NOW)
+    OrderStore(engine).close(order_number(first.alert.id), ClosureCode.BEARING, "wang", NOW)
+    desk.record([again], START + 30 * HOUR)
+    with reading(engine) as session:
+        rows = session.scalars(sa.select(NoticeRow).where(NoticeRow.key == again.alert.id))
+        bodies = [str(row.message) for row in rows]
+    assert len(bodies) == len(RECEIVERS.urls)
+    assert all("Before: 1 similar on this device in 90 days: 1 × bearing damage" in body for body in bodies)
+    assert all("以往：本设备近 90 天有 1 次类似报警：轴承损坏 1 次" in body for body in bodies)
