@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 
 import orjson
 
@@ -12,10 +13,15 @@ class PayloadError(Exception):
     """A payload, or one object of it, cannot be read; the message is the reason."""
 
 
-class NotFinite(str):
-    """A number that is none: NaN, infinity, or beyond what a float holds; as it was written."""
+@dataclass(frozen=True, slots=True)
+class NotFinite:
+    """A number that is none: NaN, infinity, or beyond what a float holds; as it was written. It is no text either."""
 
-    __slots__ = ()
+    text: str
+
+    def __str__(self) -> str:
+        """As it was written."""
+        return self.text
 
 
 def parse_json(payload: bytes) -> object:
@@ -24,7 +30,7 @@ def parse_json(payload: bytes) -> object:
     Of two equal names in one object the last counts. Raises PayloadError with the reason.
 
     >>> parse_json(b'{"a": NaN, "b": 1}')
-    {'a': 'NaN', 'b': 1}
+    {'a': NotFinite(text='NaN'), 'b': 1}
     """
     try:
         return orjson.loads(payload)
@@ -45,7 +51,7 @@ def _parse_slowly(payload: bytes, problem: str) -> object:
     try:
         value = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=NotFinite)
         if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
+            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except json.JSONDecodeError as error:
         raise PayloadError(f"payload is not JSON: {error.msg} at character {error.pos + 1}") from error
     except UnicodeEncodeError as error:

@@ -115,12 +115,13 @@ def objects_in(body: bytes) -> Sequence[object]:
 def answer(result: TelemetryResult) -> Any:
     """What became of a request: what was taken, or a problem where nothing was."""
     told = [RejectedValue(index=r.index, metric=r.metric, reason=r.reason) for r in result.rejected[:MOST_TOLD]]
-    if result.accepted or not told:
+    if result.accepted:
         return Taken(accepted=result.accepted, rejected=told)
     errors = [
         FieldProblem(where=f"body.{r.index}" + (f".values.{r.metric}" if r.metric else ""), message=r.reason)
         for r in told
     ]
-    found = problem(422, f"nothing in the request could be taken: {told[0].reason}", errors)
+    reason = told[0].reason if told else "every value is null"
+    found = problem(422, f"nothing in the request could be taken: {reason}", errors)
     body = found.model_dump(exclude_none=True) | {"accepted": 0, "rejected": [r.model_dump() for r in told]}
     return JSONResponse(body, 422, media_type=MEDIA_TYPE)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from ingest.adapters.jsonpath import Absent, Step, read_steps, walk
 from ingest.adapters.values import text_number
-from ingest.payload import NotFinite
 
 LONGEST = 512
 MOST_STEPS = 16
@@ -75,10 +74,10 @@ def parse_template(text: object) -> Template | None:
 
 
 def _is_unknown(text: str) -> bool:
-    return not isinstance(text, NotFinite) and text.strip() in _UNKNOWN
+    return text.strip() in _UNKNOWN
 
 
 def _number(value: object) -> float | None:
     if type(value) is float or type(value) is int:
         return value
-    return text_number(value) if isinstance(value, str) and not isinstance(value, NotFinite) else None
+    return text_number(value) if isinstance(value, str) else None

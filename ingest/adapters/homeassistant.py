@@ -31,7 +31,7 @@ from ingest.adapters.adapter import (
 from ingest.adapters.hadiscovery import LONGEST_TOPIC, Availability, NoNumberError, Sensor, sensors
 from ingest.adapters.hatemplate import Template
 from ingest.adapters.jsonpath import Absent
-from ingest.payload import NotFinite, PayloadError, kind, parse_json
+from ingest.payload import PayloadError, kind, parse_json
 
 MAX_SENSORS = 1 << 15
 """Sensors remembered; beyond, new configurations are refused."""
@@ -164,7 +164,7 @@ class _Discovered:
             return
         number = sensor.template.number(value)
         if number is None:
-            said = repr(value[:40]) if isinstance(value, str) and not isinstance(value, NotFinite) else kind(value)
+            said = repr(value[:40]) if isinstance(value, str) else kind(value)
             rows.refuse(f"value should be a finite number, not {said}", sensor.metric)
             return
         key = rows.key_of(self._site, sensor.device, sensor.metric, sensor.unit)

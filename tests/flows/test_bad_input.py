@@ -191,6 +191,9 @@ HTTP: dict[str, tuple[bytes, int, str]] = {
     "a list of lists": (b'[[{"device": "a", "values": {"t": 1}}]]', 422, f"{OBJECT}an array"),
     "no device": (b'{"values": {"t": 1}}', 422, "'device' is missing"),
     "a device that is a number": (b'{"device": 5, "values": {"t": 1}}', 422, "device is not a text"),
+    "a device that is NaN": (b'{"device": NaN, "values": {"t": 1}}', 422, "device is not a text"),
+    "a site that is NaN": (b'{"site": NaN, "device": "a", "values": {"t": 1}}', 422, "site is not a text"),
+    "only nulls": (b'{"device": "a", "values": {"t": null, "h": null}}', 422, "every value is null"),
     "a site with a slash": (b'{"site": "a/b", "device": "a", "values": {"t": 1}}', 422, f"site 'a/b' {NAME}"),
     "no number": (b'[{"device": "a", "values": {"t": "x"}}]', 422, f"{NAN}a text"),
     "only NaN": (b'{"device": "a", "values": {"t": NaN}}', 422, f"{NAN}NaN"),
@@ -224,6 +227,14 @@ HTTP_PARTLY: dict[str, tuple[bytes, list[dict[str, Any]]]] = {
             {"index": 0, "metric": metric, "reason": NAN + kind}
             for metric, kind in (("a", "true"), ("b", "a text"), ("c", "an array"), ("d", "an object"))
         ],
+    ),
+    "an object with nulls only": (
+        b'[{"device": "DEVICE", "values": {"good": null}}, {"device": "DEVICE", "values": {"good": 1.5}}]',
+        [],
+    ),
+    "a unit that is NaN": (
+        b'{"device": "DEVICE", "values": {"good": 1.5}, "units": {"good": NaN}}',
+        [{"index": 0, "metric": "good", "reason": "the unit should be a short text; the reading was taken without"}],
     ),
     "an object that is none": (
         b'[{"device": "DEVICE", "values": {"good": 1.5}}, 5]',
