@@ -58,6 +58,7 @@ EARLY, LATE = opened(3), opened(10)
         pytest.param([opened(20)], [SPEAKS, CEASES], ["active"], id="from that row on it is told"),
         pytest.param([LATE, returned(12, LATE)], [SPEAKS, CEASES], ["suppressed", "returned"], id="over before that"),
         pytest.param([opened(10, Kind.LIMIT)], [SPEAKS], ["active"], id="limits are told"),
+        pytest.param([opened(10, Kind.FORECAST)], [SPEAKS], ["active"], id="forecasts of crossing one are told"),
         pytest.param([opened(10, Kind.SILENCE)], [SPEAKS], ["active"], id="silence is told"),
         pytest.param([opened(10, Kind.FAILURE_RISK)], [SPEAKS], ["active"], id="what the model itself says is told"),
         pytest.param([opened(10, device="pump-2")], [SPEAKS], ["active"], id="another device is told"),
