@@ -37,11 +37,16 @@ CLIP = 4.0
 RAW_SHARE = 0.1
 """The usual distance is at least this share of the one learned without clipping: a series that is mostly constant and
 moves now and then has moves, not a spread of zero."""
+LONG_MEMORY = 10_000.0
+"""Readings over which distances are learned a second time, a week of minutes: a machine that stood still over a weekend
+has not forgotten how it runs."""
+LONG_SHARE = 0.9
+"""The usual distance is at least this share of that one."""
 REACH = 10.0
 """The longer averages that are scored take what is farther off, in usual distances, as being there: a lone spike is no
 shift."""
-ACCURACY = 0.004
-"""The usual distance is at least this share of the level: less is within what sensors usually promise."""
+ACCURACY = 0.001
+"""The usual distance is at least this share of the level: of less hardly any sensor is sure."""
 MOST = 1e9
 """Cap of a score."""
 TINY = 1e-12
@@ -78,6 +83,7 @@ class Shift:
                 "usual": (np.float64, (len(SPANS),), 0.0),
                 "unit": (np.float64, (len(SPANS),), TINY),
                 "raw": (np.float64, (len(SPANS),), 0.0),
+                "long": (np.float64, (len(SPANS),), 0.0),
                 "values": (np.float64, (BLOCK,), 0.0),
                 "averages": (np.float64, (BLOCK, len(SPANS)), 0.0),
             }
@@ -177,6 +183,7 @@ class Shift:
         state = self._state
         floor = ACCURACY * np.abs(state["level"][series])[:, None]
         usual: FloatArray = np.maximum(state["usual"][series], RAW_SHARE * state["raw"][series])
+        np.maximum(usual, LONG_SHARE * state["long"][series], out=usual)
         state["unit"][series] = np.maximum(usual, floor) + TINY
 
     def learn(self, series: Keys) -> None:
@@ -204,13 +211,14 @@ class Shift:
         with np.errstate(over="ignore", invalid="ignore"):
             spread = _mean(np.abs(values - level[:, None]))
         state["level"][series] = level
-        state["usual"][series] = state["raw"][series] = np.nan_to_num(spread)[:, None]
+        state["usual"][series] = state["raw"][series] = state["long"][series] = np.nan_to_num(spread)[:, None]
         state["learned"][series] = BLOCK
 
     def _learn(self, series: Keys) -> None:
         state = self._state
         learned, level, usual = state["learned"][series], state["level"][series], state["unit"][series]
-        weight = np.maximum(BLOCK / MEMORY, BLOCK / (learned + BLOCK))
+        share = BLOCK / (learned + BLOCK)
+        weight, slowly = np.maximum(BLOCK / MEMORY, share), np.maximum(BLOCK / LONG_MEMORY, share)
         with np.errstate(over="ignore", invalid="ignore"):
             distance = np.abs(state["averages"][series] - level[:, None, None])
             deviation = state["values"][series] - level[:, None]
@@ -222,9 +230,9 @@ class Shift:
             clipped = _mean(np.minimum(distance, most))
         # inf and NaN only where values themselves overflow: they teach nothing
         state["level"][series] = level + weight * np.where(np.isfinite(step), step, 0.0)
-        for name, now in (("usual", clipped), ("raw", raw)):
+        for name, now, gain in (("usual", clipped, weight), ("raw", raw, weight), ("long", clipped, slowly)):
             before = state[name][series]
-            state[name][series] = before + weight[:, None] * np.where(np.isfinite(now), now - before, 0.0)
+            state[name][series] = before + gain[:, None] * np.where(np.isfinite(now), now - before, 0.0)
         state["learned"][series] = learned + BLOCK
 
     def save(self) -> dict[str, NDArray[Any]]:
