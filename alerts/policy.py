@@ -37,6 +37,8 @@ rows come in clusters, and a tenth of the rarity is lost where p-values are put 
 normal data stay within the budget)."""
 MOST_LEVEL = 5e-3
 """No p-value above this opens an alert, however large the budget and rare the readings."""
+EARLY = 1e-3
+"""What is still young (see `models.warmth.young`) has to be so many times as rare for an alert."""
 REST = 100
 """Rows of a device after an alert in which only what is rarer than all since then opens another one."""
 GRAVE = 1e-3
@@ -81,7 +83,7 @@ class BaselinePolicy:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
         level = alarm_level(verdicts.interval_ns, self._budget)
         with np.errstate(invalid="ignore"):
-            enough = verdicts.confirmed <= level
+            enough = verdicts.confirmed <= np.where(verdicts.young, EARLY * level, level)
         opened = [device for kind, device, _ in self._book.open if kind is Kind.BASELINE]
         concerned = np.union1d(verdicts.device[enough], opened)
         for i in np.flatnonzero(np.isin(verdicts.device, concerned)).tolist():

@@ -25,7 +25,7 @@ from models.detectors.shift import Shift
 from models.evidence import Evidence, of_metrics, together
 from models.moves import Moves
 from models.score import DeviceScores, Scores
-from models.warmth import enough_at
+from models.warmth import enough_at, young
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Verdicts:
     since: TimeArray
     interval_ns: FloatArray
     """How often there is a verdict; NaN while not known."""
+    young: BoolArray
+    """Whether less than a day was seen of a device that follows the day: see `models.warmth.young`."""
     leader: Keys
     """Series that is furthest from its usual."""
     share: FloatArray
@@ -151,6 +153,7 @@ class Bank:
             p_value,
             *course,
             interval,
+            young((rows.time - self._row_interval.first[rows.device]).astype(np.float64), interval),
             rows.leader,
             rows.share,
             rows.facts,

@@ -1,19 +1,33 @@
-"""Forecasts when there will be enough data to judge a series, which it says of itself before that."""
+"""When there will be enough data to judge a series, which it says of itself before, and what is young even then."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ingest.reading import FloatArray, TimeArray
+from ingest.reading import BoolArray, FloatArray, TimeArray
 from models.blocks import Keys
 from models.calibration import MIN_SCORES
 from models.detectors.shift import WARM_UP
 
 ENOUGH = WARM_UP + MIN_SCORES
 """Readings of a series before one of them can be unusual: some to know it, then scores to compare with."""
+DAY_NS = 86_400e9
+UNHURRIED_NS = 20e9
+"""What is read no more often than that follows the day: people, weather, shifts."""
 UNKNOWN = int(np.iinfo(np.int64).min)
 _MOST = 9.2e18
 """No time in ns is told beyond this (the year 2261)."""
+
+
+def young(age_ns: FloatArray, interval_ns: FloatArray) -> BoolArray:
+    """Whether what is read every `interval_ns` (NaN while not known) follows the day, but was seen for less than one.
+
+    A machine that starts for the first time and a room that warms up may then just be doing what they do every day.
+
+    >>> young(np.array([1.0, 23, 25]) * 3600e9, np.array([1e9, 60e9, 60e9])).tolist()
+    [False, True, False]
+    """
+    return np.asarray((interval_ns >= UNHURRIED_NS) & (age_ns < DAY_NS))
 
 
 def enough_at(seen: Keys, last: TimeArray, interval_ns: FloatArray) -> TimeArray:

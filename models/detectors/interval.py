@@ -28,12 +28,22 @@ class Interval:
 
     def __init__(self) -> None:
         self._state = StateTable(
-            {"last": (np.int64, (), NEVER), "gaps": (np.int64, (), 0), "mean": (np.float64, (), 0.0)}
+            {
+                "first": (np.int64, (), NEVER),
+                "last": (np.int64, (), NEVER),
+                "gaps": (np.int64, (), 0),
+                "mean": (np.float64, (), 0.0),
+            }
         )
 
     def resize(self, n: int) -> None:
         """Make room for that many series or devices."""
         self._state.resize(n)
+
+    @property
+    def first(self) -> TimeArray:
+        """Time of the first reading of every series or device, ns UTC; NEVER before it."""
+        return np.asarray(self._state["first"])
 
     @property
     def last(self) -> TimeArray:
@@ -56,6 +66,7 @@ class Interval:
         gaps = gaps + seen
         mean = mean + np.where(seen, (counted - mean) / np.clip(gaps, 1, MEMORY), 0.0)
         state["mean"][rows], state["gaps"][rows], state["last"][rows] = mean, gaps, time
+        state["first"][rows[~seen]] = time[~seen]
         return np.where(gaps >= MIN_GAPS, mean, np.nan)
 
     def learn(self, rows: IntArray, time: TimeArray) -> FloatArray:
@@ -75,6 +86,8 @@ class Interval:
         """As `round`, one reading after the other: faster where rounds are small, and the same to the bit."""
         state, out = self._state, []
         last, gaps, mean = (state[name][row].item() for name in ("last", "gaps", "mean"))
+        if last == NEVER:
+            state["first"][row] = times[0]
         for time in times:
             if last != NEVER:
                 gap = float(time - last)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, AlertEvent, Kind, Opened, Returned, Severity, apply
+from alerts.budget import Budget
 from forewarn.engine import Engine, EngineConfig, StateError
 from ingest.reading import NS_PER_SECOND, Quality, ReadingBatch
 from ingest.registry import Criticality, Device, Metric, Registry
@@ -78,6 +79,25 @@ def test_the_test_site_raises_alerts_of_all_three_kinds() -> None:
     events, _ = run(*site())
     kinds = {alert.kind for alert in fold(events).values()}
     assert kinds == {Kind.LIMIT, Kind.BASELINE, Kind.SILENCE}
+
+
+@pytest.mark.parametrize(
+    ("every_s", "shift", "raised"),
+    [
+        pytest.param(60, 1.2, False, id="young: it may do that every day"),
+        pytest.param(60, 50.0, True, id="young, but no day explains this"),
+        pytest.param(10, 1.2, True, id="too quick to follow the day"),
+    ],
+)
+def test_in_its_first_day_a_device_raises_only_what_is_blatant(every_s: int, shift: float, raised: bool) -> None:
+    values = np.random.default_rng(2).normal(20.0, 1.0, 700)
+    values[600:] += shift
+    registry = Registry()
+    number = registry.series("plant", "pump", "temperature")
+    times = START + np.arange(len(values)) * every_s * NS_PER_SECOND
+    batch = ReadingBatch.of([number] * len(values), times, values, int(Quality.RECORDED))
+    engine = Engine(registry, EngineConfig(budget=Budget(3.0, "day")))
+    assert bool(engine.process(batch).events) is raised
 
 
 def test_alerts_say_which_metric_leads_and_what_moved_first() -> None:

@@ -30,7 +30,7 @@ from simulators.simulation import Simulation
 from simulators.truth import truth
 
 HOUR, DAY = 3600 * NS, 86400 * NS
-BUDGETS = [Budget.parse(f"{number} per device-month") for number in ("0.3", "1", "30")]
+BUDGETS = [Budget.parse(f"{number} per device-month") for number in ("0.3", "1", "300")]
 
 
 def small() -> Simulation:

@@ -265,6 +265,23 @@ def test_when_there_will_be_enough_data(seen: int, interval_ns: float, wait: int
     assert told.tolist() == [UNKNOWN if wait is None else START + wait]
 
 
+def test_what_is_read_once_a_minute_is_young_for_a_day() -> None:
+    bank, young = Bank(), []
+    for day in range(2):
+        time = START + (day * 1440 + np.arange(1440)) * MINUTE
+        batch = ReadingBatch.of(np.zeros(1440, np.int32), time, np.random.default_rng(day).normal(size=1440))
+        young += bank.judge(batch, np.arange(1), 1).verdicts.young.tolist()
+    assert young == [False] * MIN_GAPS + [True] * (1440 - MIN_GAPS) + [False] * 1440
+
+
+def test_a_machine_that_stood_still_for_days_has_not_forgotten_how_it_runs() -> None:
+    day, runs = 1440, np.tile(np.repeat([0.0, 1.0, 0.0], 480), 5)
+    values = np.r_[runs, np.zeros(3 * day), runs[:day]]
+    values += np.random.default_rng(0).normal(0, 0.05, len(values)) * (1 + 5 * values)
+    p_value = judge(values[:, None]).scores.p_value
+    assert p_value[-day:].min() > 1e-3
+
+
 def test_the_forecast_of_an_even_series_is_when_it_becomes_warm() -> None:
     bank, values = Bank(), np.random.default_rng(0).normal(size=(ENOUGH, 1))
     at = START + (ENOUGH - 1) * NS_PER_SECOND
