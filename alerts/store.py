@@ -22,7 +22,7 @@ ROWS_AT_ONCE = 500
 """Ids in one IN (…): below the fewest parameters a SQLite allows (999)."""
 
 
-MOST_LIKE = 200
+MOST_LIKE = 100
 """Earlier alerts that are found to be like one, on its device or elsewhere."""
 SEARCHED = 5_000
 """Earlier alerts, of all devices, among which those of one class are looked for."""

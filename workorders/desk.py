@@ -33,6 +33,10 @@ from workorders.store import load_open_orders, load_orders, save_orders
 log = structlog.get_logger(__name__)
 
 
+MOST_LOOKED_UP = 20
+"""Messages of one transaction that tell what earlier alerts were: in a storm there is no time to look back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Alerts and orders that are not as they were, as they stand now."""
@@ -108,7 +112,8 @@ class Desk:
         for event, then, reason in told:
             at = event.at if isinstance(event, Escalated | Released) else then.raised_at
             skip = skip_at_once(book.alerts[then.id], at, now, waiting + queued, self._notify.live_within_ns)
-            before = similar_in(session, then).summary if skip is None else None
+            looked = skip is None and queued < MOST_LOOKED_UP * len(self._notify.urls)
+            before = similar_in(session, then).summary if looked else None
             notice = self._notice(book, then, reason, before)
             decided.append((notice, skip))
             if skip is None:

@@ -6,11 +6,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from alerts.alert import Alert
-from alerts.store import last_words, like_elsewhere, like_on_device
+from alerts.store import MOST_LIKE, last_words, like_elsewhere, like_on_device
 from ingest.database import reading
 from ingest.registry_store import DeviceRow
-from workorders.similar import Past, Similar, similar
+from workorders.similar import Nearness, Past, Similar, similar
 from workorders.store import read_orders
+
+ENOUGH = 20
+"""So many earlier alerts of its own device are past enough."""
 
 
 class PastStore:
@@ -26,16 +29,18 @@ class PastStore:
 
 
 def similar_in(session: Session, alert: Alert) -> Similar:
-    """Earlier alerts like that one, of the newest of its device and of the newest of its class."""
-    found = like_on_device(session, alert)
-    asset_class = _class_of(session, alert)
-    if asset_class is not None:
+    """Earlier alerts like that one: of its device, and where these are few, of others of its class."""
+    found, asset_class = like_on_device(session, alert), _class_of(session, alert)
+    cut = {Nearness.DEVICE} if len(found) == MOST_LIKE else set()
+    if asset_class is not None and len(found) < ENOUGH:
         of_class = sa.select(DeviceRow.site, DeviceRow.name).where(DeviceRow.asset_class == asset_class)
-        found += like_elsewhere(session, alert, of_class)
+        others = like_elsewhere(session, alert, of_class)
+        found += others
+        cut |= {Nearness.SITE, Nearness.CLASS} if len(others) == MOST_LIKE else set()
     orders = read_orders(session, (one.work_order for one in found if one.work_order))
     said = last_words(session, [one.id for one in found])
     pasts = [Past(one, asset_class, orders.get(one.work_order or ""), *said.get(one.id, (None, ""))) for one in found]
-    return similar(alert, asset_class, pasts)
+    return similar(alert, asset_class, pasts, cut)
 
 
 def _class_of(session: Session, alert: Alert) -> str | None:

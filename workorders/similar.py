@@ -8,7 +8,7 @@ and count once; those of the order of the alert itself are the same trouble.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -97,15 +97,15 @@ class Similar:
     summary: Explanation | None = None
 
 
-def similar(alert: Alert, asset_class: str | None, pasts: Iterable[Past]) -> Similar:
-    """Those of `pasts` that are like `alert`, whose device is of that class."""
+def similar(alert: Alert, asset_class: str | None, pasts: Iterable[Past], cut: Collection[Nearness] = ()) -> Similar:
+    """Those of `pasts` that are like `alert`, whose device is of that class; there may be more of those in `cut`."""
     alike = [Like(past, near) for past in pasts if (near := nearness(alert, asset_class, past)) is not None]
     alike.sort(key=lambda one: (one.near.rank, -one.past.alert.raised_at, one.past.alert.id))
     troubles: dict[str, Like] = {}
     for one in alike:
         troubles.setdefault(one.past.alert.work_order or one.past.alert.id, one)
     found = tuple(troubles.values())
-    return Similar(found[:MOST_SHOWN], summary(alert.raised_at, asset_class, found))
+    return Similar(found[:MOST_SHOWN], summary(alert.raised_at, asset_class, found, cut))
 
 
 def nearness(alert: Alert, asset_class: str | None, past: Past) -> Nearness | None:
@@ -121,15 +121,18 @@ def nearness(alert: Alert, asset_class: str | None, past: Past) -> Nearness | No
     return Nearness.SITE if other.site == alert.site else Nearness.CLASS
 
 
-def summary(raised_at: int, asset_class: str | None, found: Sequence[Like]) -> Explanation | None:
+def summary(
+    raised_at: int, asset_class: str | None, found: Sequence[Like], cut: Collection[Nearness]
+) -> Explanation | None:
     """What became of the nearest ones of the last days, or of the last one before; None where there are none."""
     recent = [one for one in found if raised_at - one.past.alert.raised_at <= DAYS * DAY_NS]
     if recent:
-        return _counted([one for one in recent if one.near is recent[0].near], recent[0].near, asset_class)
+        near = recent[0].near
+        return _counted([one for one in recent if one.near is near], near, asset_class, near in cut)
     return _last(found[0], asset_class) if found else None
 
 
-def _counted(found: Sequence[Like], near: Nearness, asset_class: str | None) -> Explanation:
+def _counted(found: Sequence[Like], near: Nearness, asset_class: str | None, cut: bool) -> Explanation:
     codes = Counter(one.past.code for one in found)
     known = sorted(((n, code) for code, n in codes.items() if code is not None), key=lambda pair: (-pair[0], pair[1]))
     en = [f"{n} × {LABELS[code].en.lower()}" for n, code in known]
@@ -137,9 +140,10 @@ def _counted(found: Sequence[Like], near: Nearness, asset_class: str | None) -> 
     if codes[None]:
         en, zh = [*en, f"{codes[None]} without a finding"], [*zh, f"无结论 {codes[None]} 次"]
     where, wo = _where(near, asset_class)
+    least, zuishao = ("at least ", "至少") if cut else ("", "")
     return Explanation(
-        f"{len(found)} similar {where} in {DAYS} days: {', '.join(en)}",
-        f"{wo}近 {DAYS} 天有 {len(found)} 次类似报警：{'，'.join(zh)}",
+        f"{least}{len(found)} similar {where} in {DAYS} days: {', '.join(en)}",
+        f"{wo}近 {DAYS} 天有{zuishao} {len(found)} 次类似报警：{'，'.join(zh)}",
     )
 
 

@@ -20,7 +20,7 @@ from ingest.registry import Criticality, Device, Registry
 from tests.alerts.samples import HOUR, SECOND, START, escalated, histories, make_alert, opened
 from workorders import order as events_of
 from workorders.closure import ClosureCode
-from workorders.desk import Changes, Desk
+from workorders.desk import MOST_LOOKED_UP, Changes, Desk
 from workorders.opening import fold, order_number
 from workorders.order import Priority, WorkOrder
 from workorders.store import EventRow, OrderFilter, OrderRow, OrderStore
@@ -316,3 +316,17 @@ def test_a_message_tells_what_earlier_alerts_like_it_were(engine: sa.Engine) -> 
     assert len(bodies) == len(RECEIVERS.urls)
     assert all("Before: 1 similar on this device in 90 days: 1 × bearing damage" in body for body in bodies)
     assert all("以往：本设备近 90 天有 1 次类似报警：轴承损坏 1 次" in body for body in bodies)
+
+
+def test_in_a_storm_nobody_looks_back(sqlite_engine: sa.Engine) -> None:
+    desk, devices = make_desk(sqlite_engine), [f"pump-{n}" for n in range(MOST_LOOKED_UP + 3)]
+    first = [opened(device=device) for device in devices]
+    desk.record(first, NOW)
+    for event in first:
+        OrderStore(sqlite_engine).close(order_number(event.alert.id), ClosureCode.LEAK, "wang", NOW)
+    again = [opened(device=device, raised_at=START + 30 * HOUR) for device in devices]
+    desk.record(again, START + 30 * HOUR)
+    with reading(sqlite_engine) as session:
+        bodies = [str(row.message) for row in session.scalars(sa.select(NoticeRow))]
+    looked_back = sum("Before: 1 similar" in body for body in bodies)
+    assert looked_back == MOST_LOOKED_UP * len(RECEIVERS.urls)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from alerts.alert import Alert, Kind, Opened
 from alerts.notify.policy import NotifyConfig
-from alerts.store import AlertStore, Verdict, insert_alerts, like_on_device
+from alerts.store import MOST_LIKE, AlertStore, Verdict, insert_alerts, like_on_device
 from ingest.database import reading, writing
 from ingest.registry import Device, Registry
 from ingest.registry_store import RegistryStore
@@ -77,6 +77,17 @@ def test_the_leading_metric_of_a_whole_device_is_looked_up(engine: sa.Engine) ->
         insert_alerts(session, led)
     with reading(engine) as session:
         assert [one.id for one in like_on_device(session, led[2])] == [led[0].id]
+
+
+def test_a_long_past_of_its_own_is_enough_and_is_not_counted_to_the_end(engine: sa.Engine) -> None:
+    mine = [replace(make_alert(raised_at=START + n), id=f"a-{n}") for n in range(MOST_LIKE + 1)]
+    raised(engine, [make_alert(device="pump-2")])
+    with writing(engine) as session:
+        insert_alerts(session, mine)
+    found = PastStore(engine).similar(make_alert(raised_at=START + DAY))
+    assert {one.near for one in found.items} == {Nearness.DEVICE}
+    assert found.summary is not None
+    assert found.summary.en.startswith(f"at least {MOST_LIKE} similar on this device")
 
 
 def test_it_is_found_by_an_index(sqlite_engine: sa.Engine) -> None:

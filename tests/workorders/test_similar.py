@@ -161,3 +161,12 @@ def test_what_became_of_it(past: Past, code: ClosureCode | None, note: str, hour
 def test_the_line_that_sums_it_up(pasts: list[Past], en: str | None, zh: str | None) -> None:
     found = similar(ALERT, "pump", pasts).summary
     assert (found.en if found else None, found.zh if found else None) == (en, zh)
+
+
+def test_what_is_cut_off_is_said_to_be_the_least() -> None:
+    past = [solved(before(3), ClosureCode.BEARING)]
+    assert "at least" not in str(similar(ALERT, "pump", past, {Nearness.SITE}).summary)
+    found = similar(ALERT, "pump", past, {Nearness.DEVICE}).summary
+    assert found is not None
+    assert found.en == "at least 1 similar on this device in 90 days: 1 × bearing damage"
+    assert found.zh == "本设备近 90 天有至少 1 次类似报警：轴承损坏 1 次"
