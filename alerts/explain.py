@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from alerts.alert import Explanation, Fact
 from alerts.leading import names_in
 from alerts.metric_names import metric_zh, shown_unit
+from ingest.reading import NS_PER_SECOND
 
 _SPANS = ((86_400, "d", "天"), (3600, "h", "小时"), (60, "min", "分钟"))
 
@@ -76,7 +77,7 @@ def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
         en += f"{lasted}, while single readings stay within the expected {low} to {high}"
         zh += f"{metric_zh(metric)}近期平均 {average}，{'高于' if above else '低于'}自身基线 {expected}{lasted_zh}，"
         zh += f"单个读数仍在预期范围 {low} 至 {high} 内"
-    return _joined([(en, zh), _rarity(evidence), *_moved(metric, evidence)])
+    return _joined([(en, zh), _rarity(evidence), *_device_lasted(evidence), *_moved(metric, evidence)])
 
 
 def _joined(parts: Sequence[tuple[str, str]]) -> Explanation:
@@ -84,11 +85,24 @@ def _joined(parts: Sequence[tuple[str, str]]) -> Explanation:
 
 
 def _lasted(evidence: Mapping[str, Fact], zh: bool) -> str:
-    """For how long it has been so, where that is more than the present reading."""
-    seconds = (int(evidence.get("at") or 0) - int(evidence.get("since_at") or evidence.get("at") or 0)) / 1e9
+    """For how long the metric has been so, where that is known and more than the present reading."""
+    seconds = _seconds_since(evidence, evidence.get("metric_since_at", evidence.get("since_at")))
     if seconds <= 0:
         return ""
     return f"，已持续 {duration(seconds, zh=True)}" if zh else f" for {duration(seconds)}"
+
+
+def _device_lasted(evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
+    """For how long the device has been unusual, where the metric that leads is not so by itself."""
+    seconds = _seconds_since(evidence, evidence.get("since_at"))
+    if evidence.get("metric_since_at", True) is not None or seconds <= 0:
+        return []
+    return [(f"the device has been unusual for {duration(seconds)}", f"设备异常已持续 {duration(seconds, zh=True)}")]
+
+
+def _seconds_since(evidence: Mapping[str, Fact], since: Fact) -> float:
+    at = int(evidence.get("at") or 0)
+    return (at - int(since or at)) / NS_PER_SECOND
 
 
 def _rarity(evidence: Mapping[str, Fact]) -> tuple[str, str]:
@@ -103,7 +117,7 @@ def _moved(metric: str, evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
     first, beside, then = (evidence.get(name) for name in ("moved_first", "moved_with", "moved_then"))
     if not first or (first == metric and not beside and not then):
         return []
-    seconds = (int(evidence.get("at") or 0) - int(evidence.get("moved_first_at") or 0)) / 1e9
+    seconds = _seconds_since(evidence, evidence.get("moved_first_at"))
     both = f"{first} and {beside}" if beside else str(first)
     en = f"{both} moved first, {duration(seconds)} before" if seconds > 0 else f"{both} moved first, just now"
     names = "、".join(metric_zh(name) for name in [str(first), *names_in(beside)])

@@ -54,18 +54,31 @@ def deviation(facts: Sequence[float]) -> Mapping[str, Fact]:
 
 
 def moved(
-    registry: Registry, moves: Moves, device: int, row: int, at: int, onset_at: int, interval_ns: float
+    registry: Registry,
+    moves: Moves,
+    device: int,
+    row: int,
+    at: int,
+    onset_at: int,
+    interval_ns: float,
+    leader: int | None = None,
 ) -> Mapping[str, Fact]:
-    """What moved first of a device's metrics, as known with row `row` of the batch at time `at` (ns); maybe nothing."""
+    """What moved first of a device's metrics, and since when the leader did, if they did.
+
+    As known with row `row` of the batch at time `at` (ns); nothing for a device with a single metric.
+    """
     series = registry.series_of(device)
     if len(series) < 2:
         return {}
     interval_ns = 0.0 if math.isnan(interval_ns) else interval_ns
     found = [one for one in moves.of(series, row, at) if one.last >= onset_at - STILL * interval_ns]
-    return in_order(found, {one.series: registry.metric(one.series).name for one in found}, SAME * interval_ns)
+    known = in_order(found, {one.series: registry.metric(one.series).name for one in found}, SAME * interval_ns)
+    if leader is None:
+        return known
+    return {"metric_since_at": next((one.since for one in found if one.series == leader), None)} | known
 
 
-def in_order(stretches: Sequence[Stretch], names: Mapping[int, str], same_ns: float) -> Mapping[str, Fact]:
+def in_order(stretches: Sequence[Stretch], names: Mapping[int, str], same_ns: float) -> dict[str, Fact]:
     """`moved_first` and since when, who moved with it, and who after it; those within `same_ns` moved together.
 
     >>> in_order([Stretch(0, 900, 990), Stretch(1, 300, 990)], {0: "vibration", 1: "current"}, 60)

@@ -131,7 +131,7 @@ class BaselinePolicy:
             (Kind.BASELINE, device, WHOLE_DEVICE if series == SEVERAL else series),
             (site, name, None if facts["together"] else metric),
             severity_for(self._registry.device(device).criticality, Severity.MEDIUM),
-            int(verdicts.since[i]),
+            facts["since_at"],
             int(verdicts.time[i]),
             float(verdicts.score[i]),
             explain_baseline(metric, facts),
@@ -149,7 +149,10 @@ class BaselinePolicy:
 
     def _facts(self, i: int, verdicts: Verdicts) -> dict[str, Any]:
         row, device, at, since = (int(getattr(verdicts, name)[i]) for name in ("row", "device", "time", "since"))
-        leader, interval_ns = self._registry.metric(int(verdicts.leader[i])), float(verdicts.interval_ns[i])
+        if verdicts.quiet[i] >= QUIET:  # where rows are sparse, what opens an alert need not be as rare as a stretch
+            since = at
+        number, interval_ns = int(verdicts.leader[i]), float(verdicts.interval_ns[i])
+        leader = self._registry.metric(number)
         return {
             "metric": leader.name,
             **deviation(verdicts.facts[i].tolist()),
@@ -159,7 +162,7 @@ class BaselinePolicy:
             **rarity(float(verdicts.p_value[i]), int(verdicts.number[i])),
             "since_at": since,
             "at": at,
-            **moved(self._registry, verdicts.moves, device, row, at, since, interval_ns),
+            **moved(self._registry, verdicts.moves, device, row, at, since, interval_ns, number),
         }
 
     def forget(self) -> None:

@@ -161,6 +161,7 @@ _LINES: tuple[_Teller, ...] = (
     _number("average"),
     _distances,
     _rarity,
+    _time("metric_since_at"),
     _moved_first,
     _moved_then,
     _crossing,
@@ -181,7 +182,7 @@ _TOLD = frozenset(
     | {"held_s", "limit_s", "interval_s", "last_at", "at"}
     | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
     | {"probability", "horizon_s", "codes", "code_at", "metric", "off", "since", "model"}
-    | {"average", "distances", "rarer", "moved_first", "moved_first_at", "moved_with", "moved_then"}
+    | {"average", "distances", "rarer", "moved_first", "moved_first_at", "moved_with", "moved_then", "metric_since_at"}
 )
 
 

@@ -221,6 +221,25 @@ def test_every_kind_is_walked_through() -> None:
 
 
 @pytest.mark.parametrize(
+    ("since", "en", "zh"),
+    [
+        pytest.param({}, ") for 35 min;", "，已持续 35 分钟；", id="a device with one metric"),
+        pytest.param({"metric_since_at": NOW - 5 * 60 * SECOND}, ") for 5 min;", "，已持续 5 分钟；", id="the metric"),
+        pytest.param(
+            {"metric_since_at": None},
+            "; the device has been unusual for 35 min",
+            "；设备异常已持续 35 分钟",
+            id="the device, not the metric by itself",
+        ),
+        pytest.param({"metric_since_at": NOW}, "1.5 mm/s); only", "mm/s）；约每", id="with this reading"),
+    ],
+)
+def test_since_when_is_told_of_what_it_is_true(since: Mapping[str, Fact], en: str, zh: str) -> None:
+    text = explain_baseline("vibration", {**BASELINE, **since})
+    assert (en in text.en, zh in text.zh) == (True, True)
+
+
+@pytest.mark.parametrize(
     ("moved", "words"),
     [
         pytest.param({}, None, id="nothing known"),

@@ -150,7 +150,7 @@ def test_evidence_in_both_languages() -> None:
         ("罕见程度", "超过 9,000 个读数才出现 1 次"),
         ("最先变化", "电流、流量（1970-01-01 08:00 起）"),
         ("随后变化", "振动"),
-        ("开始异常", "1970-01-01 08:00"),
+        ("设备异常始于", "1970-01-01 08:00"),
     ]
     silence: dict[str, Fact] = {"limit_s": 600.0, "interval_s": 60.0, "last_at": 0, "at": 600 * NS_PER_SECOND}
     assert lines(silence, EN, zone) == [

@@ -116,6 +116,7 @@ def test_alerts_say_which_metric_leads_and_what_moved_first() -> None:
     assert (facts["metric"], facts["side"]) == ("vibration", "high")
     assert (facts["moved_first"], facts["moved_first_at"]) == ("current", START + fault * MINUTE)
     assert facts["moved_then"] == "vibration"
+    assert facts["metric_since_at"] == START + (fault + 1) * MINUTE
     assert facts["since_at"] == alert.onset_at
     assert "current moved first" in alert.explanation.en
 
