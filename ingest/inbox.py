@@ -10,7 +10,7 @@ from ingest.sqlitefile import SqliteFile
 FILE_NAME = "spool.db"
 """Its name in `data.dir`."""
 
-VERSION = 1
+VERSION = 2
 """Raised with either schema."""
 
 

@@ -6,15 +6,16 @@ as quick to handle as columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.bynumber import ByNumber
 from ingest.columns import SeriesName, common_names, joined, pack, unpack
+from ingest.errors import RejectedError
 from ingest.logentry import Arrived, Event, LogEntry
 from ingest.reading import BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Metric, Registry, UnitState
@@ -25,6 +26,11 @@ NO_SEQ = -1
 
 UnitNote = tuple[str | None, str, str | None]
 """(canonical unit, `UnitState`, unit as sent last) of a series when its readings were taken."""
+
+LookUp: TypeAlias = Callable[[IntArray], tuple[Sequence[SeriesName], Sequence[UnitNote]]]
+
+SPARE_PLACES = 4096
+"""Places of `SeriesNames` for units that change, beyond one for each series, before it begins anew."""
 
 _MAGIC = b"FWR1"
 _AS_IT_IS = Conversion("")
@@ -98,8 +104,7 @@ class KeyedBatch:
         """The same readings by name; one `received_at` may stand for all rows."""
         numbers, key = np.unique(batch.series, return_inverse=True)
         return cls(
-            names.names(numbers),
-            names.units(numbers),
+            *names.noted(numbers),
             key.astype(np.int32),
             batch.time,
             batch.value,
@@ -147,36 +152,41 @@ class KeyedBatch:
         value = self.value * scale[self.key] + offset[self.key]
         return ReadingBatch(series[self.key], self.time, value, self.quality | odd[self.key])
 
-    def encode(self) -> bytes:
-        """The batch as bytes for `decode`: little-endian columns behind the names as JSON."""
+    def encode(self, numbers: TimeArray | None = None) -> bytes:
+        """The batch as bytes for `decode`: little-endian columns behind the names as JSON.
+
+        With `numbers`, by which the names can be looked up elsewhere, the rows hold these instead.
+        """
         one_moment = bool((self.received_at == self.received_at[0]).all()) if len(self) else False
         with_seq = bool((self.seq != NO_SEQ).any())
-        notes = {note: number for number, note in enumerate(dict.fromkeys(self.units))}
-        units = [notes[note] for note in self.units] if len(notes) > 1 else [0] * len(self.units)
-        meta = {
-            "names": tuple(self.names),
-            "notes": tuple(notes),
-            "units": units,
-            "moment": one_moment,
-            "seq": with_seq,
-        }
+        meta: dict[str, object] = {"moment": one_moment, "seq": with_seq}
+        if numbers is None:
+            notes = {note: number for number, note in enumerate(dict.fromkeys(self.units))}
+            units = [notes[note] for note in self.units]
+            meta |= {"names": tuple(self.names), "notes": tuple(notes), "units": units}
         if self.log:
             meta["log"] = [_as_row(one) for one in self.log]
-        columns: list[NDArray[Any]] = [self.key, self.time, self.value, self.quality]
+        key = self.key if numbers is None else numbers.astype(np.int32)[self.key]
+        columns: list[NDArray[Any]] = [key, self.time, self.value, self.quality]
         columns.append(self.received_at[:1] if one_moment else self.received_at)
         return pack(_MAGIC, len(self), meta, columns + [self.seq] * with_seq)
 
     @classmethod
-    def decode(cls, blob: bytes) -> KeyedBatch:
-        """Undo `encode`. Raises RejectedError if these are no such bytes."""
+    def decode(cls, blob: bytes, look_up: LookUp | None = None) -> KeyedBatch:
+        """Undo `encode`; `look_up` finds names by their numbers. Raises RejectedError if these are no such bytes."""
         rows, meta, take = unpack(_MAGIC, blob)
         key, time, value, quality = take(np.int32), take(np.int64), take(np.float64), take(np.uint8)
         received_at = np.repeat(take(np.int64, 1), rows) if meta["moment"] else take(np.int64)
         seq = take(np.int64) if meta["seq"] else np.full(rows, NO_SEQ, np.int64)
-        notes = list(map(tuple, meta["notes"]))
-        units = tuple(notes[number] for number in meta["units"])
-        names, log = tuple(map(tuple, meta["names"])), tuple(map(_of_row, meta.get("log", ())))
-        return cls(names, units, key, time, value, quality, received_at, seq, log)
+        log = tuple(map(_of_row, meta.get("log", ())))
+        if "names" in meta:
+            notes = list(map(tuple, meta["notes"]))
+            names, units = tuple(map(tuple, meta["names"])), tuple(notes[number] for number in meta["units"])
+            return cls(names, units, key, time, value, quality, received_at, seq, log)
+        if look_up is None:
+            raise RejectedError("a spooled entry cannot be read: its names are elsewhere")
+        numbers, places = np.unique(key, return_inverse=True)
+        return cls(*look_up(numbers), places.astype(np.int32), time, value, quality, received_at, seq, log)
 
 
 def _as_row(one: Arrived) -> tuple[object, ...]:
@@ -211,32 +221,35 @@ class SeriesNames:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._version = -1
-        self._names: list[SeriesName] = []
         self._records: list[Metric] = []
+        self._place = np.zeros(0, np.int64)
+        """Of each series its place in the two tables; what is known anew of its unit gets a place of its own."""
+        self._names: list[SeriesName] = []
         self._notes: list[UnitNote] = []
 
     def names(self, numbers: IntArray) -> ByNumber[SeriesName]:
         """(site, device, metric) of each number."""
-        self._refresh()
-        return ByNumber(self._names, numbers)
+        return self.noted(numbers)[0]
 
-    def units(self, numbers: IntArray) -> ByNumber[UnitNote]:
-        """What is known about the unit of each number, when somebody asks."""
-        self._refresh()
-        return ByNumber(self._notes, numbers)
+    def noted(self, numbers: IntArray) -> tuple[ByNumber[SeriesName], ByNumber[UnitNote]]:
+        """(site, device, metric) of each number, and what is known about its unit now; both have the same numbers."""
+        if self._registry.version != self._version:
+            self._refresh()
+        places = self._place[numbers]
+        return ByNumber(self._names, places), ByNumber(self._notes, places)
 
     def _refresh(self) -> None:
-        registry, version = self._registry, self._registry.version
-        if version == self._version:
-            return
-        for number in range(len(self._names), registry.n_series):
-            self._names.append(registry.key(number))
-            self._records.append(registry.metric(number))
-            self._notes.append(_note(self._records[number]))
-        for number, record in enumerate(self._records):
-            if (now := registry.metric(number)) is not record:
-                self._records[number], self._notes[number] = now, _note(now)
-        self._version = version
+        version, records = self._registry.version, list(map(self._registry.metric, range(self._registry.n_series)))
+        known = len(self._records)
+        changed = [number for number, before in enumerate(self._records) if records[number] is not before]
+        if len(self._names) + len(changed) > 2 * len(records) + SPARE_PLACES:
+            self._names, self._notes, known, changed = [], [], 0, []
+        place = np.concatenate([self._place[:known], np.zeros(len(records) - known, np.int64)])
+        for number in [*changed, *range(known, len(records))]:
+            place[number] = len(self._names)
+            self._names.append(self._registry.key(number))
+            self._notes.append(_note(records[number]))
+        self._place, self._records, self._version = place, records, version
 
 
 def _note(metric: Metric) -> UnitNote:

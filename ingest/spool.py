@@ -14,15 +14,19 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import apsw
 
+from ingest import spoolnames
 from ingest.errors import NoSpaceError, SpoolFullError
 from ingest.keyed import KeyedBatch
 from ingest.keyedscores import KeyedScores
+from ingest.spoolnames import SpoolNames
 from ingest.sqlitefile import SqliteFile
 
-SCHEMA = """
+SCHEMA = f"""
+{spoolnames.SCHEMA};
 CREATE TABLE IF NOT EXISTS entry (
     position INTEGER PRIMARY KEY, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, arrived_at INTEGER NOT NULL,
     batch BLOB NOT NULL
@@ -116,6 +120,7 @@ class Spool:
         self._last = 0
         self._marks: dict[str, int] = {}
         self._waiting = _Counts(0, 0, 0)
+        self._names = SpoolNames()
 
     def open(self) -> None:
         """Find out where the last run ended; `local` must be open."""
@@ -124,6 +129,7 @@ class Spool:
             self._waiting = _counts(db, _LAST, _LAST)
             newest = db.execute("SELECT coalesce(max(position), 0) FROM entry").get
             self._last = max(newest, *self._marks.values(), 0)
+            self._names.load(db)
 
     # -- arrivals ------------------------------------------------------------------------------------------------
     def append(self, batch: KeyedBatch, also: Callable[[], object] | None = None) -> int:
@@ -132,8 +138,8 @@ class Spool:
         `also` makes further changes to the same file in the same transaction. Raises SpoolFullError, keeping nothing,
         if the size limit or the disk does not allow it.
         """
-        blob = batch.encode() if batch.weight else b""
         with self._lock:
+            blob = batch.encode(self._names.numbers(batch)) if batch.weight else b""
             if blob and self._waiting.size_bytes + len(blob) > self._max_bytes:
                 raise SpoolFullError(f"the spool is full: {self._waiting.size_bytes} of {self._max_bytes} bytes wait")
             position = self._last + bool(blob)
@@ -142,6 +148,7 @@ class Spool:
                     if blob:
                         entry = (position, batch.weight, len(blob), batch.first_arrival, blob)
                         db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", entry)
+                        self._names.save(db)
                     if also is not None:
                         also()
                     self._fault(FaultPoint.APPEND)
@@ -150,14 +157,16 @@ class Spool:
             if blob:
                 self._last = position
                 self._waiting += _Counts(1, batch.weight, len(blob))
+                self._names.saved(position)
         self._fault(FaultPoint.APPENDED)
         return position
 
     def read(self, after: int, max_rows: int) -> list[tuple[int, KeyedBatch]]:
         """The entries behind `after` in order: as many as hold `max_rows` rows, at least one if there is any."""
-        return [
-            (position, KeyedBatch.decode(blob)) for position, blob in self._blobs("entry", "batch", after, max_rows)
-        ]
+        found = self._blobs("entry", "batch", after, max_rows)
+        with self._local.look() as db:
+            look_up = partial(self._names.look_up, db)
+            return [(position, KeyedBatch.decode(blob, look_up)) for position, blob in found]
 
     def _blobs(self, table: str, column: str, after: int, max_rows: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
@@ -247,6 +256,7 @@ class Spool:
         freed = _counts(db, floor, stored)
         db.execute("DELETE FROM entry WHERE position <= ?", (floor,))
         db.execute("DELETE FROM score WHERE position <= ?", (stored,))
+        self._names.drop(db, floor)
         return freed
 
     # -- how much waits ------------------------------------------------------------------------------------------

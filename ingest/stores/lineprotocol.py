@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from ingest.bynumber import ByNumber
+from ingest.bynumber import ByNumber, Renumbered
 from ingest.columns import SeriesName
 from ingest.keyed import KeyedBatch
 from ingest.keyedscores import KeyedScores
@@ -143,8 +143,7 @@ class _Heads:
 
     def __init__(self) -> None:
         self._numbers: dict[SeriesName, int] = {}
-        self._tables: dict[int, tuple[list[SeriesName], NDArray[np.int64]]] = {}
-        """Of tables that names were looked up in: the number here of each place there, -1 if it is not known."""
+        self._renumbered = Renumbered()
         self._devices: dict[tuple[str, str], int] = {}
         self.device = np.zeros(1024, np.int32)
         """A number for the series' device."""
@@ -158,14 +157,7 @@ class _Heads:
         """A number for each of these."""
         if not isinstance(names, ByNumber):
             return np.array([self._number(name) for name in names], np.int64)
-        every, known = self._tables.get(id(names.every), (names.every, np.zeros(0, np.int64)))
-        if len(known) < len(every):
-            known = np.concatenate([known, np.full(len(every) - len(known), -1)])
-            self._tables[id(every)] = every, known
-        found = known[names.numbers]
-        for place in names.numbers[found < 0].tolist():
-            known[place] = self._number(every[place])
-        return known[names.numbers] if (found < 0).any() else found
+        return self._renumbered.of(names, lambda place: self._number(names.every[place]))
 
     def _number(self, name: SeriesName) -> int:
         number = self._numbers.get(name)

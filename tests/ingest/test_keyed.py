@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import keyed as keyed_module
 from ingest.errors import RejectedError
 from ingest.keyed import NO_SEQ, KeyedBatch, SeriesNames
 from ingest.keyedscores import KeyedScores
@@ -103,14 +104,20 @@ def test_a_unit_that_was_configured_since_holds(now: Metric, value: float, quali
     assert registry.metric(0).unit == now.unit
 
 
-def test_names_follow_the_registry() -> None:
+def test_names_follow_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyed_module, "SPARE_PLACES", 2)
     registry = registry_of(MISSING)
     names = SeriesNames(registry)
     one = np.zeros(1, np.int32)
-    assert names.units(one) == ((None, "missing", None),)
-    registry.put_metric(*NAMES[0][:2], Metric(NAMES[0][2], "°C", UnitState.KNOWN, "°F"))
+    _, before = names.noted(one)
+    assert before == ((None, "missing", None),)
     registry.series("s", "new", "t")
-    assert names.units(one) == (("°C", "known", "°F"),)
+    for unit in ["°C", "°F", "K"] * 3:  # more often than there are spare places
+        registry.put_metric(*NAMES[0][:2], Metric(NAMES[0][2], unit, UnitState.KNOWN, unit))
+        known, units = names.noted(np.array([1, 0], np.int32))
+        assert known == (("s", "new", "t"), NAMES[0])
+        assert units == ((None, "missing", None), (unit, "known", unit))
+    assert before == ((None, "missing", None),), "a batch tells what was known when it came"
     assert names.names(np.array([1, 0], np.int32)) == (("s", "new", "t"), NAMES[0])
 
 
