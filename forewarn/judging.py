@@ -22,7 +22,7 @@ from alerts.model_store import SHORT
 from alerts.riskwatch import Models
 from forewarn.announcing import Announcer
 from forewarn.backlog import Backlog, Item
-from forewarn.checkpoint import Checkpoint
+from forewarn.checkpoint import Checkpoint, expected_cost_s, is_due
 from forewarn.engine import Engine, Outcome
 from forewarn.health import Health, reported
 from forewarn.logfeed import arrived, logged
@@ -44,13 +44,10 @@ from workorders.desk import Desk
 MAX_ROWS = 65_536
 """Readings judged at once: enough for arrays to pay, little enough to answer within a second."""
 WAIT_S = 0.1
-REST_S, REST_BELOW = 0.2, 8_192
+REST_S, REST_BELOW = 0.2, 16_384
 """From one start to the next if there is less to judge than that: what comes meanwhile is judged together."""
 TICK_NS = 5 * NS_PER_SECOND
 """Between wall ticks; the shortest silence is 5 minutes."""
-CHECKPOINT_S = 30.0
-CHECKPOINT_SHARE = 20
-"""A checkpoint is made at most every 30 s, and takes at most a twentieth of the time."""
 LOOK_S = 1.0
 FULL_SHARE = 0.5
 """A spool filled so far is given room by a checkpoint at once."""
@@ -108,19 +105,22 @@ class Judging:
         """Whether it is noted that the shadow has begun to judge."""
         self._arrived_at = 0
         self._saved = 0
-        self._save_at = self._look_at = 0.0
+        self._saved_at = self._look_at = 0.0
+        self._worked_s = self._cost_s = 0.0
+        """CPU time of this thread at the last checkpoint, and what that took of it."""
         self._tick_at = 0
         self._thread = threading.Thread(target=self._run, name="judging", daemon=True)
 
-    def restore(self, position: int, engine: Engine, sequences: list[list[object]]) -> None:
-        """Go on behind `position` with what was known there."""
+    def restore(self, position: int, engine: Engine, sequences: list[list[object]], size_bytes: int) -> None:
+        """Go on behind `position` with what was known there, a checkpoint of that size."""
         self._engine = engine
         self._sequences.restore(sequences)
         self.done = self._saved = position
+        self._cost_s = expected_cost_s(size_bytes)
 
     def start(self) -> None:
         """Begin to judge."""
-        self._save_at = time.monotonic() + CHECKPOINT_S
+        self._saved_at = time.monotonic()
         self._judged_before = self._spool.last
         self._thread.start()
 
@@ -278,17 +278,19 @@ class Judging:
             self._tick_at = now + TICK_NS
 
     def _checkpoint_is_due(self) -> bool:
-        """It is by time; or, a little later than the last one, because what it covers takes the room of the spool."""
+        """It is by time and work; or, a little later than the last one, because its entries fill half of the spool."""
         now = time.monotonic()
-        if now < self._save_at and now >= self._look_at:
-            self._look_at = now + LOOK_S
-            return self._spool.depth().size_bytes > self._spool_bytes * FULL_SHARE
-        return now >= self._save_at
+        if is_due(now - self._saved_at, time.thread_time() - self._worked_s, self._cost_s):
+            return True
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_S
+        return self._spool.depth().size_bytes > self._spool_bytes * FULL_SHARE
 
     def _checkpoint(self) -> IngestError | None:
         """Save the engine's state as of `done`, and scores that are not stored yet with it; why it was not possible."""
-        began = time.monotonic()
-        self._save_at = began + CHECKPOINT_S
+        began = self._saved_at = time.monotonic()
+        self._worked_s = time.thread_time()
         try:
             for item in self._target.waiting():
                 self._spool.put_scores(item.position, KeyedScores.of(item.value.scores, self._names))
@@ -298,8 +300,10 @@ class Judging:
             log.warning("no checkpoint", error=str(error))
             return error
         self._saved = self.done
-        took_s = time.monotonic() - began
-        self._save_at = time.monotonic() + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
+        self._saved_at = time.monotonic()
+        worked_s, self._worked_s = self._worked_s, time.thread_time()
+        self._cost_s = self._worked_s - worked_s
+        took_s = self._saved_at - began
         self._metrics.checkpoints.inc()
         self._metrics.checkpoint_seconds.observe(took_s)
         return None

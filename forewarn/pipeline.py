@@ -149,7 +149,7 @@ class Pipeline:
             except StateError as error:
                 log.warning("the engine starts without its memory", reason=str(error))
                 engine = Engine(self._parts.registry, self._config)
-            self.judging.restore(position, engine, sequences)
+            self.judging.restore(position, engine, sequences, len(blob))
             self._sequences.restore(sequences)
         if memory := self._parts.spool.kept(MEMORY):
             self._parts.adapters.restore(memory)
