@@ -92,9 +92,9 @@ class NotedHandover(Handover):
         super().__init__()
         self._trail = trail
 
-    def put_all(self, messages: Sequence[Message], *, hurry: bool = True) -> None:
+    def put_all(self, messages: Sequence[Message]) -> None:
         """As before."""
-        super().put_all(messages, hurry=hurry)
+        super().put_all(messages)
         stamps = [(one.topic.split("/")[3], orjson.loads(one.payload)["ts"] * 1_000_000) for one in messages]
         self._trail.note(time.monotonic(), [f"{READ} {device} {stamp}" for device, stamp in stamps])
 
@@ -135,7 +135,7 @@ def _note(trail: Trail, stage: str, batch: KeyedBatch) -> None:
 
 def main() -> None:
     """Serve, with the hooks in their places."""
-    import forewarn.judging
+    import forewarn.checkpoint
     import forewarn.resources
     import forewarn.service
     import ingest.mqtt
@@ -144,7 +144,7 @@ def main() -> None:
 
     fault, trail = Fault(os.environ.pop("FAULTS")), Trail(os.environ.pop("TRAIL"))
     threading.Thread(target=fault.listen, daemon=True).start()
-    forewarn.judging.CHECKPOINT_S = CHECKPOINT_S
+    forewarn.checkpoint.EARLIEST_S = CHECKPOINT_S
 
     def spool(*given: Any, **named: Any) -> Spool:
         return NotedSpool(*given, **named, fault=fault).noted_in(trail)

@@ -37,7 +37,7 @@ from ingest.times import format_time
 MAX_ROWS = 50_000
 """Readings written at once."""
 WAIT_S = 0.2
-REST_S, REST_BELOW = 0.5, 16_384
+REST_S, REST_BELOW = 1.0, 32_768
 """From one start to the next if there is less to write than that: what comes meanwhile is written together."""
 UPKEEP_S = 10.0
 NS_PER_MS = 1_000_000

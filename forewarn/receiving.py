@@ -34,8 +34,6 @@ MAX_BYTES = 8 * 2**20
 MAX_ROWS = 32_768
 """Readings in one entry of the spool; more become several, so that each fits into the smallest spool."""
 IDLE_S = 0.5
-GATHER_S = 0.03
-"""A commit costs some tenths of a millisecond of CPU however much it holds: messages in no hurry share one."""
 ROOM_WITHIN_S = 1.0
 """The spool is the machine's own: it is asked again soon, for everybody waits for it."""
 MEMORY, MEMORY_S = "adapters", 30.0
@@ -123,7 +121,7 @@ class Receiving:
         with reported("receiving", self._health):
             while not self._giving_up.is_set():
                 self.errands.run(self._giving_up)
-                messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S, GATHER_S)
+                messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S)
                 if messages:
                     self._take(messages)
                 elif self._stopping.is_set():

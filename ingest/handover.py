@@ -26,7 +26,6 @@ class Handover:
         self._messages: deque[Message] = deque()
         self._bytes = 0
         self._in_hand = 0
-        self._hurry = False
         self._changed = threading.Condition()
         self._on_room: list[Callable[[], None]] = []
 
@@ -54,31 +53,24 @@ class Handover:
         with self._changed:
             self._messages.append(message)
             self._bytes += len(message.payload)
-            if not self._hurry:
-                self._hurry = True
+            if len(self._messages) == 1:
                 self._changed.notify()
 
-    def put_all(self, messages: Sequence[Message], *, hurry: bool = True) -> None:
-        """Lay down messages, as `put` does; without `hurry` they may wait a little for others to be taken with."""
+    def put_all(self, messages: Sequence[Message]) -> None:
+        """Lay down messages, as `put` does."""
         if messages:
             with self._changed:
                 self._messages.extend(messages)
                 self._bytes += sum([len(message.payload) for message in messages])
-                self._hurry |= hurry
                 self._changed.notify()
 
-    def take(self, max_messages: int, max_bytes: int, timeout_s: float, gather_s: float = 0.0) -> list[Message]:
-        """What waits, oldest first, up to the limits but at least one; nothing after `timeout_s` without any.
-
-        Messages that are in no hurry are taken `gather_s` after the first of them was found, with what came meanwhile.
-        """
+    def take(self, max_messages: int, max_bytes: int, timeout_s: float) -> list[Message]:
+        """What waits, oldest first, up to the limits but at least one; nothing after `timeout_s` without any."""
         taken: list[Message] = []
         with self._changed:
             self._in_hand = 0
             if not self._messages:
                 self._changed.wait(timeout_s)
-            if gather_s and self._messages and len(self._messages) < max_messages:
-                self._changed.wait_for(lambda: self._hurry or self.full, gather_s)
             was_full = self.full
             size = 0
             while self._messages and len(taken) < max_messages and (size < max_bytes or not taken):
@@ -87,7 +79,6 @@ class Handover:
                 taken.append(message)
             self._bytes -= size
             self._in_hand = len(taken)
-            self._hurry = self._hurry and bool(self._messages)
         if was_full and not self.full:
             for call in self._on_room:
                 call()

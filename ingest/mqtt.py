@@ -47,8 +47,11 @@ STABLE_S = 5.0
 FLUSH_WITHIN_S = 2.0
 MAX_WISHES = 1_000
 """Messages of ours that wait to be published; they are requests that a device will be sent again."""
-REST_S = 0.025
+REST_S = 0.1
 """After a read that emptied the socket: what comes meanwhile is read, committed and acknowledged together."""
+HURRY_S, PROBE_S = 0.1, 10.0
+"""Without a rest, now and then, when as many messages are in flight as ever: the broker may hold back until some are
+acknowledged. If it does, as many are in flight again at once, and it goes on without."""
 MAX_TOPICS = 1 << 17
 LONGEST_REMEMBERED = 512
 """Topics whose text is remembered before the memory is cleared, and how long each may be."""
@@ -89,7 +92,9 @@ class MqttInput:
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._topics: dict[bytes, str] = {}
         self._watched = 0
-        self._rest_until = 0.0
+        self._rest_until = self._hurry_until = self._probe_at = 0.0
+        self._in_flight = self._most_in_flight = 0
+        """Messages that are not acknowledged: now, and at most on this connection."""
         self._life = 0
         self._subscribed = False
         self._subscribing: int | None = None
@@ -183,7 +188,8 @@ class MqttInput:
         )
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake_read, selectors.EVENT_READ)
-            self._watched, self._rest_until = 0, 0.0
+            self._watched, self._in_flight, self._most_in_flight = 0, 0, 0
+            self._rest_until = self._hurry_until = self._probe_at = 0.0
             try:
                 self._serve(client, selector)
             except _LostError as error:
@@ -251,8 +257,16 @@ class MqttInput:
         if events.get(connection, 0) & selectors.EVENT_READ:
             code, more = client.read()
             _check(code)
-            if not more and self._protocol == MQTTProtocolVersion.MQTTv5:  # else few are in flight: each counts
-                self._rest_until = time.monotonic() + REST_S
+            if not more:
+                self._rest_until = self._rested(time.monotonic())
+
+    def _rested(self, now_s: float) -> float:
+        """When to read again after a read that emptied the socket."""
+        if self._in_flight >= max(self._most_in_flight, 1):
+            self._most_in_flight = self._in_flight
+            if now_s < self._hurry_until or now_s >= self._probe_at:
+                self._hurry_until, self._probe_at = now_s + HURRY_S, now_s + PROBE_S
+        return now_s + REST_S if now_s >= self._hurry_until else now_s
 
     def _takes(self) -> bool:
         """Whether there is room for a message, and a wish."""
@@ -277,6 +291,7 @@ class MqttInput:
             if life == self._life:
                 mids.append(mid)
         if mids:
+            self._in_flight -= len(mids)
             client.acknowledge(mids)
 
     def _choose_protocol(self) -> None:
@@ -342,22 +357,22 @@ class MqttInput:
 
     def _receive(self, publishes: Sequence[tuple[bytes, bytes, int, int]]) -> None:
         now, life, messages = self._now(), self._life, []
-        hurry = self._protocol != MQTTProtocolVersion.MQTTv5  # few are in flight
         for topic, payload, qos, mid in publishes:
             name = self._topics.get(topic) or self._name(topic)
             if qos:
+                self._in_flight += 1
                 messages.append(Message(name, payload, now, self, (life, mid)))
                 continue
             if topic == DROPPED:
                 self._note_dropped(payload)
                 continue
-            self._handover.put_all(messages, hurry=hurry)
+            self._handover.put_all(messages)
             messages = []
             if self._handover.full:
                 self.dropped += 1
             else:
                 messages.append(Message(name, payload, now))
-        self._handover.put_all(messages, hurry=hurry)
+        self._handover.put_all(messages)
 
     def _name(self, topic: bytes) -> str:
         if len(self._topics) >= MAX_TOPICS:

@@ -79,28 +79,3 @@ def test_what_was_taken_is_in_hand_until_more_is_asked_for() -> None:
     assert not handover.idle
     handover.take(1, 1_000, 0)
     assert handover.idle
-
-
-def test_messages_in_no_hurry_are_taken_together() -> None:
-    handover = Handover()
-    handover.put_all([message(1)], hurry=False)
-    assert [one.topic for one in handover.take(10, 1_000, 0)] == ["1"], "who does not gather gets them at once"
-    handover.put_all([message(2)], hurry=False)
-    handover.put_all([message(3)], hurry=False)
-    taken: list[Message] = []
-    taker = threading.Thread(target=lambda: taken.extend(handover.take(10, 1_000, 0, 60)))
-    taker.start()
-    handover.put(message(4))
-    taker.join(60)
-    assert [one.topic for one in taken] == ["2", "3", "4"], "and with one that is in a hurry, at once"
-
-
-def test_nobody_waits_for_more_when_it_is_full() -> None:
-    handover = Handover(max_messages=2)
-    handover.put_all([message(1)], hurry=False)
-    taken: list[Message] = []
-    taker = threading.Thread(target=lambda: taken.extend(handover.take(10, 1_000, 0, 60)))
-    taker.start()
-    handover.put_all([message(2)], hurry=False)
-    taker.join(60)
-    assert [one.topic for one in taken] == ["1", "2"]

@@ -153,6 +153,7 @@ def test_what_a_killed_broker_had_sent_is_taken(
         publish(own_mosquitto, unique_name, range(10))
         first = listener.taken(10)
         monkeypatch.setattr(mqtt_module, "REST_S", 3_600.0)  # after the next read nothing more is read
+        monkeypatch.setattr(mqtt_module, "HURRY_S", 0.0)
         publish(own_mosquitto, unique_name, range(10, 11))
         first += listener.taken(1)
         publish(own_mosquitto, unique_name, range(11, 16))  # few enough for its system to send all at once
@@ -167,6 +168,43 @@ def test_what_a_killed_broker_had_sent_is_taken(
 
         wait_until(lost, "the connection is lost", WITHIN_S)
         assert numbers(listener.taken(5)) == list(range(11, 16))
+
+
+def test_a_broker_that_holds_back_until_some_are_acknowledged_is_not_kept_waiting(
+    mosquitto: Mosquitto, unique_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Listener(mosquitto, unique_name)
+    listener.input._protocol = MQTTProtocolVersion.MQTTv311  # mosquitto has 20 in flight then
+    with listener:
+        monkeypatch.setattr(mqtt_module, "REST_S", 3_600.0)
+        monkeypatch.setattr(mqtt_module, "HURRY_S", 60.0)
+        publish(mosquitto, unique_name, range(500))
+        heard: list[Message] = []
+        while len(heard) < 500:
+            taken = listener.taken(min(20, 500 - len(heard)))
+            listener.acknowledge(taken)
+            heard += taken
+    assert numbers(heard) == list(range(500))
+
+
+def test_whether_it_holds_back_is_looked_at_now_and_then(mosquitto: Mosquitto, unique_name: str) -> None:
+    client, rest_s = Listener(mosquitto, unique_name).input, mqtt_module.REST_S
+    rests = []
+    for now_s, in_flight in [
+        (0, 0),
+        (1, 10),
+        (1.05, 2),
+        (1.2, 8),
+        (2, 10),
+        (2.05, 2),
+        (20, 9),
+        (21, 11),
+        (21.05, 11),
+        (21.12, 3),
+    ]:
+        client._in_flight = in_flight
+        rests.append(round(client._rested(now_s) - now_s, 6))
+    assert rests == [rest_s, 0, 0, rest_s, rest_s, rest_s, rest_s, 0, 0, 0]
 
 
 def test_it_subscribes_again_when_the_broker_lost_the_session(own_mosquitto: Mosquitto, unique_name: str) -> None:
