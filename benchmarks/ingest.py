@@ -123,8 +123,8 @@ def _stored(site: Site) -> float:
 
 
 def step(site: Site, rate: float, seconds: float, batch: int = 1) -> Step:
-    """The service under that load, until everything is judged and stored."""
-    Load(site.broker, rate, min(seconds, WARM_UP_S), site.devices, batch).result()
+    """The service under that load, until everything is judged and stored; each device spoke once before."""
+    Load(site.broker, rate, max(WARM_UP_S, site.devices / batch / rate), site.devices, batch).result()
     settle(site, site.counters.read()["readings_received_total"])
     before, used_s, threads = _stored(site), site.server.cpu_s(), site.server.threads_cpu_s()
     sent = Load(site.broker, rate, seconds, site.devices, batch).result()

@@ -121,7 +121,8 @@ class Decoder:
             self._adapters.route(message.topic)(message.payload, arrival, rows)
 
     def _columns(self, rows: Rows, received_at: TimeArray) -> Decoded:
-        time = np.array(rows.time, np.int64)
+        runs = np.array(rows.run, np.intp)
+        time = np.repeat(np.array(rows.time, np.int64), runs)
         unstamped = time == NO_TIME
         time = np.where(unstamped, received_at, time)
         age = received_at - time
@@ -137,7 +138,7 @@ class Decoder:
             time,
             np.array(rows.value, np.float64),
             quality,
-            np.array(rows.seq, np.int64),
+            np.repeat(np.array(rows.seq, np.int64), runs),
             received_at,
             tuple(rows.problems),
             tuple(rows.statuses),

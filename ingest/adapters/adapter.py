@@ -135,15 +135,16 @@ class Keys:
 class Rows:
     """Collects what the messages of one batch say: columns of readings, problems and device states.
 
-    Columns are parallel lists, rows in order of arrival: key number, event time in ns UTC or `NO_TIME`, value as sent,
-    sequence number or `NO_SEQ`.
+    Columns are lists, rows in order of arrival: key number and value as sent of every row; event time in ns UTC or
+    `NO_TIME`, and sequence number or `NO_SEQ`, of every run of rows that share them, beside how many rows that are.
     """
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
         self.key: list[int] = []
-        self.time: list[int] = []
         self.value: list[float] = []
+        self.run: list[int] = []
+        self.time: list[int] = []
         self.seq: list[int] = []
         self.begins: list[tuple[int, int, int]] = []
         """(first row, message, item) of every object that was begun."""
@@ -209,23 +210,26 @@ class Rows:
         """Append a reading for each of `keys`, which `values` must be as many as."""
         self.key += keys
         self.value += values
-        self.time += [time] * len(keys)
-        self.seq += [seq] * len(keys)
+        self.run.append(len(keys))
+        self.time.append(time)
+        self.seq.append(seq)
 
     def add_objects(self, keys: Sequence[Sequence[int]], times: Sequence[int], values: Sequence[float]) -> None:
         """Append the objects of the current message, all of them: for each its keys and its time, values one by one."""
-        counts = list(map(len, keys))
-        self.begins += zip(accumulate(counts, initial=len(self.key)), repeat(self.message), range(len(keys)))
+        run = list(map(len, keys))
+        self.begins += zip(accumulate(run, initial=len(self.key)), repeat(self.message), range(len(keys)))
         self.key += chain.from_iterable(keys)
-        self.time += chain.from_iterable(map(repeat, times, counts))
         self.value += values
-        self.seq += [NO_SEQ] * len(values)
+        self.run += run
+        self.time += times
+        self.seq += [NO_SEQ] * len(keys)
 
     def add(self, key: int, time: int, value: float, seq: int = NO_SEQ) -> None:
         """Append a reading."""
         self.key.append(key)
-        self.time.append(time)
         self.value.append(value)
+        self.run.append(1)
+        self.time.append(time)
         self.seq.append(seq)
 
 
