@@ -58,10 +58,16 @@ class Watch:
                 self._try("database", self._keep)
                 self._try("database", self._look_at_models)
                 if looks % PING_EVERY == 0:
-                    self._try("database", self._ping)
-                    if self._store_is_idle():  # otherwise whoever writes knows better
-                        self._try("store", self._store.ping)
+                    self.ask_servers()
                 looks += 1
+
+    def ask_servers(self) -> None:
+        """Note whether database and store answer."""
+        self._try("database", self._ping)
+        if self._store_is_idle():
+            self._try("store", self._store.ping)
+        else:  # whoever writes to it knows better
+            self._health.note("store", None, self._store.ping.__name__)
 
     def _try(self, part: str, call: Callable[[], object]) -> None:
         try:
