@@ -27,6 +27,8 @@ def first_steps(kind: Kind, metric: str | None, facts: Mapping[str, Fact]) -> St
     table = _table()
     if kind is Kind.SILENCE:
         return table["silence"]["metric" if metric else "device"]
+    if kind is Kind.STUCK:
+        return table["stuck"][_ANY]
     if kind is Kind.FAILURE_RISK:
         drifting = facts.get("metric")
         return table["failure_risk"][_ANY] + (_about(drifting, facts) if isinstance(drifting, str) else ())

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     LIMIT = "limit"
     BASELINE = "baseline"
     SILENCE = "silence"
+    STUCK = "stuck"
     FORECAST = "forecast"
     FAILURE_RISK = "failure_risk"
 

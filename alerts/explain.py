@@ -161,6 +161,18 @@ def _between(ends: Sequence[float], zh: bool = False) -> str:
     return f"{early} 至 {late} {name}" if zh else f"{early} to {late} {en}"
 
 
+def explain_stuck(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
+    """A value that repeats itself."""
+    value, run, longest = _with_unit(evidence["value"], evidence["unit"]), evidence["run"], evidence["longest"]
+    lasted = (int(evidence["at"] or 0) - int(evidence["since_at"] or 0)) / 1e9
+    en = f"{metric} has been {value} exactly for {run} readings ({duration(lasted)})"
+    zh = f"{metric_zh(metric)}连续 {run} 个读数（{duration(lasted, zh=True)}）均为 {value}，完全不变"
+    if longest == 1:
+        return Explanation(f"{en}; it never was the same twice in a row", f"{zh}；此前从未连续出现相同读数")
+    en += f"; it never was the same for more than {longest} in a row"
+    return Explanation(en, f"{zh}；此前最多连续 {longest} 个读数相同")
+
+
 def explain_silence(metric: str | None, evidence: Mapping[str, Fact]) -> Explanation:
     """A device or a metric that stopped reporting."""
     limit = float(evidence["limit_s"] or 0)

@@ -27,7 +27,7 @@ def _wrong(alert: Alert) -> tuple[str, str]:
             return f"{metric} on its way above its limit", f"{metric_cn}预计将超过限值"
         case Kind.SILENCE, _:
             return (f"no {metric} readings" if alert.metric else "no readings"), f"{metric_cn}没有数据上报"
-        case Kind.FAILURE_RISK, _:
+        case Kind.STUCK, _:
+            return f"{metric} is stuck", f"{metric_cn}读数不变"
+        case _:  # a failure risk
             return "failure likely", "很可能发生故障"
-        case _:
-            return f"{alert.kind} alert on {metric}", f"{metric_cn}报警（{alert.kind}）"

@@ -4,6 +4,7 @@
                        │            ├─────────────────────────────────▶ LimitPolicy ────┼─▶ AlarmBook ─▶ alert events
                        │            ├─▶ Levels ─▶ blocks ─▶ AlarmSettings ──┘           │
                        │            │               └─────────────────▶ ForecastPolicy ─┤
+                       │            ├─▶ Stuck ───────────▶ turns ────▶ StuckPolicy ────┤
                        │            └─▶ Silence ◀─ ticks ─▶ turns ────▶ SilencePolicy ──┤
      log entries ──────│────────────┴─▶ RiskWatch: trained models ─────▶ RiskPolicy ─────┘
                        └─▶ late, duplicate, conflicting rows: counted, stored or dropped, never judged
@@ -34,12 +35,14 @@ from alerts.forecasting import ForecastPolicy
 from alerts.limits import LimitTable
 from alerts.policy import BaselinePolicy, LimitPolicy, SilencePolicy
 from alerts.riskwatch import Models, RiskWatch
+from alerts.stuck import StuckPolicy
 from ingest.arrivals import Arrival, Arrivals
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from models.bank import Bank
 from models.detectors.limits import LimitRule
 from models.detectors.silence import Silence
+from models.detectors.stuck import Stuck
 from models.levels import Levels
 from models.score import DeviceScores, Scores
 from models.supervised.eventlog import Logged, moved
@@ -111,6 +114,8 @@ class Engine:
         self._alarms = AlarmSettings(self._limits)
         self._on_forecast = ForecastPolicy(registry, self._book, self._limits)
         self._on_silence = SilencePolicy(registry, self._book)
+        self._stuck = Stuck()
+        self._on_stuck = StuckPolicy(registry, self._book)
         self._risk = RiskWatch(registry, self._book, config.budget, config.models)
         self._configured_ns = np.zeros(0)
         self._configured_at = -1
@@ -125,6 +130,7 @@ class Engine:
         fresh = batch if len(rows) == len(batch) else batch[rows]
         judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
+        self._on_stuck.decide(self._stuck.advance(fresh, self._registry.n_series))
         self._on_limits.decide(fresh, judgement, self._follow_levels(fresh))
         self._on_baseline.decide(judgement.verdicts)
         turns = self._risk.decide(fresh, moved(entries, rows))
@@ -221,6 +227,7 @@ class Engine:
         risk, head["risk"] = self._risk.save(self._names)
         arrays = {f"arrivals/{k}": v for k, v in self._arrivals.save().items()}
         arrays |= {f"bank/{k}": v for k, v in self._bank.save().items()}
+        arrays |= {f"stuck/{k}": v for k, v in self._stuck.save().items()}
         arrays |= {f"levels/{k}": v for k, v in self._levels.save().items()}
         arrays |= {f"risk/{k}": v for k, v in risk.items()}
         arrays |= {f"silence/{part}/{k}": v for part, table in silence.items() for k, v in table.items()}
@@ -243,6 +250,7 @@ class Engine:
         self._bank.restore(_part(arrays, "bank/"), series, devices)
         tables = {name: _part(arrays, f"silence/{name}/") for name in ("site", "device", "series")}
         self._silence.restore(tables, sites, devices, series)
+        self._stuck.restore(_part(arrays, "stuck/"), series)
         self._on_baseline.restore((int(devices[number]), row, rarest) for number, row, rarest in head["baseline"])
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
         if "forecasts" in head:  # a state of before there were any has none

@@ -4,7 +4,8 @@
       └────▶ work order ─▶ closure code ──┴─▶ Finding: was something wrong, and when?
 
 Feedback is about the alert itself and goes before the code of its order. Codes that say nothing about the machine's
-health (a duplicate, a sensor at fault, nothing said) make no finding, and neither do alerts about silence.
+health (a duplicate, a sensor at fault, nothing said) make no finding, and neither do alerts about sensors that are
+silent or stuck.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from workorders.store import OrderRow
 NOTHING_FOUND = frozenset({ClosureCode.NO_FAULT_FOUND, ClosureCode.FALSE_ALARM})
 """Codes by which somebody looked and nothing was wrong."""
 
+ABOUT_SENSORS = frozenset({Kind.SILENCE, Kind.STUCK})
 FOREVER = 2**63 - 1
 
 
@@ -44,7 +46,7 @@ class Finding:
 
 def finding(alert: Alert, verdict: Verdict | None, code: ClosureCode | None) -> Finding | None:
     """What feedback and closure code say of an alert; None if they say nothing."""
-    if alert.kind is Kind.SILENCE:
+    if alert.kind in ABOUT_SENSORS:
         return None
     if verdict is not None:
         return Finding(alert, verdict is Verdict.ANOMALY, code)

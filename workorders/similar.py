@@ -1,8 +1,8 @@
 """Which earlier alerts are like one, in what order, and what became of them: what fixed it the last times.
 
-Alike are alerts of the same kind that are mostly about the same metric, gone the same way: of the same device first,
-then of devices of its class at the site, then of that class anywhere; the newest first. Several alerts of one work
-order are one trouble and count once; those of the order of the alert itself are the same trouble.
+Alike are alerts of the same kind that are mostly about the same metric: of the same device first, then of devices of
+its class at the site, then of that class anywhere; the newest first. Several alerts of one work order are one trouble
+and count once; those of the order of the alert itself are the same trouble.
 """
 
 from __future__ import annotations
@@ -113,8 +113,6 @@ def nearness(alert: Alert, asset_class: str | None, past: Past) -> Nearness | No
     other = past.alert
     same_trouble = alert.work_order is not None and other.work_order == alert.work_order
     if (other.kind, other.lead) != (alert.kind, alert.lead) or other.raised_at >= alert.raised_at or same_trouble:
-        return None
-    if len({alert.evidence.get("side"), other.evidence.get("side")} - {None}) > 1:  # too high is not too low
         return None
     if (other.site, other.device) == (alert.site, alert.device):
         return Nearness.DEVICE

@@ -11,7 +11,7 @@ import pytest
 
 from alerts.advice import first_steps
 from alerts.alert import Explanation, Fact, Kind
-from alerts.explain import explain_baseline, explain_forecast, explain_limit, explain_silence
+from alerts.explain import explain_baseline, explain_forecast, explain_limit, explain_silence, explain_stuck
 from alerts.risk import explain_risk
 
 SECOND = 10**9
@@ -64,6 +64,14 @@ FORECAST: Mapping[str, Fact] = {
     "at": NOW,
 }
 SILENCE: Mapping[str, Fact] = {"limit_s": 600.0, "interval_s": 60.0, "last_at": NOW - 600 * SECOND, "at": NOW}
+STUCK: Mapping[str, Fact] = {
+    "value": 21.3,
+    "unit": "°C",
+    "since_at": NOW - 2 * HOUR,
+    "run": 120,
+    "longest": 3,
+    "at": NOW,
+}
 RISK: Mapping[str, Fact] = {
     "probability": 0.834,
     "horizon_s": 86_400.0,
@@ -152,6 +160,19 @@ CASES = [
             ("1 in 20,000", "20,000"),
         ),
         id="a device as a whole",
+    ),
+    pytest.param(
+        Kind.STUCK,
+        "temperature",
+        STUCK,
+        explain_stuck("temperature", STUCK),
+        Says(
+            ("temperature has been 21.3 °C exactly for 120 readings", "温度连续 120 个读数"),
+            ("never was the same for more than 3 in a row", "此前最多连续 3 个读数相同"),
+            ("(2 h)", "（2 小时）"),
+            None,
+        ),
+        id="a stuck sensor",
     ),
     pytest.param(
         Kind.SILENCE,

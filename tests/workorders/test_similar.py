@@ -45,8 +45,6 @@ def solved(alert: Alert, code: ClosureCode | None, note: str = "", hours: float 
         pytest.param(before(1, device="pump-2"), None, None, id="another one of no class"),
         pytest.param(before(1, kind=Kind.BASELINE), "pump", None, id="another kind"),
         pytest.param(before(1, metric="temperature"), "pump", None, id="another metric"),
-        pytest.param(replace(before(1), evidence={"side": "low"}), "pump", None, id="gone the other way"),
-        pytest.param(replace(before(1), evidence={}), "pump", Nearness.DEVICE, id="nobody noted which way"),
         pytest.param(before(0, device="pump-2"), "pump", None, id="at the same time: not before"),
         pytest.param(before(-1), "pump", None, id="later"),
     ],
