@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -169,6 +170,13 @@ def test_every_fact_of_the_engine_is_told_in_words(plant: Site) -> None:
     for alert in alerts:
         for label, text in lines(alert.evidence, ZH, ZoneInfo("UTC")):
             assert re.search("[一-龥]", label), f"{label}: {text} of {alert.kind} has no Chinese name"
+
+
+def test_every_fact_of_the_engine_is_in_the_table_of_the_documents(plant: Site) -> None:
+    rows = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8").splitlines()
+    table = {name for row in rows if row.startswith("| `") for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    for alert in plant.deps().alerts.list(AlertFilter()).items:
+        assert set(alert.evidence) - table == set(), alert.kind
 
 
 class Stored:
