@@ -88,8 +88,9 @@ def test_what_was_said_of_an_alert(verdict: Verdict | None, code: ClosureCode | 
     assert finding(alert, verdict, code) == (None if wrong is None else Finding(alert, wrong, code))
 
 
-def test_an_alert_about_silence_says_nothing_of_the_machine() -> None:
-    assert finding(make_alert(kind=Kind.SILENCE), Verdict.ANOMALY, ClosureCode.ELECTRICAL) is None
+@pytest.mark.parametrize("kind", [Kind.SILENCE, Kind.STUCK])
+def test_an_alert_about_a_sensor_says_nothing_of_the_machine(kind: Kind) -> None:
+    assert finding(make_alert(kind=kind), Verdict.ANOMALY, ClosureCode.ELECTRICAL) is None
 
 
 # -- the record ------------------------------------------------------------------------------------------------------
