@@ -1,6 +1,6 @@
 """Throws bad payloads at every adapter for as long as it is told to, and watches the memory.
 
-    forewarn bench fuzz_adapters [--minutes N] [--engine atheris|random] [--examples DIR] [--seed N]
+    forewarn bench fuzz_adapters [--minutes N] [--engine atheris|random] [--examples DIR] [--only FORMAT…] [--seed N]
 
 `atheris`, a coverage-guided fuzzer (dependency group `fuzz`; the default where it is installed), finds its own way
 from the golden examples; `random` changes them at random. A crash, a hang, an impossible result or growing memory
@@ -48,13 +48,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--engine", choices=["atheris", "random"])
     parser.add_argument("--examples", type=Path, default=Path("tests/ingest/examples"))
+    parser.add_argument("--only", nargs="+", default=["*"], metavar="FORMAT", help="folders of examples to begin with")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
     if not asked.examples.is_dir():
         raise InputError(f"{asked.examples}: no such folder; run it in a source tree, or name one with --examples")
     engine = asked.engine or ("atheris" if importlib.util.find_spec("atheris") else "random")
     run = _with_atheris if engine == "atheris" else _at_random
-    return run(asked.examples, asked.minutes * 60, asked.seed)
+    cases = sorted(path for name in asked.only for path in asked.examples.glob(f"{name}/*") if path.is_dir())
+    if not cases:
+        raise InputError(f"--only {' '.join(asked.only)}: no examples in {asked.examples}")
+    return run(cases, asked.minutes * 60, asked.seed)
 
 
 class Complaint(Exception):  # noqa: N818  what the fuzzer shows
@@ -127,9 +131,9 @@ def _memory() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _seeds(examples: Path) -> Iterator[list[tuple[str, bytes]]]:
+def _seeds(cases: Sequence[Path]) -> Iterator[list[tuple[str, bytes]]]:
     """(topic, payload) of the messages of each golden example."""
-    for case in sorted(path for path in examples.glob("*/*") if path.is_dir()):
+    for case in cases:
         if (case / "messages.json").exists():
             listed = json.loads((case / "messages.json").read_text("utf-8"))
             yield [(said["topic"], _payload(said)) for said in listed]
@@ -149,11 +153,11 @@ def _payload(said: dict[str, Any]) -> bytes:
     return json.dumps(said["json"]).encode() if "json" in said else str(said["text"]).encode()
 
 
-def _at_random(examples: Path, seconds: float, seed: int) -> int:
+def _at_random(cases: Sequence[Path], seconds: float, seed: int) -> int:
     from benchmarks._mutation import mutate
     from ingest.message import Message
 
-    seeds, rng, target = list(_seeds(examples)), Random(seed), Target(seconds)
+    seeds, rng, target = list(_seeds(cases)), Random(seed), Target(seconds)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         messages = [Message(topic, payload, NOW) for topic, payload in rng.choice(seeds)]
@@ -162,7 +166,7 @@ def _at_random(examples: Path, seconds: float, seed: int) -> int:
     return 0
 
 
-def _with_atheris(examples: Path, seconds: float, seed: int) -> int:
+def _with_atheris(cases: Sequence[Path], seconds: float, seed: int) -> int:
     """Let atheris choose: the first two bytes of an input name the topic, the rest is the payload."""
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["ingest.adapters", "ingest.payload", "ingest.decode"]):
@@ -170,7 +174,7 @@ def _with_atheris(examples: Path, seconds: float, seed: int) -> int:
         from ingest.message import Message
 
         make_adapters().route("forewarn/v1/a/b/telemetry")
-    seeds = list(_seeds(examples))
+    seeds = list(_seeds(cases))
     topics = sorted({topic for messages in seeds for topic, _ in messages})
     target = Target(seconds)
 
