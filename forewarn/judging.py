@@ -37,7 +37,7 @@ from ingest.keyedscores import KeyedScores
 from ingest.reading import NS_PER_SECOND, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.sequence import Sequences
-from ingest.spool import Spool
+from ingest.spool import Consumer, Spool
 from models.score import Scores
 from workorders.desk import Desk
 
@@ -207,8 +207,14 @@ class Judging:
         if last <= self.done:
             return []
         found = [pair for pair in self._spool.read(self.done, MAX_ROWS) if pair[0] <= last]
-        entries = [Entry(batch, batch.readings(self._registry)) for _, batch in found]
-        return [(self.done, found[-1][0], entries)] if found else []
+        stored = self._spool.marks().get(Consumer.STORE, 0)  # cut there: what is confirmed is not handed on again
+        parts, after = [], self.done
+        for part in ([one for one in found if one[0] <= stored], [one for one in found if one[0] > stored]):
+            if part:
+                entries = [Entry(batch, batch.readings(self._registry)) for _, batch in part]
+                parts.append((after, part[-1][0], entries))
+                after = part[-1][0]
+        return parts
 
     def _judge(self, after: int, position: int, entries: Sequence[Entry]) -> bool:
         """Judge entries and record what follows; False if the service stops before all of it is done."""

@@ -18,6 +18,7 @@ from api.hub import Hub
 from forewarn import pipeline as pipelines
 from forewarn.engine import Engine, EngineConfig, Outcome
 from forewarn.health import Health
+from forewarn.judging import Judging
 from forewarn.metrics import Metrics
 from forewarn.modelwatch import ModelShelf
 from forewarn.notebook import Notebook
@@ -269,6 +270,24 @@ def test_after_a_restart_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path,
         assert second.values() == list(map(float, range(25)))
         assert second.scores() == 25
         assert second.metrics.registry.get_sample_value("forewarn_readings_duplicate_total") == 20
+
+
+def test_what_was_confirmed_before_a_crash_is_judged_again_but_not_sent(
+    tmp_path: Path, sqlite_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, running(tmp_path, sqlite_engine) as first:
+        patch.setattr(Judging, "_checkpoint", lambda _: None)
+        first.say(*map(float, range(20)))
+        first.settle()
+        first.store.away = True
+        first.say(*map(float, range(20, 25)), first=20)
+        wait_until(lambda: len(first.source.acknowledged) == 25, "acknowledged", 30)
+        first.pipeline.stop()
+    with running(tmp_path, sqlite_engine) as second:
+        second.settle()
+        assert second.values() == list(map(float, range(25)))
+        assert sum(second.store.written) == 5
+        assert second.metrics.registry.get_sample_value("forewarn_readings_judged_total") == 25
 
 
 def test_what_was_last_heard_is_known_after_a_restart(tmp_path: Path, sqlite_engine: sa.Engine) -> None:
