@@ -1,6 +1,7 @@
 """The detectors in order over one batch: readings in, calibrated scores and verdicts on devices out.
 
 reading ─▶ Shift ─▶ score ─▶ Calibrator ─▶ p-value of the series ─┐
+             │  │     │         block means ─▶ Drift ─▶ p ────────┤
              │        └─▶ DeviceView ─▶ row ─▶ Calibrator ─▶ p ───┤
              └─▶ averages ────────────────▶ Novelty ──────▶ p ────┴─▶ Evidence ─▶ verdict on the device
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,11 @@ from ingest.rows import Rows
 from models.blocks import Keys, Part, parts
 from models.calibration import Calibrator, rarity
 from models.detectors.device import AVERAGE, P_VALUE, SAYS, SEVERAL, USUAL, DeviceRows, DeviceView, Members
+from models.detectors.drift import Drift
 from models.detectors.interval import Interval
 from models.detectors.novelty import AVERAGES, LOOK, Novelty, States
 from models.detectors.shift import Shift
-from models.evidence import Evidence, of_metrics, together
+from models.evidence import UNUSUAL, Evidence, of_metrics, together, with_drift
 from models.moves import Moves
 from models.score import DeviceScores, Scores
 from models.warmth import enough_at, young
@@ -80,6 +82,9 @@ class Judgement:
     verdicts: Verdicts
 
 
+_OfSeries: TypeAlias = Interval | Shift | Calibrator | Moves | Drift
+
+
 class Bank:
     """All detectors and their state."""
 
@@ -87,6 +92,7 @@ class Bank:
         self.interval = Interval()
         self._shift = Shift()
         self._calibrator = Calibrator()
+        self._drift = Drift()
         self._view = DeviceView()
         self._row_interval = Interval()
         self._row_calibrator = Calibrator()
@@ -125,11 +131,28 @@ class Bank:
             says[rows, AVERAGE], says[rows, USUAL] = judged.average[:, AVERAGES], judged.usual[:, AVERAGES]
             if scoring.any():
                 known = part if scoring.all() else part.only(scoring)
-                says[known.rows, P_VALUE] = p_value = _calibrated(self._calibrator, known, score, rare)
-                self._moves.follow(known, p_value, batch.time, self._shift.seen)
+                says[known.rows, P_VALUE] = _calibrated(self._calibrator, known, score, rare)
+            self._drifts(part, says, batch.time, rare)
+            if scoring.any():
+                self._moves.follow(known, says[known.rows, P_VALUE], batch.time, self._shift.seen)
             if len(part.ended):
                 self._shift.learn(part.ended)
         return score, says
+
+    def _drifts(self, part: Part, says: FloatArray, time: TimeArray, rare: FloatArray) -> None:
+        """What the rows of a part say, and where their series have been drifting to."""
+        slow, full = self._drift.p_value(part.keys), part.full
+        if len(full):
+            at = part.rows[full]
+            self._drift.take(part.ended, self._shift.block_mean(part.ended), time[at], rare[at])
+            slow[full] = self._drift.p_value(part.ended)
+        known = np.flatnonzero(~np.isnan(slow))
+        if len(known):
+            rows = part.rows[known]
+            fast, slow = says[rows, P_VALUE], slow[known]
+            says[rows, P_VALUE] = with_drift(fast, slow)
+            by_drift = np.flatnonzero((slow < fast) & (slow <= UNUSUAL))
+            says[rows[by_drift], 1:4] = self._drift.band(part.keys[known[by_drift]])
 
     def _judge_rows(self, rows: DeviceRows, members: Members) -> Verdicts:
         interval = self._row_interval.learn(rows.device.astype(np.int32), rows.time)
@@ -169,7 +192,7 @@ class Bank:
         return _carried(rows.device, before, by_device, self._novelty.look(states))
 
     def _resize(self, n_series: int, n_devices: int) -> None:
-        for part in (self.interval, self._shift, self._calibrator, self._moves):
+        for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift):
             part.resize(n_series)
         for each in (self._row_interval, self._row_calibrator, self._evidence):
             each.resize(n_devices)
@@ -210,9 +233,9 @@ class Bank:
             kept = {kind: _under(saved, f"{kind}.{name}.") for kind in ("series", "device")}
             both.restore(kept, series, devices)
 
-    def _of_series(self) -> dict[str, Interval | Shift | Calibrator | Moves]:
-        first: dict[str, Interval | Shift | Calibrator | Moves] = {"interval": self.interval, "shift": self._shift}
-        return first | {"calibrator": self._calibrator, "moves": self._moves}
+    def _of_series(self) -> dict[str, _OfSeries]:
+        first: dict[str, _OfSeries] = {"interval": self.interval, "shift": self._shift}
+        return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift}
 
     def _of_devices(self) -> dict[str, Interval | Calibrator | Evidence]:
         return {"interval": self._row_interval, "calibrator": self._row_calibrator, "evidence": self._evidence}

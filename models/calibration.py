@@ -65,6 +65,11 @@ def rarity(interval_ns: FloatArray) -> FloatArray:
     return np.clip(np.nan_to_num(interval_ns / RARE_PERIOD_NS), MOST_RARE, LEAST_RARE)
 
 
+def rarity_of_means(rare: FloatArray, readings: int) -> FloatArray:
+    """The p-value that is rare for means of so many readings, where `rare` is that of single ones."""
+    return np.asarray(np.clip(rare * readings, MOST_RARE, LEAST_RARE))
+
+
 class Calibrator:
     """Histogram and tail of every key; `min_scores` are wanted before a p-value, `hold` is HOLD by default."""
 
@@ -80,8 +85,8 @@ class Calibrator:
                 "beyond": (np.float64, (), 1.0),
                 "scale": (np.float64, (), 1.0),
                 "shape": (np.float64, (), USUAL_SHAPE),
-                "scores": (np.float64, (BLOCK,), 0.0),
-                "p_values": (np.float64, (BLOCK,), 1.0),
+                "scores": (np.float32, (BLOCK,), 0.0),
+                "p_values": (np.float32, (BLOCK,), 1.0),
                 "filled": (np.int64, (), 0),
                 "held": (np.int64, (), 0),
             }

@@ -24,10 +24,22 @@ NOVELTY = 0.7
 """Weight of where the device has been before, beside how far its metrics are off."""
 LEAST_NOVELTY = 5e-3
 """Being where it never was says no more than this: a new state alone wakes nobody, it only ranks."""
-UNUSUAL = 3e-3
-"""A p-value up to here is not quiet: below what a new state alone can make."""
+SLOW = 0.3
+"""Weight of where a metric has drifted over days, beside its readings."""
+UNUSUAL = 5e-3
+"""A p-value up to here is not quiet: as high as one may be that opens an alert, and below what a new state alone can
+make."""
 QUIET = 10
 """Quiet rows after which the next unusual one begins something new."""
+
+
+def with_drift(fast: FloatArray, slow: FloatArray) -> FloatArray:
+    """p-value of a metric, from that of its readings and that of its drift.
+
+    >>> with_drift(np.array([0.7]), np.array([3e-6])).round(8)
+    array([9.99e-06])
+    """
+    return np.asarray(1.0 / ((1.0 - SLOW) / fast + SLOW / slow))
 
 
 def of_metrics(whole: FloatArray, rarest: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from ingest.rows import Rows, StateTable
 from models.blocks import BLOCK, Keys, Part
 
 UNUSUAL = 3e-3
-"""A p-value up to here is unusual for a series: as for a device, see `models.evidence`."""
+"""A p-value up to here is unusual for a series."""
 QUIET = 5
 """Usual readings after which the next unusual one begins another stretch: more, and chance readings before the trouble
 count with it; fewer, and slow trouble begins again and again."""

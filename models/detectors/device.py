@@ -61,9 +61,9 @@ class DeviceRows:
     rarest: FloatArray
     """Mean of 1 / p-value over the metrics."""
     leader: Keys
-    """Series with the highest score."""
+    """Series with the lowest p-value."""
     share: FloatArray
-    """The leader's share of the sum of squares, 0 … 1."""
+    """The leader's share of the sum of -log p, 0 … 1."""
     facts: FloatArray
     """The leader's last value, the middle, lower and upper end of its band, its average over the last 30 readings and
     how far that usually is from the middle, shape (n_rows, 6)."""
@@ -130,9 +130,11 @@ class DeviceView:
         which, member, hit, last, value = which[here], member[here], hit[here], last[here], value[here]
         says_of = _Says(says, self._series["says"], last, hit, member)
         size = np.bincount(which, minlength=len(event.at))
-        square = np.nan_to_num(value) ** 2
-        total, lead = np.bincount(which, square, len(event.at)), _leaders(which, square, len(event.at))
+        square = np.bincount(which, np.nan_to_num(value) ** 2, len(event.at))
         known = np.bincount(which, ~np.isnan(value), len(event.at))
+        p_value = says_of.column(P_VALUE)
+        surprise = -np.log(p_value)
+        total, lead = np.bincount(which, surprise, len(event.at)), _leaders(which, surprise, len(event.at))
         with np.errstate(invalid="ignore", divide="ignore"):
             rows = DeviceRows(
                 walk.order[event.at],
@@ -140,10 +142,10 @@ class DeviceView:
                 event.row,
                 event.time,
                 np.where(seen >= 2, SEVERAL, member[lead]),
-                np.sqrt(total / known),
-                np.bincount(which, 1.0 / says_of.column(P_VALUE), len(event.at)) / size,
+                np.sqrt(square / known),
+                np.bincount(which, 1.0 / p_value, len(event.at)) / size,
                 member[lead],
-                np.where(total > 0, square[lead] / total, 0.0),
+                np.where(total > 0, surprise[lead] / total, 0.0),
                 says_of.rows(lead)[:, FACTS],
             )
         looked = np.flatnonzero(event.row[which] % LOOK == 0)
@@ -305,11 +307,11 @@ def _latest(series: Keys, order: Rows, member: Keys, upto: Keys) -> tuple[Keys, 
     return order[found % n], (at >= 0) & (found // n == member)
 
 
-def _leaders(which: Keys, square: FloatArray, n: int) -> Rows:
-    """For each row the first of its metrics with the highest square."""
+def _leaders(which: Keys, surprise: FloatArray, n: int) -> Rows:
+    """For each row the first of its metrics with the most surprise."""
     top = np.zeros(n)
-    np.maximum.at(top, which, square)
+    np.maximum.at(top, which, surprise)
     lead = np.zeros(n, np.intp)
-    highest = np.flatnonzero(square == top[which])[::-1]
+    highest = np.flatnonzero(surprise == top[which])[::-1]
     lead[which[highest]] = highest
     return lead

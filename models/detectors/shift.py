@@ -68,9 +68,10 @@ class Judged(NamedTuple):
 
 
 class Shift:
-    """Level, usual distances and running averages of every series."""
+    """Level, usual distances and running averages of every series; `scored` of the averages make the score."""
 
-    def __init__(self) -> None:
+    def __init__(self, scored: int | None = None) -> None:
+        self._scored = SCORED if scored is None else scored
         self._state = StateTable(
             {
                 "seen": (np.int64, (), 0),
@@ -85,7 +86,7 @@ class Shift:
                 "raw": (np.float64, (len(SPANS),), 0.0),
                 "long": (np.float64, (len(SPANS),), 0.0),
                 "values": (np.float64, (BLOCK,), 0.0),
-                "averages": (np.float64, (BLOCK, len(SPANS)), 0.0),
+                "distances": (np.float32, (BLOCK, len(SPANS)), 0.0),
             }
         )
 
@@ -102,6 +103,11 @@ class Shift:
         """Whether those series are known well enough for a score."""
         return np.asarray(self._state["learned"][series] >= WARM_UP)
 
+    def block_mean(self, series: Keys) -> FloatArray:
+        """Means of blocks of those series that are full and wait for `learn`."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _mean(self._state["values"][series])
+
     def advance(self, part: Part, value: FloatArray, time: TimeArray) -> Judged:
         """Score the values of a part, read at `time` (ns). Blocks that are full then wait for `learn`."""
         state, series = self._state, part.keys
@@ -113,12 +119,13 @@ class Shift:
             tamed = np.clip(value, level - reach, level + reach)
         average = self._averages(part, value, tamed, share)
         state["values"][series, part.column] = value
-        state["averages"][series, part.column] = average
         with np.errstate(over="ignore", invalid="ignore"):
+            distance = np.abs(average - level[:, None])
+            state["distances"][series, part.column] = distance
             square = np.zeros(len(series))
-            for k in range(SCORED):
-                square += np.minimum(np.abs(average[:, k] - level) / usual[:, k], MOST) ** 2
-            score = np.nan_to_num(np.sqrt(square / SCORED), nan=MOST)
+            for k in range(self._scored):
+                square += np.minimum(distance[:, k] / usual[:, k], MOST) ** 2
+            score = np.nan_to_num(np.sqrt(square / self._scored), nan=MOST)
             half = BAND * usual[:, 0]
             judged = Judged(score, level.copy(), level - half, level + half, average, usual)
         for column in judged[:4]:
@@ -220,7 +227,7 @@ class Shift:
         share = BLOCK / (learned + BLOCK)
         weight, slowly = np.maximum(BLOCK / MEMORY, share), np.maximum(BLOCK / LONG_MEMORY, share)
         with np.errstate(over="ignore", invalid="ignore"):
-            distance = np.abs(state["averages"][series] - level[:, None, None])
+            distance = state["distances"][series].astype(np.float64)
             deviation = state["values"][series] - level[:, None]
             raw = _mean(distance)
             known = learned >= WARM_UP

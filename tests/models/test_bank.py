@@ -164,9 +164,9 @@ def test_units_do_not_matter() -> None:
 
 
 def test_the_state_of_a_series_is_small() -> None:
-    bank = Bank()
-    judge(np.zeros((BLOCK, 8)), bank)
-    assert sum(array.nbytes for array in bank.save().values()) / 8 <= 8 * 1024
+    bank, width = Bank(), 3 * 16
+    bank.judge(batch_of(np.zeros((BLOCK, width))), np.arange(width) // 3, width // 3)
+    assert sum(array.nbytes for array in bank.save().values()) / width <= 8 * 1024
 
 
 class TestDevices:
