@@ -31,21 +31,21 @@ from models.detectors.limits import Boundary, LimitRule
 from models.detectors.silence import Turn
 from models.evidence import QUIET
 
-CLUSTERS = 20.0
+CLUSTERS = 24.0
 """How much higher the level may be than one in the accepted number of rows: two rows of three have to keep to it, rare
-rows come in clusters, and a tenth of the rarity is lost where p-values are put together (measured: false episodes on
+rows come in clusters, and some of the rarity is lost where p-values are put together (measured: false episodes on
 normal data stay within the budget)."""
 MOST_LEVEL = 5e-3
 """No p-value above this opens an alert, however large the budget and rare the readings."""
-EARLY = 1e-3
-"""What is still young (see `models.warmth.young`) has to be so many times as rare for an alert."""
+EARLY = 1e-6
+"""What is still young (see `models.warmth.young`) has to be so much rarer for an alert."""
 REST = 100
 """Rows of a device after an alert in which only what is rarer than all since then opens another one."""
 GRAVE = 1e-3
 LASTING = 20.0
 """An alert becomes severe when p is below GRAVE times the level that opens one after LASTING expected intervals."""
 LEADS = 0.5
-"""A metric with at least this share of the sum of squares is what the alert is about; otherwise it is the device."""
+"""A metric with at least this share of the sum of -log p is what the alert is about; otherwise it is the device."""
 
 
 def severity_for(criticality: Criticality, usual: Severity) -> Severity:
@@ -58,7 +58,7 @@ def alarm_level(interval_ns: FloatArray, budget: Budget) -> FloatArray:
     """The p-value two of which open an alert: chance falls below it as often as the budget accepts.
 
     >>> alarm_level(np.array([60e9]), Budget.parse("1 per device-month"))
-    array([0.00045627])
+    array([0.00054753])
     """
     per_row = CLUSTERS * budget.per_device_second * interval_ns / NS_PER_SECOND
     return np.asarray(np.minimum(per_row, MOST_LEVEL))
