@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import FlagArray, IntArray, Quality, ReadingBatch
 from ingest.rows import StateTable
+from ingest.runs import run_lengths, run_starts, shifted
 
 REMEMBERED = 32
 """Readings per series whose time and value are remembered to recognise a repetition. A redelivery or a resent batch
@@ -53,8 +54,8 @@ class Arrivals:
         self._state.resize(int(batch.series.max()) + 1)
         order = np.argsort(batch.series, kind="stable")
         series, time = batch.series[order], batch.time[order]
-        first = np.r_[True, series[1:] != series[:-1]]
-        before = np.where(first, self._state["newest"][series], np.r_[NEVER, time[:-1]])
+        first = run_starts(series)
+        before = np.where(first, self._state["newest"][series], shifted(time, NEVER))
         history = batch.quality & np.uint8(Quality.HISTORICAL) != 0
         orderly = (time > before) & ~history[order]
         if orderly.all():
@@ -76,7 +77,7 @@ class Arrivals:
         if not len(series):
             return
         starts = np.flatnonzero(first)
-        sizes = np.diff(np.r_[starts, len(series)])
+        sizes = run_lengths(starts, len(series))
         rank = np.arange(len(series)) - np.repeat(starts, sizes)
         kept = np.repeat(sizes, sizes) - rank <= REMEMBERED
         count = self._state["count"]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import IntArray
+from ingest.runs import run_lengths, run_starts
 
 Rows = NDArray[np.intp]
 
@@ -75,10 +76,10 @@ def rounds(keys: IntArray) -> list[Rows]:
         return []
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    starts = np.flatnonzero(run_starts(ordered))
     if len(starts) == len(keys):
         return [np.arange(len(keys), dtype=np.intp)]
-    sizes = np.diff(np.r_[starts, len(keys)])
+    sizes = run_lengths(starts, len(keys))
     rank = np.empty(len(keys), np.intp)
     rank[order] = np.arange(len(keys)) - np.repeat(starts, sizes)
     by_rank = np.argsort(rank, kind="stable")

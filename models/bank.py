@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import Rows
+from ingest.runs import run_starts
 from models.blocks import Keys, Part, parts
 from models.calibration import Calibrator, rarity
 from models.detectors.device import AVERAGE, P_VALUE, SAYS, SEVERAL, USUAL, DeviceRows, DeviceView, Members
@@ -276,7 +277,7 @@ def _carried(device: Keys, before: FloatArray, looked: Rows, found: FloatArray) 
     value[looked] = found
     value = value[order]
     keys = device[order]
-    starts = np.r_[True, keys[1:] != keys[:-1]] if len(keys) else np.zeros(0, np.bool_)
+    starts = run_starts(keys)
     value = np.where(starts & np.isnan(value), before[order], value)
     at = np.maximum.accumulate(np.where(np.isnan(value), 0, np.arange(len(value)))) if len(value) else order
     out = np.empty(len(device))

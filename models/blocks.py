@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import BoolArray
 from ingest.rows import Rows
+from ingest.runs import run_lengths, run_starts
 
 Keys = NDArray[np.signedinteger[Any]]
 """Numbers of series, of devices, of rows, and counts."""
@@ -84,8 +85,8 @@ def parts(keys: Keys, filled: Keys) -> Iterator[Part]:
         return
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    start = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    size = np.diff(np.r_[start, len(keys)])
+    start = np.flatnonzero(run_starts(ordered))
+    size = run_lengths(start, len(keys))
     slot = np.arange(len(keys)) - np.repeat(start, size) + filled[ordered] % BLOCK
     number = slot // BLOCK
     if not number.any():
@@ -98,6 +99,6 @@ def parts(keys: Keys, filled: Keys) -> Iterator[Part]:
 
 
 def _part(rows: Rows, keys: Keys, column: Keys) -> Part:
-    starts = np.r_[True, keys[1:] != keys[:-1]]
+    starts = run_starts(keys)
     first = np.maximum.accumulate(np.where(starts, np.arange(len(keys)), 0))
     return Part(rows, keys, column, first, keys[column == BLOCK - 1])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
+from ingest.runs import run_ends, run_starts, shifted
 from models.blocks import Keys
 from models.calibration import MIN_P
 
@@ -84,7 +85,7 @@ class Evidence:
         """Take in rows, in order of each device's time."""
         order = np.argsort(device, kind="stable")
         keys, p = device[order], p_value[order]
-        starts = np.r_[True, keys[1:] != keys[:-1]] if len(keys) else np.zeros(0, np.bool_)
+        starts = run_starts(keys)
         first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
         quiet, since = self._stretches(keys, time[order], p, first)
         found = Course(self._confirmed(keys, p, first), quiet, since)
@@ -108,7 +109,7 @@ class Evidence:
         last = np.maximum.accumulate(np.where(unusual, place, -1)) if len(p) else place
         inside = last >= first
         quiet = np.where(inside, place - last, self._state["quiet"][keys] + place - first + 1)
-        before = np.where(place > first, np.roll(quiet, 1), self._state["quiet"][keys])
+        before = np.where(place > first, shifted(quiet, 0), self._state["quiet"][keys])
         begins = unusual & (before >= QUIET)
         begun = np.maximum.accumulate(np.where(begins, place, -1)) if len(p) else place
         return quiet, np.where(begun >= first, time[np.maximum(begun, 0)], self._state["since"][keys])
@@ -116,7 +117,7 @@ class Evidence:
     def _keep(self, keys: Keys, p: FloatArray, quiet: Keys, since: TimeArray) -> None:
         if not len(keys):
             return
-        ends = np.flatnonzero(np.r_[keys[1:] != keys[:-1], True])
+        ends = np.flatnonzero(run_ends(keys))
         several = (ends > 0) & (keys[np.maximum(ends - 1, 0)] == keys[ends])
         known = keys[ends]
         older = np.where(several, p[np.maximum(ends - 1, 0)], self._state["last"][known, 0])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import StateTable
+from ingest.runs import run_lengths, run_starts
 
 Keys = NDArray[np.int64]
 
@@ -91,9 +92,9 @@ class Levels:
         keys, blocks = place[rows], batch.time[rows] // BLOCK_NS
         begins = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]) | (blocks[1:] != blocks[:-1])])
         of_key = keys[begins]
-        starts = np.r_[True, of_key[1:] != of_key[:-1]]
+        starts = run_starts(of_key)
         rank = np.arange(len(begins)) - np.maximum.accumulate(np.where(starts, np.arange(len(begins)), 0))
-        length = np.diff(np.r_[begins, len(rows)])
+        length = run_lengths(begins, len(rows))
         rank_of_row = np.repeat(rank, length)
         for number in range(int(rank.max()) + 1):
             segments = begins[rank == number]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import Rows, StateTable
+from ingest.runs import run_ends, shifted
 from models.blocks import BLOCK, Keys, Part
 
 UNUSUAL = 3e-3
@@ -113,7 +114,7 @@ class Moves:
         place = np.arange(len(before))
         first = np.searchsorted(found.series, found.series)
         starts = place == first
-        begins = found.number - np.where(starts, before[:, _NUMBER], np.roll(found.number, 1)) > QUIET
+        begins = found.number - np.where(starts, before[:, _NUMBER], shifted(found.number, 0)) > QUIET
         begun = np.maximum.accumulate(np.where(begins, place, -1))
         fresh = begun >= first
         since = np.where(fresh, found.time[np.maximum(begun, 0)], before[:, _SINCE])
@@ -124,7 +125,7 @@ class Moves:
         """Work out what the readings before the present batch make of the state."""
         if self._waiting:
             found = _Unusual.joined(self._waiting)
-            ends = np.flatnonzero(np.r_[found.series[1:] != found.series[:-1], True])
+            ends = np.flatnonzero(run_ends(found.series))
             self._state["stretch"][found.series[ends]] = self._stretches(found)[ends]
             self._waiting, self._waits = [], 0
 

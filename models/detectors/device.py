@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
 from ingest.rows import Rows, StateTable
+from ingest.runs import run_lengths, run_starts, shifted
 from models.blocks import Keys
 from models.detectors.novelty import LOOK, SIZE
 
@@ -210,7 +211,7 @@ class _Walk:
         self.order: Rows = np.argsort(device, kind="stable")
         self.device = device[self.order]
         self._time = time[self.order]
-        start = np.r_[True, self.device[1:] != self.device[:-1]]
+        start = run_starts(self.device)
         self._starts = np.flatnonzero(start)
         self._number = np.cumsum(start) - 1
         self.known = self.device[self._starts]
@@ -220,7 +221,7 @@ class _Walk:
         self._opens = self._time > self._before
         opened: Keys = np.cumsum(self._opens, dtype=np.int64)
         opened = opened - np.repeat(
-            opened[self._starts] - self._opens[self._starts], np.diff(np.r_[self._starts, len(time)])
+            opened[self._starts] - self._opens[self._starts], run_lengths(self._starts, len(time))
         )
         self._rows = self._row[self._number] + opened
         self._count(devices["counts"][self.known], opened)
@@ -233,7 +234,7 @@ class _Walk:
         base = self._number * len(values)
         rank_of_clock, rank_of_time = rank[: len(self._clock)], rank[len(self._clock) :]
         after = np.maximum.accumulate(base + np.maximum(rank_of_time, rank_of_clock[self._number])) - base
-        before = np.r_[0, after[:-1]]
+        before = shifted(after, 0)
         before[self._starts] = rank_of_clock
         return values[before], values[after]
 
@@ -247,7 +248,7 @@ class _Walk:
         for k in range(3):
             total[self._base - 2 + k] += counts[:, k]
         self._total = total
-        starts = np.r_[True, self._group[1:] != self._group[:-1]]
+        starts = run_starts(self._group)
         first = np.maximum.accumulate(np.where(starts, np.arange(len(opened)), 0))
         had = np.zeros(len(total), np.int64)
         had[self._base] = counts[:, 2]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray
 from ingest.rows import StateTable
+from ingest.runs import run_ends, run_starts
 from models.blocks import Keys, parts
 from models.calibration import Calibrator
 
@@ -106,7 +107,7 @@ class Novelty:
             p_value[turn] = self._rate(now, self._distance(now))
             self._store(now)
         if len(p_value):
-            ends = np.flatnonzero(np.r_[states.device[1:] != states.device[:-1], True])
+            ends = np.flatnonzero(run_ends(states.device))
             self._devices["p_value"][states.device[ends]] = p_value[ends]
         return p_value
 
@@ -116,7 +117,7 @@ class Novelty:
         with np.errstate(over="ignore", invalid="ignore"):
             unit = (1.0 / now.usual).astype(np.float32)[:, :, None]
             here = (now.average - self._series["origin"][series, None]).astype(np.float32)[:, :, None]
-        starts = np.flatnonzero(np.r_[True, now.which[1:] != now.which[:-1]])
+        starts = np.flatnonzero(run_starts(now.which))
         edges = np.r_[starts, len(series)]
         nearest = np.full(len(starts), np.nan)
         for first in range(0, len(starts), CHUNK):
@@ -202,7 +203,7 @@ def _turns(states: States) -> list[NDArray[np.intp]]:
     if not len(states.device):
         return []
     turn = (states.number - 1) // STORE
-    starts = np.r_[True, states.device[1:] != states.device[:-1]]
+    starts = run_starts(states.device)
     first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
     step = turn - turn[first]
     return [np.flatnonzero(step == k) for k in np.unique(step)]

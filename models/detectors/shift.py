@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
+from ingest.runs import run_ends, shifted
 from models.blocks import BLOCK, Keys, Part
 
 SPANS = np.array([2.0, 8.0, 30.0, 240.0])
@@ -130,7 +131,7 @@ class Shift:
             judged = Judged(score, level.copy(), level - half, level + half, average, usual)
         for column in judged[:4]:
             column[unknown] = np.nan
-        last = np.r_[series[1:] != series[:-1], True]
+        last = run_ends(series)
         state["seen"][series[last]] += part.column[last] - part.column[part.first[last]] + 1
         return judged
 
@@ -138,10 +139,10 @@ class Shift:
         """How much of a usual interval has passed before each row, at most one."""
         state, series = self._state, part.keys
         inside = np.arange(len(series)) > part.first
-        gap = (time - np.where(inside, np.roll(time, 1), state["time"][series])).astype(np.float64)
+        gap = (time - np.where(inside, shifted(time, 0), state["time"][series])).astype(np.float64)
         gap[(state["seen"][series] == 0) & ~inside] = np.nan
         state["gaps"][series, part.column] = gap
-        last = np.r_[series[1:] != series[:-1], True]
+        last = run_ends(series)
         state["time"][series[last]] = time[last]
         share = gap / state["gap"][series]
         return np.where(share < 1.0, share, 1.0)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.rows import StateTable
+from ingest.runs import run_ends, run_starts, shifted
 
 INTERVALS = 10
 """Expected intervals without a reading that make a silence."""
@@ -129,9 +130,9 @@ class Silence:
         state, series = self._devices, walk.batch.series
         order = np.argsort(walk.device, kind="stable")
         device, time = walk.device[order], walk.batch.time[order]
-        first = np.r_[True, device[1:] != device[:-1]]
-        before = np.where(first, state["clock"][device], np.r_[NEVER, time[:-1]])
-        heard = np.where(first, state["heard"][device], np.r_[NEVER, walk.site_after[order][:-1]])
+        first = run_starts(device)
+        before = np.where(first, state["clock"][device], shifted(time, NEVER))
+        heard = np.where(first, state["heard"][device], shifted(walk.site_after[order], NEVER))
         shortest = self._shortest(walk)[walk.place[order]]
         gap = (before != NEVER) & (time > before) & (_ahead(time, before) > shortest)
         site_before = walk.site_before[order]
@@ -155,11 +156,11 @@ class Silence:
         np.maximum.at(newest, walk.place, walk.batch.time)
         order = np.argsort(walk.batch.series, kind="stable")
         series, time, limit = walk.batch.series[order], walk.batch.time[order], walk.limit[order]
-        first = np.r_[True, series[1:] != series[:-1]]
-        before = np.where(first, self._series["last"][series], np.r_[NEVER, time[:-1]])
-        bound = np.where(first, self._series["limit"][series], np.r_[_UNKNOWN_LIMIT, limit[:-1]])
+        first = run_starts(series)
+        before = np.where(first, self._series["last"][series], shifted(time, NEVER))
+        bound = np.where(first, self._series["limit"][series], shifted(limit, _UNKNOWN_LIMIT))
         late = (before != NEVER) & (time > before) & (_ahead(time, before) > bound)
-        final = np.r_[series[1:] != series[:-1], True]
+        final = run_ends(series)
         at = np.searchsorted(series[final], members)
         at[at == len(series[final])] = 0
         spoke = series[final][at] == members
@@ -330,7 +331,7 @@ class _Walk:
             rows = np.flatnonzero(self.site == number)
             start = sites["clock"][number]
             clock = np.maximum.accumulate(np.maximum(time[rows], start))
-            self.site_after[rows], self.site_before[rows] = clock, np.r_[start, clock[:-1]]
+            self.site_after[rows], self.site_before[rows] = clock, shifted(clock, start)
             sites["clock"][number], sites["live"][number] = clock[-1], not self.recorded[rows[-1]]
             self._rows[number] = rows
 

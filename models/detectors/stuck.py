@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import Rows, StateTable
+from ingest.runs import run_starts, shifted
 from models.blocks import Keys
 from models.detectors.interval import NEVER
 
@@ -138,16 +139,16 @@ class _Runs:
 
     def __init__(self, state: StateTable, series: Keys, value: FloatArray, time: TimeArray) -> None:
         place = np.arange(len(series))
-        starts = np.r_[True, series[1:] != series[:-1]]
+        starts = run_starts(series)
         self._series, self._value, self._time = series, value, time
         self._first = np.maximum.accumulate(np.where(starts, place, 0))
-        self._before: FloatArray = np.where(starts, state["value"][series], np.roll(value, 1))
+        self._before: FloatArray = np.where(starts, state["value"][series], shifted(value, 0))
         self._moved: BoolArray = value != self._before
         self._begin = np.maximum.accumulate(np.where(self._moved, place, -1))
         self._carried = self._begin < self._first
         held = state["run"][series]
         self._run = np.where(self._carried, held + place - self._first, place - self._begin) + 1
-        self._ended = np.where(starts, held, np.roll(self._run, 1))
+        self._ended = np.where(starts, held, shifted(self._run, 0))
         self._last = np.flatnonzero(np.r_[starts[1:], True])
 
     def suspects(self, state: StateTable) -> Keys:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import StateTable
+from ingest.runs import run_lengths, run_starts, shifted
 
 NEVER = np.iinfo(np.int64).min
 
@@ -49,15 +50,15 @@ class Ordered:
         order = np.argsort(device, kind="stable")
         device = device[order]
         clock = _running_max(np.maximum(batch.time[order], clocks[device]), device)
-        first = np.r_[True, device[1:] != device[:-1]]
-        before = np.where(first, clocks[device], np.r_[NEVER, clock[:-1]])
+        first = run_starts(device)
+        before = np.where(first, clocks[device], shifted(clock, NEVER))
         slot = clock // slot_ns
         gap = np.where(before == NEVER, 0, slot - before // slot_ns)
         closes = gap > 0
         total = np.cumsum(closes)
         starts = np.flatnonzero(first)
         base: Keys = (total - closes)[starts]
-        sizes = np.diff(np.r_[starts, len(device)])
+        sizes = run_lengths(starts, len(device))
         closings: Keys = total - np.repeat(base, sizes)
         by_device = batch[order]
         return cls(
