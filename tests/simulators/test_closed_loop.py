@@ -159,7 +159,9 @@ def scenario_at(site: str) -> Scenario:
 
 
 @pytest.fixture
-def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path) -> Iterator[Loop]:
+def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
+    monkeypatch.setattr("ingest.mqtt.REST_S", 0.0)  # hour after hour comes by itself: nothing to wait for between them
+    monkeypatch.setattr("forewarn.judging.REST_S", 0.0)
     sim = Simulation(scenario_at(unique_name))
     registry = tmp_path / "registry.toml"
     registry.write_text(registry_toml(sim), encoding="utf-8")
