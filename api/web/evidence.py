@@ -33,6 +33,14 @@ def _number(name: str) -> _Teller:
     return tell
 
 
+def _count(name: str) -> _Teller:
+    def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+        fact = facts.get(name)
+        return (t(f"evidence.{name}"), str(fact)) if isinstance(fact, int) else None
+
+    return tell
+
+
 def _band(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
     low, high = facts.get("low"), facts.get("high")
     if not isinstance(low, int | float) or not isinstance(high, int | float):
@@ -90,10 +98,11 @@ def _leader(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: 
 
 
 def _since(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
-    """When a value began to grow; of a baseline, when the device began to be unusual."""
+    """When a value began to grow, or to repeat itself; of a baseline, when the device began to be unusual."""
     at = facts.get("since_at")
-    label = t("evidence.unusual_since") if "one_in" in facts else t("evidence.since_at")
-    return (label, clock_time(at, zone)) if isinstance(at, int) else None
+    named = {"one_in": "evidence.unusual_since", "run": "evidence.equal_since"}
+    label = next((key for fact, key in named.items() if fact in facts), "evidence.since_at")
+    return (t(label), clock_time(at, zone)) if isinstance(at, int) else None
 
 
 def _moved_first(facts: Mapping[str, Fact], _unit: str | None, t: Translator, zone: ZoneInfo) -> Line | None:
@@ -168,6 +177,8 @@ _LINES: tuple[_Teller, ...] = (
     _time("likely_at"),
     _number("per_day"),
     _since,
+    _count("run"),
+    _count("longest"),
     _length("held_s"),
     _length("limit_s"),
     _length("interval_s"),
@@ -183,6 +194,7 @@ _TOLD = frozenset(
     | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
     | {"probability", "horizon_s", "codes", "code_at", "metric", "off", "since", "model"}
     | {"average", "distances", "rarer", "moved_first", "moved_first_at", "moved_with", "moved_then", "metric_since_at"}
+    | {"run", "longest"}
 )
 
 

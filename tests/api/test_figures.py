@@ -172,6 +172,14 @@ def test_every_fact_of_the_engine_is_told_in_words(plant: Site) -> None:
             assert re.search("[一-龥]", label), f"{label}: {text} of {alert.kind} has no Chinese name"
 
 
+def test_a_stuck_sensor_is_told_in_words() -> None:
+    facts: dict[str, Fact] = {"value": 21.3, "unit": "°C", "since_at": 0, "run": 60, "longest": 3, "at": 10**9}
+    told = dict(lines(facts, ZH, ZoneInfo("UTC")))
+    assert all(re.search("[一-龥]", label) for label in told), told
+    assert (told["连续相同的读数"], told["此前最多"]) == ("60", "3")
+    assert "不变始于" in told
+
+
 def test_every_fact_of_the_engine_is_in_the_table_of_the_documents(plant: Site) -> None:
     rows = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8").splitlines()
     table = {name for row in rows if row.startswith("| `") for name in re.findall(r"`(\w+)`", row.split("|")[1])}
