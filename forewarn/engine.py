@@ -39,6 +39,7 @@ from alerts.stuck import StuckPolicy
 from ingest.arrivals import Arrival, Arrivals
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
+from ingest.rows import under
 from models.bank import Bank
 from models.detectors.limits import LimitRule
 from models.detectors.silence import Silence
@@ -246,20 +247,20 @@ class Engine:
         series = np.array([self._registry.series(*key) for key in head["series"]], np.int32)
         devices = np.array([self._device(*key) for key in head["devices"]], np.int32)
         sites = np.array([self._registry.find_site(name) for name in head["sites"]], np.int32)
-        self._arrivals.restore(_part(arrays, "arrivals/"), series)
-        self._bank.restore(_part(arrays, "bank/"), series, devices)
-        tables = {name: _part(arrays, f"silence/{name}/") for name in ("site", "device", "series")}
+        self._arrivals.restore(under(arrays, "arrivals/"), series)
+        self._bank.restore(under(arrays, "bank/"), series, devices)
+        tables = {name: under(arrays, f"silence/{name}/") for name in ("site", "device", "series")}
         self._silence.restore(tables, sites, devices, series)
-        self._stuck.restore(_part(arrays, "stuck/"), series)
+        self._stuck.restore(under(arrays, "stuck/"), series)
         self._on_baseline.restore((int(devices[number]), row, rarest) for number, row, rarest in head["baseline"])
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
         if "forecasts" in head:  # a state of before there were any has none
-            self._levels.restore(_part(arrays, "levels/"), series)
+            self._levels.restore(under(arrays, "levels/"), series)
             self._alarms.restore((int(series[number]), level) for number, level in head["baselines"])
             self._on_forecast.restore([(int(series[number]), *times) for number, *times in head["forecasts"]])
         self._book.restore(head["alerts"], self._numbers)
         if "risk" in head:  # a state of before there were trained models has none
-            self._risk.restore(_part(arrays, "risk/"), head["risk"], series, devices, self._numbers)
+            self._risk.restore(under(arrays, "risk/"), head["risk"], series, devices, self._numbers)
 
     def _names(self, device: int, series: int) -> tuple[str, str, str | None]:
         known = self._registry.device(device)
@@ -291,7 +292,3 @@ def _readable(blob: bytes) -> Iterator[Mapping[str, NDArray[Any]]]:
             yield packed
     except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
         raise StateError(f"the saved state of the engine cannot be read: {error}") from error
-
-
-def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -66,6 +66,15 @@ class StateTable:
         return sum(array.itemsize * math.prod(array.shape[1:]) for array in self._arrays.values())
 
 
+def under(saved: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays of a saved state whose names begin so, by the rest of their names.
+
+    >>> sorted(under({"a.x": np.zeros(0), "b.x": np.zeros(0)}, "a."))
+    ['x']
+    """
+    return {name.removeprefix(prefix): array for name, array in saved.items() if name.startswith(prefix)}
+
+
 def rounds(keys: IntArray) -> list[Rows]:
     """Rows of a batch in rounds: within a round every key occurs once; over the rounds a key's rows keep their order.
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
-from ingest.rows import Rows
+from ingest.rows import Rows, under
 from ingest.runs import run_starts
 from models.blocks import Keys, Part, parts
 from models.calibration import Calibrator, rarity
@@ -227,11 +227,11 @@ class Bank:
     def restore(self, saved: Mapping[str, NDArray[Any]], series: IntArray, devices: IntArray) -> None:
         """Take back a saved state; the arrays tell which series or device number each saved row belongs to."""
         for name, part in self._of_series().items():
-            part.restore(_under(saved, f"series.{name}."), series)
+            part.restore(under(saved, f"series.{name}."), series)
         for name, each in self._of_devices().items():
-            each.restore(_under(saved, f"device.{name}."), devices)
+            each.restore(under(saved, f"device.{name}."), devices)
         for name, both in self._of_both().items():
-            kept = {kind: _under(saved, f"{kind}.{name}.") for kind in ("series", "device")}
+            kept = {kind: under(saved, f"{kind}.{name}.") for kind in ("series", "device")}
             both.restore(kept, series, devices)
 
     def _of_series(self) -> dict[str, _OfSeries]:
@@ -283,7 +283,3 @@ def _carried(device: Keys, before: FloatArray, looked: Rows, found: FloatArray) 
     out = np.empty(len(device))
     out[order] = value[at]
     return out
-
-
-def _under(saved: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}

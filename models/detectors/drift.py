@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import FloatArray, IntArray, TimeArray
-from ingest.rows import StateTable
+from ingest.rows import StateTable, under
 from models.blocks import BLOCK, Keys, Part, parts
 from models.calibration import Calibrator, rarity_of_means
 from models.detectors.interval import NEVER
@@ -100,9 +100,7 @@ class Drift:
     def restore(self, saved: Mapping[str, NDArray[Any]], series: IntArray) -> None:
         """Take back a saved state; saved row i belongs to series number `series[i]`."""
         for name, part in self._parts().items():
-            prefix = f"{name}."
-            kept = {key.removeprefix(prefix): array for key, array in saved.items() if key.startswith(prefix)}
-            part.restore(kept, series)
+            part.restore(under(saved, f"{name}."), series)
 
     def _parts(self) -> dict[str, Shift | Calibrator | StateTable]:
         return {"shift": self._shift, "calibrator": self._calibrator, "means": self._state}

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray
-from ingest.rows import StateTable
+from ingest.rows import StateTable, under
 from ingest.runs import run_ends, run_starts
 from models.blocks import Keys, parts
 from models.calibration import Calibrator
@@ -183,9 +183,7 @@ class Novelty:
         self._series.restore(saved["series"], series)
         own = {name: array for name, array in saved["device"].items() if "." not in name}
         self._devices.restore(own, devices)
-        prefix = "calibrator."
-        kept = {name.removeprefix(prefix): a for name, a in saved["device"].items() if name.startswith(prefix)}
-        self._calibrator.restore(kept, devices)
+        self._calibrator.restore(under(saved["device"], "calibrator."), devices)
 
 
 def _means(square: NDArray[np.float32], starts: Keys, size: Keys) -> NDArray[np.float32]:

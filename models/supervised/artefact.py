@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.errors import InputError
+from ingest.rows import under
 from models.supervised.features import Vocabulary, column_names
 from models.supervised.model import RiskModel
 from models.supervised.telemetry import SPANS
@@ -103,7 +104,7 @@ def _model(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], digest: 
     if not isinstance(head["facts"], dict):
         raise TypeError("'facts' should be an object")
     words = Vocabulary(metrics, codes, services, signature, precision, recent)
-    parts = {name.removeprefix("trees/"): array for name, array in arrays.items() if name.startswith("trees/")}
+    parts = under(arrays, "trees/")
     trees = Trees.of_arrays(parts, len(column_names(words)))
     return RiskModel(words, trees, slot_ns, least, most, head["facts"], digest)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import FloatArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
+from ingest.rows import under
 from models.supervised.eventlog import EventLog, Logged, View
 from models.supervised.features import LogFacts, log_facts
 from models.supervised.model import RiskModel, own_metrics
@@ -147,7 +148,7 @@ class RiskScorer:
     ) -> None:
         """Take back what `save` gave; row i of the arrays is that of `series[i]` and `devices[i]` now."""
         for slot, telemetry in self._telemetry.items():
-            part = {k.removeprefix(f"{slot}/"): v for k, v in arrays.items() if k.startswith(f"{slot}/")}
+            part = under(arrays, f"{slot}/")
             if part:
                 telemetry.restore(part, series, devices)
         self._log.restore(log)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import FloatArray, IntArray, ReadingBatch, TimeArray
-from ingest.rows import StateTable
+from ingest.rows import StateTable, under
 from models.supervised.slots import NEVER, Due, Fleet, Keys, Ordered, Sums, groups
 
 SPANS = (6, 12, 24, 72, 168)
@@ -240,7 +240,7 @@ class Telemetry:
         if int(saved["slot"][0]) != self.slot_ns:
             return
         for table, numbers, prefix in ((self._series, series, "series/"), (self._device, devices, "device/")):
-            part = {k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}
+            part = under(saved, prefix)
             if len(next(iter(part.values()))):
                 table.restore(part, numbers)
         pairs = zip(saved["due/device"].tolist(), saved["due/time"].tolist(), strict=True)
