@@ -94,7 +94,7 @@ def _sources(files: list[Path], from_store: bool, last: str, span_s: float, conf
         found = read_labels(history.database, round(span_s * NS_PER_SECOND))
         yield Sources(
             (),
-            [entry for entry in read_log(history.database) if entry.time >= start],
+            read_log(history.database, start),
             [one.label for one in found if one.label.end >= start],
             stored=history.every,
         )

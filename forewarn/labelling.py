@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from forewarn.retry import patiently
 from ingest.errors import InputError, said_by
 from ingest.log_store import LogFilter, LogStore
-from ingest.logentry import Event, LogEntry
+from ingest.logentry import LogEntry
 from ingest.times import format_time
 from ingest.truth import COLUMNS
 from workorders.findings import FindingStore
@@ -21,16 +21,15 @@ SOURCES = ("alert_ids", "work_orders", "codes")
 """Columns beside those of a truth file; several of them in a row are separated by a space."""
 
 
-def read_log(database: sa.Engine) -> list[LogEntry]:
-    """All that was logged about devices, oldest first."""
-    return patiently(lambda: list(LogStore(database).all(LogFilter())))
+def read_log(database: sa.Engine, start: int | None = None) -> list[LogEntry]:
+    """What was logged about devices, from `start` (ns UTC) on, oldest first."""
+    return patiently(lambda: list(LogStore(database).all(LogFilter(start=start))))
 
 
 def read_labels(database: sa.Engine, reach: int) -> list[FoundLabel]:
     """The labels in a service's database; faults of a device less than `reach` (ns) apart are one."""
     _, findings = patiently(lambda: FindingStore(database).since(0))
-    failures = [((e.site or "", e.device), e.time) for e in read_log(database) if e.event is Event.FAILURE]
-    return labels(findings, failures, reach)
+    return labels(findings, patiently(LogStore(database).failures), reach)
 
 
 def write_labels(path: Path, found: Sequence[FoundLabel]) -> None:

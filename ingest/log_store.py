@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ingest.database import Base, reading, upsert, writing
 from ingest.logentry import Arrived, Event, LogEntry
 from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
+from ingest.registry import DeviceKey
 
 
 class LogRow(Base):
@@ -82,6 +83,11 @@ class LogStore:
         with reading(self._engine) as session:
             for row in session.scalars(query.execution_options(yield_per=1_000)):
                 yield _kept(row).entry
+
+    def failures(self, start: int | None = None) -> Sequence[tuple[DeviceKey, int]]:
+        """Device and event time (ns UTC) of every failure, from `start` on, oldest first."""
+        wanted = LogFilter(event=Event.FAILURE, start=start)
+        return [((entry.site or "", entry.device), entry.time) for entry in self.all(wanted)]
 
 
 def _row(one: Arrived) -> dict[str, object]:

@@ -18,7 +18,7 @@ from alerts.alert import Alert, Kind
 from alerts.store import AlertStore, Verdict
 from ingest.database import reading
 from workorders.closure import ClosureCode
-from workorders.store import OrderRow
+from workorders.store import closure_codes
 
 NOTHING_FOUND = frozenset({ClosureCode.NO_FAULT_FOUND, ClosureCode.FALSE_ALARM})
 """Codes by which somebody looked and nothing was wrong."""
@@ -67,11 +67,7 @@ class FindingStore:
         """The alerts raised from `start` (ns UTC) on, and the findings about them, both oldest first."""
         alerts = self._alerts.raised_since(start)
         said = {alert.id: verdict for alert, verdict in self._alerts.judged(start, FOREVER)}
-        codes = self._codes({alert.work_order for alert in alerts if alert.work_order is not None})
+        with reading(self._engine) as session:
+            codes = closure_codes(session, (alert.work_order for alert in alerts if alert.work_order is not None))
         found = (finding(one, said.get(one.id), codes.get(one.work_order or "")) for one in alerts)
         return alerts, [one for one in found if one is not None]
-
-    def _codes(self, numbers: set[str]) -> dict[str, ClosureCode]:
-        query = sa.select(OrderRow.number, OrderRow.closure_code).where(OrderRow.closure_code.is_not(None))
-        with reading(self._engine) as session:
-            return {number: ClosureCode(str(code)) for number, code in session.execute(query) if number in numbers}

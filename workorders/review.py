@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from alerts.alert import Alert, Kind, State, WrongStateError
 from alerts.model_store import KeptModel, ModelAction, ModelState, ModelStore
 from alerts.shadow_store import ShadowStore
-from ingest.log_store import LogFilter, LogStore
-from ingest.logentry import Event
+from ingest.log_store import LogStore
 from ingest.reading import NS_PER_SECOND
 from workorders.findings import FindingStore
 from workorders.promotion import NO_SHADOW, NOT_LOOKED, Decision, Tally, decide, record, tally
@@ -50,11 +49,7 @@ class ModelReviews:
             return Review(NOT_LOOKED, against_model)
         since = model.looks_since
         told, findings = self._findings.since(since)
-        failures = [
-            ((entry.site or "", entry.device), entry.time)
-            for entry in self._log.all(LogFilter(event=Event.FAILURE, start=since))
-        ]
-        known = record(findings, failures, _reach_ns(model), since)
+        known = record(findings, self._log.failures(since), _reach_ns(model), since)
         shadow = tally(self._shadow.of(model.digest, since), known, now)
         other = tally(_voice(told, against_model), known, now)
         return Review(decide(shadow, other, against_model), against_model, since, shadow, other)

@@ -23,7 +23,6 @@ MOST_SHOWN = 5
 DAYS = 90
 """Days back over which the summary counts."""
 DAY_NS = 86_400 * NS_PER_SECOND
-_SAYS_NOTHING = frozenset({ClosureCode.UNSPECIFIED, ClosureCode.DUPLICATE})
 
 
 class Nearness(StrEnum):
@@ -59,7 +58,7 @@ class Past:
     def code(self) -> ClosureCode | None:
         """What it turned out to be; None while nobody said."""
         code = self.order.closure_code if self.order else None
-        if code is not None and code not in _SAYS_NOTHING:
+        if code is not None and code.machine_fault is not None:
             return code
         return ClosureCode.FALSE_ALARM if self.verdict is Verdict.NOT_ANOMALY else None
 

@@ -217,6 +217,17 @@ def read_orders(session: Session, numbers: Iterable[str]) -> dict[str, WorkOrder
     return {order.number: order for order in _to_orders(session, rows)}
 
 
+def closure_codes(session: Session, numbers: Iterable[str]) -> dict[str, ClosureCode]:
+    """The closure codes of those of the orders that have one, by number."""
+    codes = sa.select(OrderRow.number, OrderRow.closure_code).where(OrderRow.closure_code.is_not(None))
+    found = (
+        row
+        for some in _portions(sorted(set(numbers)))
+        for row in session.execute(codes.where(OrderRow.number.in_(some)))
+    )
+    return {number: ClosureCode(str(code)) for number, code in found}
+
+
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 
