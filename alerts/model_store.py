@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from alerts.alert import Explanation, WrongStateError
+from alerts.risk import read_bytes
 from ingest.database import Base, reading, writing
 from ingest.errors import InputError, NotFoundError
-from models.supervised.artefact import decode
 from models.supervised.model import RiskModel
 
 SHORT, LEAST_PREFIX = 12, 6
@@ -159,7 +159,7 @@ class ModelStore:
             blob = session.scalar(sa.select(ModelRow.artefact).where(ModelRow.digest == digest))
         if blob is None:
             raise NotFoundError(f"there is no model {digest[:SHORT]!r}")
-        model = decode(bytes(blob))
+        model = read_bytes(bytes(blob))
         if model.digest != digest:
             raise InputError("is damaged: it has another digest than it was kept under")
         return model

@@ -17,8 +17,10 @@ from alerts.explain import duration, number
 from alerts.metric_names import metric_zh
 from alerts.operating import CALM, HELD, Point, best, proven
 from alerts.policy import severity_for
+from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
+from models.supervised.artefact import decode
 from models.supervised.model import RiskModel
 from models.supervised.reasons import Reasons, reasons
 from models.supervised.scorer import Risks
@@ -40,6 +42,16 @@ def points_of(model: RiskModel) -> list[Point]:
     if not points or not all(0 < point.threshold < 1 for point in points):
         raise CurveError("its curve of thresholds is empty or holds what is no probability")
     return points
+
+
+def read_bytes(blob: bytes) -> RiskModel:
+    """A model that can raise alerts, read with every check. Raises InputError in one line if these bytes hold none."""
+    model = decode(blob)
+    try:
+        points_of(model)
+    except CurveError as error:
+        raise InputError(str(error)) from error
+    return model
 
 
 class RiskPolicy:

@@ -22,10 +22,10 @@ from alerts.notify.policy import NotifyConfig
 from forewarn.checkpoint import Checkpoint
 from forewarn.configured import engine_config, make_store
 from forewarn.database_admin import open_database
-from forewarn.engine import Engine, EngineConfig, StateError, saved_models
+from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.folder import DataFolder
 from forewarn.logfeed import LogFeed
-from forewarn.modelwatch import ModelShelf
+from forewarn.modelwatch import ModelShelf, as_saved
 from forewarn.registry_file import fill, read_registry
 from forewarn.retry import patiently
 from forewarn.settings import Settings
@@ -186,9 +186,7 @@ def _restored(
     position, blob = saved
     try:
         checkpoint = Checkpoint.decode(blob)
-        models, _ = shelf.models(saved_models(checkpoint.engine))
-        engine = Engine(registry, replace(config, models=models))
-        engine.restore(checkpoint.engine)
+        engine, _ = as_saved(checkpoint.engine, registry, config, shelf)
     except StateError:  # as the service does: it starts without its memory
         return Engine(registry, config), position, NOTHING
     return engine, position, checkpoint

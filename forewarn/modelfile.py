@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from alerts.risk import CurveError, points_of
+from alerts.risk import read_bytes
 from ingest.errors import InputError, said_by
-from models.supervised.artefact import MAX_BYTES, decode, encode
+from models.supervised.artefact import MAX_BYTES, encode
 from models.supervised.model import RiskModel
 
 
@@ -24,11 +24,9 @@ def read_artefact(path: Path) -> tuple[RiskModel, bytes]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {said_by(error)}") from error
     try:
-        model = decode(blob)
-        points_of(model)
-    except (InputError, CurveError) as error:
+        return read_bytes(blob), blob
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return model, blob
 
 
 def write_model(path: Path, model: RiskModel) -> None:

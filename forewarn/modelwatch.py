@@ -8,15 +8,17 @@ A model whose artefact is damaged or missing does not look: the service says so,
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import structlog
 
 from alerts.model_store import SHORT, ModelState, ModelStore
-from alerts.risk import CurveError, points_of
 from alerts.riskwatch import Models
+from forewarn.engine import Engine, EngineConfig, saved_models
 from forewarn.health import Health
 from ingest.errors import InputError, NotFoundError
+from ingest.registry import Registry
 from models.supervised.model import RiskModel
 
 PART = "models"
@@ -43,7 +45,7 @@ class ModelShelf:
         problems: list[str] = []
         for digest in digests:
             try:
-                found.append(None if digest is None else self._one(digest))
+                found.append(None if digest is None else self._read.get(digest) or self._store.model(digest))
             except (InputError, NotFoundError) as error:
                 found.append(None)
                 problems.append(f"model {str(digest)[:SHORT]} does not look: its artefact {_said(error)}")
@@ -58,15 +60,16 @@ class ModelShelf:
         digests = (active.digest if active else None, shadow.digest if shadow else None)
         return *self.models(digests), shadow is None or shadow.looks_since is not None
 
-    def _one(self, digest: str) -> RiskModel:
-        if digest in self._read:
-            return self._read[digest]
-        model = self._store.model(digest)
-        try:
-            points_of(model)
-        except CurveError as error:
-            raise InputError(str(error)) from error
-        return model
+
+def as_saved(blob: bytes, registry: Registry, config: EngineConfig, shelf: ModelShelf) -> tuple[Engine, list[str]]:
+    """The engine of a saved state, with the models that it had: they judge again what they had judged.
+
+    And a sentence for each model that cannot be read. Raises StateError if the state cannot.
+    """
+    models, problems = shelf.models(saved_models(blob))
+    engine = Engine(registry, replace(config, models=models))
+    engine.restore(blob)
+    return engine, problems
 
 
 def _said(error: InputError | NotFoundError) -> str:

@@ -15,7 +15,7 @@ nothing is acknowledged any more. After a crash Judging goes on from the last ch
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -24,12 +24,12 @@ from api.hub import Hub
 from forewarn.announcing import Announcer
 from forewarn.backlog import Backlog
 from forewarn.checkpoint import Checkpoint
-from forewarn.engine import Engine, EngineConfig, StateError, saved_models
+from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.forwarding import Forwarding
 from forewarn.health import Health
 from forewarn.judging import Judging, ToStore
 from forewarn.metrics import Metrics
-from forewarn.modelwatch import ModelShelf
+from forewarn.modelwatch import ModelShelf, as_saved
 from forewarn.notebook import Notebook
 from forewarn.receiving import MEMORY, Entry, Receiving, Ticket
 from ingest.adapters.adapter import Publish
@@ -142,7 +142,9 @@ class Pipeline:
             engine, sequences = Engine(self._parts.registry, self._config), []
             try:
                 checkpoint = Checkpoint.decode(blob)
-                engine = self._as_saved(checkpoint.engine)
+                engine, problems = as_saved(checkpoint.engine, self._parts.registry, self._config, self._parts.shelf)
+                for problem in problems:
+                    log.warning("what was judged since the last checkpoint is judged without a model", problem=problem)
                 sequences = checkpoint.sequences
                 self._parts.adapters.restore(checkpoint.adapters)
                 self._parts.board.restore(checkpoint.board, self._parts.registry)
@@ -154,15 +156,6 @@ class Pipeline:
         if memory := self._parts.spool.kept(MEMORY):
             self._parts.adapters.restore(memory)
         self._remember(self.judging.done)
-
-    def _as_saved(self, blob: bytes) -> Engine:
-        """The engine as it was, with the models that it had: they judge again what they had judged."""
-        models, problems = self._parts.shelf.models(saved_models(blob))
-        for problem in problems:
-            log.warning("what was judged since the last checkpoint is judged without a model", problem=problem)
-        engine = Engine(self._parts.registry, replace(self._config, models=models))
-        engine.restore(blob)
-        return engine
 
     def _remember(self, position: int) -> None:
         """Know the messages again that were accepted since the checkpoint: some may be sent once more."""
