@@ -164,7 +164,7 @@ def _between(ends: Sequence[float], zh: bool = False) -> str:
 def explain_stuck(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     """A value that repeats itself."""
     value, run, longest = _with_unit(evidence["value"], evidence["unit"]), evidence["run"], evidence["longest"]
-    lasted = (int(evidence["at"] or 0) - int(evidence["since_at"] or 0)) / 1e9
+    lasted = _seconds_since(evidence, evidence["since_at"])
     en = f"{metric} has been {value} exactly for {run} readings ({duration(lasted)})"
     zh = f"{metric_zh(metric)}连续 {run} 个读数（{duration(lasted, zh=True)}）均为 {value}，完全不变"
     if longest == 1:

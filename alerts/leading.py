@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from alerts.alert import Fact
 from ingest.registry import Registry
+from models.calibration import MEMORY
 from models.detectors.shift import BAND
 from models.moves import Moves, Stretch
 
-REMEMBERED = 4_000
-"""Readings that p-values rest on; see `models.calibration.MEMORY`."""
+REMEMBERED = MEMORY
+"""Readings that p-values rest on."""
 BEYOND = 10.0
 """Rarity is told up to one in so many times the readings that it rests on: further out nobody knows."""
 STILL = 10.0

@@ -29,14 +29,14 @@ from models.bank import Judgement, Verdicts
 from models.detectors.device import SEVERAL
 from models.detectors.limits import Boundary, LimitRule
 from models.detectors.silence import Turn
-from models.evidence import QUIET
+from models.evidence import QUIET, UNUSUAL
 
 CLUSTERS = 24.0
 """How much higher the level may be than one in the accepted number of rows: two rows of three have to keep to it, rare
 rows come in clusters, and some of the rarity is lost where p-values are put together (measured: false episodes on
 normal data stay within the budget)."""
-MOST_LEVEL = 5e-3
-"""No p-value above this opens an alert, however large the budget and rare the readings."""
+MOST_LEVEL = UNUSUAL
+"""No p-value above this opens an alert, however large the budget and rare the readings: nor may it be a quiet one."""
 EARLY = 1e-6
 """What is still young (see `models.warmth.young`) has to be so much rarer for an alert."""
 REST = 100

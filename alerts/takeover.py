@@ -4,8 +4,8 @@
                                    the model can no longer speak ─▶ released: it is told like any other
 
 Suppressed by design in the sense of ISA-18.2. A model speaks for a device while all its metrics are known and drift no
-further than in training; what it never met is told by the baseline as ever. Limits, silence and forecasts, which are
-about a limit that somebody set and no model looks at, are never held back.
+further than in training; what it never met is told by the baseline as ever. Limits and forecasts, which are about a
+limit that somebody set and no model looks at, and silent and stuck sensors are never held back.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class Engine:
         fresh = batch if len(rows) == len(batch) else batch[rows]
         judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
-        self._on_stuck.decide(self._stuck.advance(fresh, self._registry.n_series))
+        self._on_stuck.decide(self._stuck.advance(fresh, self._bank.interval.first[: self._registry.n_series]))
         self._on_limits.decide(fresh, judgement, self._follow_levels(fresh))
         self._on_baseline.decide(judgement.verdicts)
         turns = self._risk.decide(fresh, moved(entries, rows))

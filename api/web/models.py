@@ -11,7 +11,7 @@ from alerts.alert import WrongStateError
 from alerts.model_store import KeptModel, ModelAction, ModelActionKind, ModelState
 from api.access.principal import Role
 from api.deps import Parts
-from api.routes.models import DataItem, MeasuresItem, ModelId
+from api.routes.models import DataItem, MeasuresItem, ModelId, TallyItem
 from api.web.forms import Csrf, Note, check_csrf
 from api.web.render import View, view_of
 from ingest.times import parse_time
@@ -19,7 +19,7 @@ from ingest.times import parse_time
 router = APIRouter(include_in_schema=False, prefix="/models")
 MOST_NOTES = 10
 """Of what the shadow would have raised, the newest."""
-FIGURES = ("raised", "warned", "missed", "false", "nothing_came", "pending")
+FIGURES = tuple(TallyItem.model_fields)
 
 
 @router.get("")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import Rows, StateTable
-from ingest.runs import run_starts, shifted
+from ingest.runs import run_ends, run_starts, shifted
 from models.blocks import Keys
 from models.detectors.interval import NEVER
 
@@ -53,13 +53,13 @@ class Turn:
 class _Series:
     """Where one series stands."""
 
+    first: int
     value: float
     since: int
     run: int
     longest: int
     changes: int
     stuck: bool
-    first: int
 
     def take(self, row: int, series: int, value: float, at: int) -> Turn | None:
         """The next reading."""
@@ -95,30 +95,30 @@ class Stuck:
                 "longest": (np.int64, (), 1),
                 "changes": (np.int64, (), 0),
                 "stuck": (np.bool_, (), False),
-                "first": (np.int64, (), NEVER),
             }
         )
 
-    def advance(self, batch: ReadingBatch, n_series: int) -> list[Turn]:
-        """Take in readings that are new in their series; who gets stuck and who moves again, in order of the rows."""
-        self._state.resize(n_series)
+    def advance(self, batch: ReadingBatch, first: TimeArray) -> list[Turn]:
+        """Take in readings that are new in their series; who gets stuck and who moves again, in order of the rows.
+
+        `first` is the time in ns of the first reading of every series, shape (n_series,).
+        """
+        self._state.resize(len(first))
         if not len(batch):
             return []
         order = np.argsort(batch.series, kind="stable")
         runs = _Runs(self._state, batch.series[order].astype(np.int64), batch.value[order], batch.time[order])
         turns: list[Turn] = []
         for series in runs.suspects(self._state).tolist():
-            turns += self._walk(series, order[runs.rows_of(series)], batch)
+            turns += self._walk(series, order[runs.rows_of(series)], batch, int(first[series]))
         runs.keep(self._state)
         return sorted(turns, key=lambda turn: turn.row)
 
-    def _walk(self, series: int, rows: Rows, batch: ReadingBatch) -> list[Turn]:
+    def _walk(self, series: int, rows: Rows, batch: ReadingBatch, first: int) -> list[Turn]:
         """One reading of a series after the other."""
         state = self._state
-        names = ("value", "since", "run", "longest", "changes", "stuck", "first")
-        known = _Series(*(state[name][series].item() for name in names))
-        if known.first == NEVER:
-            known.first = int(batch.time[rows[0]])
+        names = ("value", "since", "run", "longest", "changes", "stuck")
+        known = _Series(first, *(state[name][series].item() for name in names))
         values, times = batch.value[rows].tolist(), batch.time[rows].tolist()
         told = (known.take(*one) for one in zip(rows.tolist(), [series] * len(rows), values, times, strict=True))
         turns = [turn for turn in told if turn is not None]
@@ -149,7 +149,7 @@ class _Runs:
         held = state["run"][series]
         self._run = np.where(self._carried, held + place - self._first, place - self._begin) + 1
         self._ended = np.where(starts, held, shifted(self._run, 0))
-        self._last = np.flatnonzero(np.r_[starts[1:], True])
+        self._last = np.flatnonzero(run_ends(series))
 
     def suspects(self, state: StateTable) -> Keys:
         """Series one of whose runs may be too long, and stuck ones that moved."""
@@ -173,8 +173,5 @@ class _Runs:
         np.maximum.at(state["longest"], self._series[ended], self._ended[ended])
         last = self._last
         series, begin = self._series[last], self._begin[last]
-        state["first"][series] = np.where(
-            state["first"][series] == NEVER, self._time[self._first[last]], state["first"][series]
-        )
         state["since"][series] = np.where(self._carried[last], state["since"][series], self._time[begin])
         state["value"][series], state["run"][series] = self._value[last], self._run[last]

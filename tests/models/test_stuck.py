@@ -12,6 +12,7 @@ from models.detectors.stuck import CHANGES, LEAST_RUN, SEEN_NS, TIMES, Stuck, Tu
 
 START, MINUTE = 1_764_000_000 * NS_PER_SECOND, 60 * NS_PER_SECOND
 DAY = SEEN_NS // MINUTE
+FIRST = np.full(1, START)
 
 
 def batch_of(values: FloatArray, every_ns: int = MINUTE) -> ReadingBatch:
@@ -24,7 +25,7 @@ def batch_of(values: FloatArray, every_ns: int = MINUTE) -> ReadingBatch:
 def turns_of(*values: FloatArray, every_ns: int = MINUTE) -> list[tuple[int, bool]]:
     """(reading, whether it begins) of every turn of one series."""
     whole = np.concatenate(values)[:, None]
-    return [(turn.row, turn.begins) for turn in Stuck().advance(batch_of(whole, every_ns), 1)]
+    return [(turn.row, turn.begins) for turn in Stuck().advance(batch_of(whole, every_ns), FIRST)]
 
 
 def lively(n: int, longest: int = 1) -> FloatArray:
@@ -67,7 +68,7 @@ def test_a_second_apart_a_run_has_to_last_ten_minutes() -> None:
 
 
 def test_says_since_when_and_how_often() -> None:
-    (turn,) = Stuck().advance(batch_of(np.r_[lively(DAY, 2), same(80)][:, None]), 1)
+    (turn,) = Stuck().advance(batch_of(np.r_[lively(DAY, 2), same(80)][:, None]), FIRST)
     assert turn == Turn(DAY + 59, 0, True, START + (DAY + 59) * MINUTE, 21.3, START + DAY * MINUTE, 60, 2)
 
 
@@ -80,11 +81,11 @@ def test_batches_and_restarts_change_nothing(seed: int, cuts: list[int]) -> None
         start = int(rng.integers(1500, 1800))
         values[start : start + int(rng.integers(40, 300)), column] = 20.0
     batch = batch_of(values)
-    whole = Stuck().advance(batch, 3)
+    whole = Stuck().advance(batch, np.full(3, START))
     assert whole
-    stuck, found = Stuck(), []
+    stuck, found, first = Stuck(), [], np.full(3, START)
     for begin, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(batch)], strict=True):
-        found += [(begin + turn.row, turn.series, turn.begins) for turn in stuck.advance(batch[begin:end], 3)]
+        found += [(begin + turn.row, turn.series, turn.begins) for turn in stuck.advance(batch[begin:end], first)]
         saved, stuck = stuck.save(), Stuck()
         stuck.restore(saved, np.arange(3, dtype=np.int32))
     assert found == [(turn.row, turn.series, turn.begins) for turn in whole]
