@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ingest.reading import IntArray
 from ingest.runs import run_lengths, run_starts
 
 Rows = NDArray[np.intp]
+Columns = TypeVar("Columns", bound=NamedTuple)
 
 
 class StateTable:
@@ -34,6 +35,10 @@ class StateTable:
     def __getitem__(self, name: str) -> NDArray[Any]:
         """The array of that name, shape (capacity, …); rows from `n` on are not in use."""
         return self._arrays[name]
+
+    def columns(self, kind: type[Columns]) -> Columns:
+        """The arrays that a NamedTuple names, for compiled functions; good until the next `resize`."""
+        return kind._make(self._arrays[name] for name in kind._fields)
 
     def resize(self, n: int) -> None:
         """Have at least `n` rows in use; new rows hold their column's fill value."""
