@@ -1,9 +1,4 @@
-"""State as arrays with a row per series (or device), and the order in which a batch may touch it.
-
-A detector that must see the readings of a series one after the other works in rounds: round k holds the k-th reading
-of every series in the batch, so that a batch of thousands of series is a handful of array operations, and the result
-is the same however the readings were cut into batches.
-"""
+"""State as arrays with a row per series (or device)."""
 
 from __future__ import annotations
 
@@ -15,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import IntArray
-from ingest.runs import run_lengths, run_starts
 
 Rows = NDArray[np.intp]
 Columns = TypeVar("Columns", bound=NamedTuple)
@@ -78,23 +72,3 @@ def under(saved: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[A
     ['x']
     """
     return {name.removeprefix(prefix): array for name, array in saved.items() if name.startswith(prefix)}
-
-
-def rounds(keys: IntArray) -> list[Rows]:
-    """Rows of a batch in rounds: within a round every key occurs once; over the rounds a key's rows keep their order.
-
-    >>> [r.tolist() for r in rounds(np.array([7, 3, 7, 7], np.int32))]
-    [[0, 1], [2], [3]]
-    """
-    if not len(keys):
-        return []
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    starts = np.flatnonzero(run_starts(ordered))
-    if len(starts) == len(keys):
-        return [np.arange(len(keys), dtype=np.intp)]
-    sizes = run_lengths(starts, len(keys))
-    rank = np.empty(len(keys), np.intp)
-    rank[order] = np.arange(len(keys)) - np.repeat(starts, sizes)
-    by_rank = np.argsort(rank, kind="stable")
-    return np.split(by_rank, np.cumsum(np.bincount(rank))[:-1])

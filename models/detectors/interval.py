@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.compiled import compiled
 from ingest.reading import FloatArray, IntArray, TimeArray
-from ingest.rows import StateTable, rounds
+from ingest.rows import StateTable
+from models.blocks import Keys
 
 MIN_GAPS = 10
 """Gaps before an interval counts as known."""
@@ -19,8 +20,13 @@ MEMORY = 32
 OUTAGE = 4.0
 """A gap longer than this many intervals is an outage, not a rhythm: it counts as that many."""
 NEVER = int(np.iinfo(np.int64).min)
-FEW = 4
-"""Rounds with fewer readings than this are better walked one reading after the other."""
+
+
+class _State(NamedTuple):
+    first: TimeArray
+    last: TimeArray
+    gaps: NDArray[np.int64]
+    mean: FloatArray
 
 
 class Interval:
@@ -55,49 +61,11 @@ class Interval:
         """The present interval of every series or device in ns; NaN while not known."""
         return np.where(self._state["gaps"] >= MIN_GAPS, self._state["mean"], np.nan)
 
-    def round(self, rows: IntArray, time: TimeArray) -> FloatArray:
-        """Learn one round of readings (each row once, newer than its last); the intervals known then, in ns or NaN."""
-        state = self._state
-        last, gaps, mean = state["last"][rows], state["gaps"][rows], state["mean"][rows]
-        seen = last != NEVER
-        gap = np.where(seen, time - np.where(seen, last, time), 0).astype(np.float64)
-        first = seen & (gaps == 0)
-        counted = np.where(first, gap, np.minimum(gap, OUTAGE * mean))
-        gaps = gaps + seen
-        mean = mean + np.where(seen, (counted - mean) / np.clip(gaps, 1, MEMORY), 0.0)
-        state["mean"][rows], state["gaps"][rows], state["last"][rows] = mean, gaps, time
-        state["first"][rows[~seen]] = time[~seen]
-        return np.where(gaps >= MIN_GAPS, mean, np.nan)
-
-    def learn(self, rows: IntArray, time: TimeArray) -> FloatArray:
-        """Learn a batch in order, each reading newer than its row's last; the intervals known with each, as `round`."""
-        out = np.empty(len(rows))
-        steps = rounds(rows)
-        if len(steps) * FEW <= len(rows):
-            for step in steps:
-                out[step] = self.round(rows[step], time[step])
-            return out
-        for row in np.unique(rows).tolist():
-            at = np.flatnonzero(rows == row)
-            out[at] = self._follow(row, time[at].tolist())
-        return out
-
-    def _follow(self, row: int, times: list[int]) -> list[float]:
-        """As `round`, one reading after the other: faster where rounds are small, and the same to the bit."""
-        state, out = self._state, []
-        last, gaps, mean = (state[name][row].item() for name in ("last", "gaps", "mean"))
-        if last == NEVER:
-            state["first"][row] = times[0]
-        for time in times:
-            if last != NEVER:
-                gap = float(time - last)
-                gaps += 1
-                counted = gap if gaps == 1 else min(gap, OUTAGE * mean)
-                mean += (counted - mean) / min(gaps, MEMORY)
-            last = time
-            out.append(mean if gaps >= MIN_GAPS else math.nan)
-        state["last"][row], state["gaps"][row], state["mean"][row] = last, gaps, mean
-        return out
+    def learn(self, rows: Keys, time: TimeArray) -> FloatArray:
+        """Learn readings in order, each newer than its row's last; the intervals known with each, in ns or NaN."""
+        interval = np.empty(len(rows))
+        _learn(self._state.columns(_State), rows.astype(np.int64, copy=False), time, interval)
+        return interval
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays."""
@@ -106,3 +74,18 @@ class Interval:
     def restore(self, saved: Mapping[str, NDArray[Any]], rows: IntArray) -> None:
         """Take back a saved state; saved row i belongs to number `rows[i]`."""
         self._state.restore(saved, rows)
+
+
+@compiled
+def _learn(state: _State, rows: NDArray[np.int64], time: TimeArray, interval: FloatArray) -> None:
+    for n in range(len(rows)):
+        row = rows[n]
+        if state.last[row] == NEVER:
+            state.first[row] = time[n]
+        else:
+            gap = float(time[n] - state.last[row])
+            state.gaps[row] += 1
+            counted = gap if state.gaps[row] == 1 else min(gap, OUTAGE * state.mean[row])
+            state.mean[row] += (counted - state.mean[row]) / min(state.gaps[row], MEMORY)
+        state.last[row] = time[n]
+        interval[n] = state.mean[row] if state.gaps[row] >= MIN_GAPS else np.nan

@@ -229,7 +229,7 @@ class TestInterval:
         known, at = np.array([np.nan]), START
         for gap in [0.0, *gaps_s]:
             at += int(gap * NS_PER_SECOND)
-            known = interval.round(np.array([0], np.int32), np.array([at]))
+            known = interval.learn(np.array([0], np.int32), np.array([at]))
         return float(known[0]) / NS_PER_SECOND
 
     def test_is_unknown_at_first(self) -> None:
