@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
-from ingest.reading import FloatArray
-from models.blocks import BLOCK, Keys
+from ingest.compiled import compiled_apart, is_compiled
+from models.blocks import BLOCK
 
 SHIPPED = "shipped"
-
-
-def _one_row(_self: object, _keys: Keys, p_value: FloatArray, _first: Keys) -> FloatArray:
-    """In place of `Evidence._confirmed`: every row speaks for itself."""
-    return p_value
+WITH_LOOPS = frozenset({"ingest", "models", "alerts"})
+"""Packages with compiled loops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One change. The constants are read when they are used, so it is made before an engine is built."""
+    """One change. Constants are read when they are used or compiled, so it is made before an engine is built."""
 
     what: str
     changes: Mapping[str, Any]
-    """New values by `module:name` or `module:class.name`."""
+    """New values by `module:name`."""
 
     def apply(self) -> None:
         """Change the loaded modules for as long as this process lives. Raises AttributeError for an unknown name."""
         for name, value in self.changes.items():
-            owner, attribute = place_of(name)
-            getattr(owner, attribute)
-            setattr(owner, attribute, value)
+            module, attribute = place_of(name)
+            getattr(module, attribute)
+            setattr(module, attribute, value)
+        if self.changes:
+            compile_apart()
 
 
-def place_of(name: str) -> tuple[Any, str]:
-    """The module or class that holds `module:name`, and the attribute's name."""
-    module, _, path = name.partition(":")
-    *classes, attribute = path.split(".")
-    owner: Any = importlib.import_module(module)
-    for each in classes:
-        owner = getattr(owner, each)
-    return owner, attribute
+def place_of(name: str) -> tuple[ModuleType, str]:
+    """The module of `module:name`, and the name."""
+    module, _, attribute = name.partition(":")
+    return importlib.import_module(module), attribute
+
+
+def compile_apart() -> None:
+    """Have every compiled loop of the detectors look at the constants again, without leaving anything on disk."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in WITH_LOOPS:
+            for attribute, value in list(vars(module).items()):
+                if is_compiled(value):
+                    setattr(module, attribute, compiled_apart(value))
 
 
 FAR = 1e9
@@ -63,7 +69,7 @@ VARIANTS: Mapping[str, Variant] = {
     "plain-tail": Variant("an exponential tail, no heavier", {"models.calibration:MAX_SHAPE": 1e-6}),
     "learn-all": Variant("calibration keeps nothing out", {"models.calibration:RARE_SHARE": BLOCK + 1}),
     "learn-little": Variant("calibration keeps out what is below p = 0.01", {"models.calibration:MOST_RARE": 0.01}),
-    "one-row": Variant("one rare row opens an alert", {"models.evidence:Evidence._confirmed": _one_row}),
+    "one-row": Variant("one rare row opens an alert", {"models.evidence:CONFIRMING": 0}),
     "no-rest": Variant("no rest after an alert", {"alerts.policy:REST": 0}),
     "no-day": Variant("a device may raise anything from its first day on", {"alerts.policy:EARLY": 1.0}),
     "no-stuck": Variant("nobody looks for sensors that are stuck", {"models.detectors.stuck:LEAST_RUN": 10**9}),

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.compiled import compiled
 from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
-from ingest.runs import run_ends, run_starts, shifted
 from models.blocks import Keys
 from models.calibration import MIN_P
 
@@ -32,6 +32,8 @@ UNUSUAL = 5e-3
 make."""
 QUIET = 10
 """Quiet rows after which the next unusual one begins something new."""
+CONFIRMING = 1
+"""So many of the two rows before have to be as rare as a row for it to count: none, one or both."""
 
 
 def with_drift(fast: FloatArray, slow: FloatArray) -> FloatArray:
@@ -62,11 +64,17 @@ class Course(NamedTuple):
     """What came before each row; columns of one length."""
 
     confirmed: FloatArray
-    """The highest p-value that this row and one of the two before it keep to."""
-    quiet: Keys
+    """The highest p-value that this row and `CONFIRMING` of the two before it keep to."""
+    quiet: NDArray[np.int64]
     """Rows since the last unusual one."""
     since: TimeArray
     """Time at which the present stretch of unusual rows began, if one lasts."""
+
+
+class _State(NamedTuple):
+    last: FloatArray
+    quiet: NDArray[np.int64]
+    since: TimeArray
 
 
 class Evidence:
@@ -83,46 +91,9 @@ class Evidence:
 
     def follow(self, device: Keys, time: TimeArray, p_value: FloatArray) -> Course:
         """Take in rows, in order of each device's time."""
-        order = np.argsort(device, kind="stable")
-        keys, p = device[order], p_value[order]
-        starts = run_starts(keys)
-        first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
-        quiet, since = self._stretches(keys, time[order], p, first)
-        found = Course(self._confirmed(keys, p, first), quiet, since)
-        self._keep(keys, p, quiet, since)
-        back = np.empty(len(order), np.intp)
-        back[order] = np.arange(len(order))
-        return Course(found.confirmed[back], found.quiet[back], found.since[back])
-
-    def _before(self, keys: Keys, p: FloatArray, first: Keys, back: int) -> FloatArray:
-        """The p-value `back` rows before each; `last` holds the last one first."""
-        place = np.arange(len(p)) - first
-        held = self._state["last"][keys, np.maximum(back - 1 - place, 0)]
-        return np.where(place >= back, np.roll(p, back), held)
-
-    def _confirmed(self, keys: Keys, p: FloatArray, first: Keys) -> FloatArray:
-        earlier = np.minimum(self._before(keys, p, first, 1), self._before(keys, p, first, 2))
-        return np.asarray(np.maximum(p, earlier))
-
-    def _stretches(self, keys: Keys, time: TimeArray, p: FloatArray, first: Keys) -> tuple[Keys, TimeArray]:
-        place, unusual = np.arange(len(p)), p <= UNUSUAL
-        last = np.maximum.accumulate(np.where(unusual, place, -1)) if len(p) else place
-        inside = last >= first
-        quiet = np.where(inside, place - last, self._state["quiet"][keys] + place - first + 1)
-        before = np.where(place > first, shifted(quiet, 0), self._state["quiet"][keys])
-        begins = unusual & (before >= QUIET)
-        begun = np.maximum.accumulate(np.where(begins, place, -1)) if len(p) else place
-        return quiet, np.where(begun >= first, time[np.maximum(begun, 0)], self._state["since"][keys])
-
-    def _keep(self, keys: Keys, p: FloatArray, quiet: Keys, since: TimeArray) -> None:
-        if not len(keys):
-            return
-        ends = np.flatnonzero(run_ends(keys))
-        several = (ends > 0) & (keys[np.maximum(ends - 1, 0)] == keys[ends])
-        known = keys[ends]
-        older = np.where(several, p[np.maximum(ends - 1, 0)], self._state["last"][known, 0])
-        self._state["last"][known] = np.stack([p[ends], older], axis=1)
-        self._state["quiet"][known], self._state["since"][known] = quiet[ends], since[ends]
+        course = Course(np.empty(len(p_value)), np.empty(len(p_value), np.int64), np.empty(len(p_value), np.int64))
+        _follow(self._state.columns(_State), device.astype(np.int64, copy=False), time, p_value, course)
+        return course
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays with a row per device."""
@@ -131,3 +102,19 @@ class Evidence:
     def restore(self, saved: Mapping[str, NDArray[Any]], devices: IntArray) -> None:
         """Take back a saved state; saved row i belongs to device `devices[i]`."""
         self._state.restore(saved, devices)
+
+
+@compiled
+def _follow(state: _State, devices: NDArray[np.int64], time: TimeArray, p_value: FloatArray, course: Course) -> None:
+    for row in range(len(devices)):
+        device, p = devices[row], p_value[row]
+        last, before = state.last[device, 0], state.last[device, 1]
+        course.confirmed[row] = max(p, (0.0, min(last, before), max(last, before))[CONFIRMING])
+        state.last[device, 0], state.last[device, 1] = p, last
+        if p > UNUSUAL:
+            state.quiet[device] += 1
+        else:
+            if state.quiet[device] >= QUIET:
+                state.since[device] = time[row]
+            state.quiet[device] = 0
+        course.quiet[row], course.since[row] = state.quiet[device], state.since[device]

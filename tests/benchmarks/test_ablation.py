@@ -31,10 +31,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("variant", "name", "value"), CHANGES, ids=[variant for variant, _, _ in CHANGES])
 def test_a_variant_changes_a_part_that_is_there_and_nowhere_copied(variant: str, name: str, value: object) -> None:
-    owner, attribute = place_of(name)
-    assert getattr(owner, attribute) != value, variant
+    home, attribute = place_of(name)
+    assert getattr(home, attribute) != value, variant
     ours = [module for key, module in sys.modules.items() if key.partition(".")[0] in {"models", "alerts", "forewarn"}]
-    assert [module.__name__ for module in ours if module is not owner and hasattr(module, attribute)] == []
+    assert [module.__name__ for module in ours if module is not home and hasattr(module, attribute)] == []
 
 
 def test_variants_stand_beside_the_shipped_detectors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +52,8 @@ def test_variants_stand_beside_the_shipped_detectors(folder: Path, capsys: pytes
     assert told[SHIPPED]["sets"]["pumps"] == {key: value for key, value in shipped.items() if key != "floor"}
     calibration = {name: one["pooled"]["calibration"] for name, one in told.items()}
     assert calibration["no-novelty"] != calibration[SHIPPED] == calibration["one-row"]
+    delay = {name: one["sets"]["pumps"]["alerts"]["delay_s_median"] for name, one in told.items()}
+    assert (delay["one-row"], delay[SHIPPED]) == (0.0, 60.0)
 
 
 @pytest.mark.parametrize(
