@@ -39,15 +39,19 @@ def test_what_its_sender_calls_history_is_never_new() -> None:
     first = ReadingBatch.of([0, 0, 0, 1], [5, 6, 5, 5], [1.0, 1.0, 1.0, 1.0], [history, history, 0, 0])
     assert arrivals.classify(first).tolist() == [L, L, D, N]
     assert arrivals.classify(ReadingBatch.of([0, 0], [4, 9], [1.0, 1.0], [0, history])).tolist() == [N, L]
+    assert arrivals.classify(ReadingBatch.of([0], [9], [1.0])).tolist() == [D]
 
 
-reading = st.tuples(st.integers(0, 2), st.integers(0, 60), st.sampled_from([1.0, 2.0]))
+reading = st.tuples(
+    st.integers(0, 2), st.integers(0, 60), st.sampled_from([1.0, 2.0]), st.sampled_from([0, 0, int(Quality.HISTORICAL)])
+)
 
 
 @settings(max_examples=200)
 @given(rows=st.lists(reading, max_size=150), cuts=st.lists(st.integers(0, 150), max_size=6))
-def test_any_cutting_gives_the_same(rows: list[tuple[int, int, float]], cuts: list[int]) -> None:
-    batch = ReadingBatch.of([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows])
+def test_any_cutting_gives_the_same(rows: list[tuple[int, int, float, int]], cuts: list[int]) -> None:
+    series, time, value, quality = zip(*rows, strict=True) if rows else ((), (), (), ())
+    batch = ReadingBatch.of(series, time, value, quality)
     whole = Arrivals().classify(batch)
     parts, arrivals = [], Arrivals()
     edges = [0, *sorted(c for c in cuts if c < len(rows)), len(rows)]
