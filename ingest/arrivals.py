@@ -39,7 +39,7 @@ NEW, LATE, DUPLICATE, CONFLICT = map(int, Arrival)
 
 class _State(NamedTuple):
     newest: TimeArray
-    count: NDArray[np.int64]
+    count: NDArray[np.int64]  # type: ignore[assignment]  # the name in saved states; tuple.count is not needed
     time: TimeArray
     value: FloatArray
 
