@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,11 @@ class Arrival(IntEnum):
 NEW, LATE, DUPLICATE, CONFLICT = map(int, Arrival)
 
 
-class _State(NamedTuple):
-    newest: TimeArray
-    count: NDArray[np.int64]  # type: ignore[assignment]  # the name in saved states; tuple.count is not needed
+class _Series(Protocol):
+    """A record of the state."""
+
+    newest: int
+    count: int
     time: TimeArray
     value: FloatArray
 
@@ -62,8 +64,7 @@ class Arrivals:
         arrival = np.empty(len(batch), np.uint8)
         if len(batch):
             self._state.resize(int(batch.series.max()) + 1)
-            columns = batch.series, batch.time, batch.value, batch.quality
-            _classify(self._state.columns(_State), *columns, arrival)
+            _classify(self._state.records, batch.series, batch.time, batch.value, batch.quality, arrival)
         return arrival
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -77,21 +78,26 @@ class Arrivals:
 
 @compiled
 def _classify(
-    state: _State, series: IntArray, time: TimeArray, value: FloatArray, quality: FlagArray, arrival: FlagArray
+    records: Sequence[_Series],
+    series: IntArray,
+    time: TimeArray,
+    value: FloatArray,
+    quality: FlagArray,
+    arrival: FlagArray,
 ) -> None:
     for row in range(len(series)):
-        number, at = series[row], time[row]
+        state, at = records[series[row]], time[row]
         slot = 0
-        while slot < REMEMBERED and state.time[number, slot] != at:
+        while slot < REMEMBERED and state.time[slot] != at:
             slot += 1
         if slot < REMEMBERED:
-            arrival[row] = DUPLICATE if state.value[number, slot] == value[row] else CONFLICT
+            arrival[row] = DUPLICATE if state.value[slot] == value[row] else CONFLICT
         else:
-            slot = state.count[number] % REMEMBERED
-            state.count[number] += 1
-            state.time[number, slot] = at
-            live = quality[row] & HISTORICAL == 0 and at > state.newest[number]
+            slot = state.count % REMEMBERED
+            state.count += 1
+            state.time[slot] = at
+            live = quality[row] & HISTORICAL == 0 and at > state.newest
             arrival[row] = NEW if live else LATE
             if live:
-                state.newest[number] = at
-        state.value[number, slot] = value[row]
+                state.newest = at
+        state.value[slot] = value[row]

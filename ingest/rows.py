@@ -1,23 +1,16 @@
-"""State as arrays with a row per series (or device), and the order in which a batch may touch it.
-
-A detector that must see the readings of a series one after the other works in rounds: round k holds the k-th reading
-of every series in the batch, so that a batch of thousands of series is a handful of array operations, and the result
-is the same however the readings were cut into batches.
-"""
+"""State with a row per series (or device), and how it is saved and taken back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import IntArray
-from ingest.runs import run_lengths, run_starts
 
 Rows = NDArray[np.intp]
-Columns = TypeVar("Columns", bound=NamedTuple)
 
 
 class StateTable:
@@ -42,10 +35,6 @@ class StateTable:
     def records(self) -> Any:
         """The rows themselves, for compiled functions: `records[i].name`; good until the next `resize`."""
         return self._records
-
-    def columns(self, kind: type[Columns]) -> Columns:
-        """The fields that a NamedTuple names, for compiled functions; `records` are four times as fast to pass on."""
-        return kind._make(self._records[name] for name in kind._fields)
 
     def resize(self, n: int) -> None:
         """Have at least `n` rows in use; new rows hold their fields' fill values."""
@@ -82,23 +71,3 @@ def under(saved: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[A
     ['x']
     """
     return {name.removeprefix(prefix): array for name, array in saved.items() if name.startswith(prefix)}
-
-
-def rounds(keys: IntArray) -> list[Rows]:
-    """Rows of a batch in rounds: within a round every key occurs once; over the rounds a key's rows keep their order.
-
-    >>> [r.tolist() for r in rounds(np.array([7, 3, 7, 7], np.int32))]
-    [[0, 1], [2], [3]]
-    """
-    if not len(keys):
-        return []
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    starts = np.flatnonzero(run_starts(ordered))
-    if len(starts) == len(keys):
-        return [np.arange(len(keys), dtype=np.intp)]
-    sizes = run_lengths(starts, len(keys))
-    rank = np.empty(len(keys), np.intp)
-    rank[order] = np.arange(len(keys)) - np.repeat(starts, sizes)
-    by_rank = np.argsort(rank, kind="stable")
-    return np.split(by_rank, np.cumsum(np.bincount(rank))[:-1])

@@ -7,8 +7,8 @@ PNAS 116, 2019.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,10 +71,12 @@ class Course(NamedTuple):
     """Time at which the present stretch of unusual rows began, if one lasts."""
 
 
-class _State(NamedTuple):
+class _Device(Protocol):
+    """A record of the state."""
+
     last: FloatArray
-    quiet: NDArray[np.int64]
-    since: TimeArray
+    quiet: int
+    since: int
 
 
 class Evidence:
@@ -92,7 +94,7 @@ class Evidence:
     def follow(self, device: Keys, time: TimeArray, p_value: FloatArray) -> Course:
         """Take in rows, in order of each device's time."""
         course = Course(np.empty(len(p_value)), np.empty(len(p_value), np.int64), np.empty(len(p_value), np.int64))
-        _follow(self._state.columns(_State), device.astype(np.int64, copy=False), time, p_value, course)
+        _follow(self._state.records, device.astype(np.int64, copy=False), time, p_value, course)
         return course
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -105,16 +107,18 @@ class Evidence:
 
 
 @compiled
-def _follow(state: _State, devices: NDArray[np.int64], time: TimeArray, p_value: FloatArray, course: Course) -> None:
-    for row in range(len(devices)):
-        device, p = devices[row], p_value[row]
-        last, before = state.last[device, 0], state.last[device, 1]
+def _follow(
+    records: Sequence[_Device], device: NDArray[np.int64], time: TimeArray, p_value: FloatArray, course: Course
+) -> None:
+    for row in range(len(device)):
+        state, p = records[device[row]], p_value[row]
+        last, before = state.last[0], state.last[1]
         course.confirmed[row] = max(p, (0.0, min(last, before), max(last, before))[CONFIRMING])
-        state.last[device, 0], state.last[device, 1] = p, last
+        state.last[0], state.last[1] = p, last
         if p > UNUSUAL:
-            state.quiet[device] += 1
+            state.quiet += 1
         else:
-            if state.quiet[device] >= QUIET:
-                state.since[device] = time[row]
-            state.quiet[device] = 0
-        course.quiet[row], course.since[row] = state.quiet[device], state.since[device]
+            if state.quiet >= QUIET:
+                state.since = time[row]
+            state.quiet = 0
+        course.quiet[row], course.since[row] = state.quiet, state.since

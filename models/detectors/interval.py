@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,13 @@ OUTAGE = 4.0
 NEVER = int(np.iinfo(np.int64).min)
 
 
-class _State(NamedTuple):
-    first: TimeArray
-    last: TimeArray
-    gaps: NDArray[np.int64]
-    mean: FloatArray
+class _Series(Protocol):
+    """A record of the state."""
+
+    first: int
+    last: int
+    gaps: int
+    mean: float
 
 
 class Interval:
@@ -64,7 +66,7 @@ class Interval:
     def learn(self, rows: Keys, time: TimeArray) -> FloatArray:
         """Learn readings in order, each newer than its row's last; the intervals known with each, in ns or NaN."""
         interval = np.empty(len(rows))
-        _learn(self._state.columns(_State), rows.astype(np.int64, copy=False), time, interval)
+        _learn(self._state.records, rows.astype(np.int64, copy=False), time, interval)
         return interval
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -77,15 +79,15 @@ class Interval:
 
 
 @compiled
-def _learn(state: _State, rows: NDArray[np.int64], time: TimeArray, interval: FloatArray) -> None:
-    for n in range(len(rows)):
-        row = rows[n]
-        if state.last[row] == NEVER:
-            state.first[row] = time[n]
+def _learn(records: Sequence[_Series], keys: NDArray[np.int64], time: TimeArray, interval: FloatArray) -> None:
+    for row in range(len(keys)):
+        state = records[keys[row]]
+        if state.last == NEVER:
+            state.first = time[row]
         else:
-            gap = float(time[n] - state.last[row])
-            state.gaps[row] += 1
-            counted = gap if state.gaps[row] == 1 else min(gap, OUTAGE * state.mean[row])
-            state.mean[row] += (counted - state.mean[row]) / min(state.gaps[row], MEMORY)
-        state.last[row] = time[n]
-        interval[n] = state.mean[row] if state.gaps[row] >= MIN_GAPS else np.nan
+            gap = float(time[row] - state.last)
+            state.gaps += 1
+            counted = gap if state.gaps == 1 else min(gap, OUTAGE * state.mean)
+            state.mean += (counted - state.mean) / min(state.gaps, MEMORY)
+        state.last = time[row]
+        interval[row] = state.mean if state.gaps >= MIN_GAPS else np.nan
