@@ -7,17 +7,16 @@ machines stand still; nor does a series that hardly ever changes, since set poin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
-from ingest.rows import Rows, StateTable
-from ingest.runs import run_ends, run_starts, shifted
-from models.blocks import Keys
+from ingest.compiled import compiled
+from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, ReadingBatch, TimeArray
+from ingest.rows import StateTable
 from models.detectors.interval import NEVER
 
 TIMES = 5
@@ -49,38 +48,30 @@ class Turn:
     longest: int = 0
 
 
-@dataclass(slots=True)
-class _Series:
-    """Where one series stands."""
+_FOUND = np.dtype(
+    [("row", np.int64), ("begins", np.bool_), ("since", np.int64), ("run", np.int64), ("longest", np.int64)], align=True
+)
 
-    first: int
+
+class _Found(Protocol):
+    """What becomes a `Turn`."""
+
+    row: int
+    begins: bool
+    since: int
+    run: int
+    longest: int
+
+
+class _Series(Protocol):
+    """A record of the state."""
+
     value: float
     since: int
     run: int
     longest: int
     changes: int
     stuck: bool
-
-    def take(self, row: int, series: int, value: float, at: int) -> Turn | None:
-        """The next reading."""
-        if value == self.value:
-            self.run += 1
-        else:
-            if self.run and self.value != 0.0:
-                self.longest = max(self.longest, self.run)
-            self.changes += self.run > 0
-            self.value, self.since, self.run = value, at, 1
-            if self.stuck:
-                self.stuck = False
-                return Turn(row, series, False, at)
-        if self.stuck or not self._too_long(at):
-            return None
-        self.stuck = True
-        return Turn(row, series, True, at, value, self.since, self.run, self.longest)
-
-    def _too_long(self, at: int) -> bool:
-        long = self.run >= max(LEAST_RUN, TIMES * self.longest) and at - self.since >= LEAST_NS
-        return long and self.value != 0.0 and self.changes >= CHANGES and at - self.first >= SEEN_NS
 
 
 class Stuck:
@@ -104,26 +95,9 @@ class Stuck:
         `first` is the time in ns of the first reading of every series, shape (n_series,).
         """
         self._state.resize(len(first))
-        if not len(batch):
-            return []
-        order = np.argsort(batch.series, kind="stable")
-        runs = _Runs(self._state, batch.series[order].astype(np.int64), batch.value[order], batch.time[order])
-        turns: list[Turn] = []
-        for series in runs.suspects(self._state).tolist():
-            turns += self._walk(series, order[runs.rows_of(series)], batch, int(first[series]))
-        runs.keep(self._state)
-        return sorted(turns, key=lambda turn: turn.row)
-
-    def _walk(self, series: int, rows: Rows, batch: ReadingBatch, first: int) -> list[Turn]:
-        """One reading of a series after the other."""
-        state = self._state
-        names = ("value", "since", "run", "longest", "changes", "stuck")
-        known = _Series(first, *(state[name][series].item() for name in names))
-        values, times = batch.value[rows].tolist(), batch.time[rows].tolist()
-        told = (known.take(*one) for one in zip(rows.tolist(), [series] * len(rows), values, times, strict=True))
-        turns = [turn for turn in told if turn is not None]
-        state["stuck"][series] = known.stuck
-        return turns
+        turns: Any = np.empty(len(batch), _FOUND)
+        n = _advance(self._state.records, batch.series, batch.time, batch.value, first, turns)
+        return [_turn(batch, *turn) for turn in turns[:n].tolist()]
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays with a row per series."""
@@ -134,44 +108,51 @@ class Stuck:
         self._state.restore(saved, series)
 
 
-class _Runs:
-    """A batch ordered by series and, within a series, by arrival: the run that each reading belongs to."""
+def _turn(batch: ReadingBatch, row: int, begins: bool, since: int, run: int, longest: int) -> Turn:
+    series, at = int(batch.series[row]), int(batch.time[row])
+    if not begins:
+        return Turn(row, series, False, at)
+    return Turn(row, series, True, at, float(batch.value[row]), since, run, longest)
 
-    def __init__(self, state: StateTable, series: Keys, value: FloatArray, time: TimeArray) -> None:
-        place = np.arange(len(series))
-        starts = run_starts(series)
-        self._series, self._value, self._time = series, value, time
-        self._first = np.maximum.accumulate(np.where(starts, place, 0))
-        self._before: FloatArray = np.where(starts, state["value"][series], shifted(value, 0))
-        self._moved: BoolArray = value != self._before
-        self._begin = np.maximum.accumulate(np.where(self._moved, place, -1))
-        self._carried = self._begin < self._first
-        held = state["run"][series]
-        self._run = np.where(self._carried, held + place - self._first, place - self._begin) + 1
-        self._ended = np.where(starts, held, shifted(self._run, 0))
-        self._last = np.flatnonzero(run_ends(series))
 
-    def suspects(self, state: StateTable) -> Keys:
-        """Series one of whose runs may be too long, and stuck ones that moved."""
-        bound = np.maximum(LEAST_RUN, TIMES * state["longest"][self._series])
-        stuck = state["stuck"][self._series]
-        long = (self._run >= bound) & (self._value != 0.0) & ~stuck
-        if long.any():  # of few series, mostly
-            changes = state["changes"] + np.bincount(self._series[self._moved], minlength=len(state["changes"]))
-            long &= changes[self._series] >= CHANGES
-        return np.unique(self._series[long | (self._moved & stuck)])
+@compiled
+def _advance(
+    records: Sequence[_Series],
+    series: IntArray,
+    time: TimeArray,
+    value: FloatArray,
+    first: TimeArray,
+    turns: Sequence[_Found],
+) -> int:
+    """Fill in the turns; how many there are."""
+    n = 0
+    for row in range(len(series)):
+        state = records[series[row]]
+        before = state.stuck
+        if value[row] == state.value:
+            state.run += 1
+            state.stuck = before or _too_long(state, time[row], first[series[row]])
+        else:
+            _move(state, value[row], time[row])
+        if state.stuck != before:
+            turn = turns[n]
+            turn.row, turn.begins = row, state.stuck
+            turn.since, turn.run, turn.longest = state.since, state.run, state.longest
+            n += 1
+    return n
 
-    def rows_of(self, series: int) -> slice:
-        """The places of the readings of a series."""
-        return slice(*np.searchsorted(self._series, [series, series + 1]).tolist())
 
-    def keep(self, state: StateTable) -> None:
-        """Keep where every series of the batch now is."""
-        ended = self._moved & (self._ended > 0)
-        np.add.at(state["changes"], self._series[ended], 1)
-        ended &= self._before != 0.0
-        np.maximum.at(state["longest"], self._series[ended], self._ended[ended])
-        last = self._last
-        series, begin = self._series[last], self._begin[last]
-        state["since"][series] = np.where(self._carried[last], state["since"][series], self._time[begin])
-        state["value"][series], state["run"][series] = self._value[last], self._run[last]
+@compiled
+def _move(state: _Series, value: float, at: int) -> None:
+    """Another value: the run is over, and a new one begins."""
+    if state.run > 0:
+        state.changes += 1
+        if state.value != 0.0:
+            state.longest = max(state.longest, state.run)
+    state.value, state.since, state.run, state.stuck = value, at, 1, False
+
+
+@compiled
+def _too_long(state: _Series, at: int, first: int) -> bool:
+    long = state.run >= max(LEAST_RUN, TIMES * state.longest) and at - state.since >= LEAST_NS
+    return long and state.value != 0.0 and state.changes >= CHANGES and at - first >= SEEN_NS
