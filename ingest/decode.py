@@ -5,10 +5,10 @@ Message ─▶ route of its topic ─▶ Rows ─▶ Decoded: keys, times, value
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,16 @@ CLOCK_TOLERANCE_NS = 300 * NS_PER_SECOND
 """A stamp further than this from its arrival comes from a clock that is off (contract, section 3)."""
 
 
+class Objects(NamedTuple):
+    """Where the objects of a batch of messages are, as columns of one length."""
+
+    first: TimeArray
+    """First row, ascending."""
+    message: TimeArray
+    item: TimeArray
+    """Place in the message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a batch of messages says: columns of one length, rows in order of arrival.
@@ -55,8 +65,7 @@ class Decoded:
     received_at: TimeArray
     problems: tuple[Problem, ...]
     statuses: tuple[DeviceStatus, ...]
-    begins: Sequence[tuple[int, int, int]]
-    """(first row, message, item) of every object."""
+    objects: Objects
     wishes: tuple[Publish, ...] = ()
     """What formats want to be published in answer."""
     registrations: tuple[Registration, ...] = ()
@@ -70,8 +79,8 @@ class Decoded:
 
     def origin(self, row: int) -> tuple[int, int]:
         """(message, item) that a row came from."""
-        _, message, item = self.begins[bisect_right(self.begins, row, key=lambda begin: begin[0]) - 1]
-        return message, item
+        number = int(np.searchsorted(self.objects.first, row, "right")) - 1
+        return int(self.objects.message[number]), int(self.objects.item[number])
 
 
 class Decoder:
@@ -142,7 +151,7 @@ class Decoder:
             received_at,
             tuple(rows.problems),
             tuple(rows.statuses),
-            rows.begins,
+            Objects._make(np.array(column, np.int64) for column in (rows.begins, rows.messages, rows.items)),
             tuple(rows.wishes),
             tuple(rows.registrations),
             tuple(rows.entries),

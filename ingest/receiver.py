@@ -80,11 +80,11 @@ class Receiver:
         placed = self._intake.place(decoded.keys, decoded.key, decoded.value)
         problems = [*decoded.problems, *(_refused(decoded, row, why) for row, why in placed.refused.items())]
         readings = ReadingBatch(placed.series, decoded.time, placed.value, placed.quality | decoded.quality)
-        received_at, seq, begins = decoded.received_at, decoded.seq, [first for first, _, _ in decoded.begins]
+        received_at, seq, begins = decoded.received_at, decoded.seq, decoded.objects.first
         if placed.refused:
             good = placed.good
             readings, received_at, seq = readings[good], received_at[good], seq[good]
-            begins = np.concatenate([[0], np.cumsum(good)])[begins].tolist()
+            begins = np.concatenate([[0], np.cumsum(good)])[begins]
         batch = KeyedBatch.of(readings, self._names, received_at, seq)
         repeated = self._sequences.repeated(batch, begins)
         n_repeated = int(repeated.sum())
@@ -162,8 +162,8 @@ def _results(
     for _, message, _ in decoded.entries:
         if message in accepted:
             accepted[message] += 1
-    ends = [first for first, _, _ in decoded.begins[1:]] + [len(decoded)]
-    for (first, message, _), end in zip(decoded.begins, ends, strict=True):
+    firsts = decoded.objects.first.tolist()
+    for first, end, message in zip(firsts, [*firsts[1:], len(decoded)], decoded.objects.message.tolist(), strict=True):
         if message in accepted:
             accepted[message] += end - first - sum(first <= row < end for row in refused)
     rejections: dict[int, list[Rejection]] = {number: [] for number in asked}

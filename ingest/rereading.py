@@ -151,9 +151,8 @@ def _copy(registry: Registry, keys: Sequence[Key]) -> Registry:
 
 
 def _origins(decoded: Decoded) -> IntArray:
-    firsts = [first for first, _, _ in decoded.begins]
-    sizes = np.diff([*firsts, len(decoded)])
-    return np.repeat(np.array([message for _, message, _ in decoded.begins], np.int32), sizes)
+    sizes = np.diff(decoded.objects.first, append=len(decoded))
+    return np.repeat(decoded.objects.message.astype(np.int32), sizes)
 
 
 def _times(decoded: Decoded, origin: IntArray, rejects: Sequence[Reject]) -> TimeArray:

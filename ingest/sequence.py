@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from ingest.keyed import KeyedBatch
-from ingest.reading import NS_PER_SECOND, BoolArray, Quality
+from ingest.reading import NS_PER_SECOND, BoolArray, Quality, TimeArray
 
 REMEMBERED = 64
 """Messages per device: three times what clients usually keep in flight unacknowledged."""
@@ -55,14 +55,14 @@ class Sequences:
             del seen[next(iter(seen))]
         return False
 
-    def repeated(self, batch: KeyedBatch, begins: Sequence[int]) -> BoolArray:
+    def repeated(self, batch: KeyedBatch, begins: Sequence[int] | TimeArray) -> BoolArray:
         """Rows of messages that came before, shape (n,). `begins` holds the first row of every message, ascending."""
         repeated = np.zeros(len(batch), np.bool_)
         counted = (batch.seq >= 0) & (batch.quality & np.uint8(Quality.STAMPED_ON_ARRIVAL) != 0)
         if not counted.any():
             return repeated
-        ends = [*begins[1:], len(batch)]
-        for first, end in zip(begins, ends, strict=True):
+        firsts = np.asarray(begins).tolist()
+        for first, end in zip(firsts, [*firsts[1:], len(batch)], strict=True):
             if first < end and counted[first]:
                 rows = slice(first, end)
                 site, device, _ = batch.names[batch.key[first]]

@@ -6,10 +6,12 @@ lie in tests/ingest/examples, what users need to know in docs/adapters.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from itertools import accumulate, chain, repeat
 from typing import NamedTuple, Protocol, TypeAlias
+
+import numpy as np
 
 from ingest.adapters.options import Options
 from ingest.logentry import LogEntry
@@ -22,10 +24,13 @@ NO_TIME = -(2**63)
 """In the time column: the device sent no stamp."""
 NO_SEQ = -1
 """In the sequence column: the device sent no sequence number."""
+_NUMBER_BYTES, _NO_SEQ_BYTES = array("i").itemsize, array("q", [NO_SEQ]).tobytes()
 MAX_PROBLEMS = 1000
 """Problems noted of one message; that there were more is told once."""
 MAX_KEYS = 1 << 20
 """Distinct keys remembered before the memory is cleared: a bound against invented names."""
+MAX_IN_LAYOUTS = 1 << 19
+"""Readings in all the layouts remembered, some 20 MB of names, before they are cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,18 @@ class Registration:
     """Seconds without a reading after which the device itself calls the metric lost."""
 
 
+class Layout:
+    """Which readings an array of objects holds, with the columns that are the same for all arrays like it."""
+
+    __slots__ = ("devices", "metrics", "numbers", "runs", "sizes", "starts")
+
+    def __init__(self, devices: list[object], sizes: list[int], metrics: list[str], numbers: bytes) -> None:
+        """For each object its device and how many metrics it has, then all their names, and the numbers of all keys."""
+        self.devices, self.sizes, self.metrics, self.numbers = devices, sizes, metrics, numbers
+        runs = np.array(sizes, np.int64)
+        self.runs, self.starts = runs.tobytes(), np.cumsum(runs) - runs
+
+
 class Keys:
     """Numbers for (site, device, metric, unit as sent); they hold until `trim` starts anew."""
 
@@ -86,8 +103,10 @@ class Keys:
         self.table: list[Key] = []
         self._number: dict[Key, int] = {}
         self._left_out: set[tuple[str, str, str]] = set()
-        self._shapes: dict[Hashable, Sequence[int]] = {}
+        self._shapes: dict[Hashable, bytes] = {}
         self._in_shapes = 0
+        self._layouts: dict[Hashable, Layout] = {}
+        self._in_layouts = 0
 
     def find(self, key: Key) -> int | None:
         """The number of a key that occurred before."""
@@ -107,20 +126,32 @@ class Keys:
         self._left_out.add(part)
         return True
 
-    def of_shape(self, shape: Hashable) -> Sequence[int] | None:
+    def of_shape(self, shape: Hashable) -> bytes | None:
         """The numbers that objects of that shape hold, if one of them came before; see `note_shape`."""
         return self._shapes.get(shape)
 
-    def of_shapes(self, shapes: Iterable[Hashable]) -> list[Sequence[int]]:
-        """`of_shape` of each. Raises KeyError if there was none like one of them."""
-        return list(map(self._shapes.__getitem__, shapes))
+    def of_shapes(self, shapes: Iterable[Hashable]) -> bytes:
+        """`of_shape` of all of them. Raises KeyError if there was none like one of them."""
+        return b"".join(map(self._shapes.__getitem__, shapes))
 
-    def note_shape(self, shape: Hashable, numbers: Sequence[int]) -> None:
-        """Remember the keys of an object: its next ones differ in their numbers only."""
+    def note_shape(self, shape: Hashable, numbers: bytes) -> None:
+        """Remember the keys of an object, a machine int each: its next ones differ in their numbers only."""
         if self._in_shapes > MAX_KEYS:
             self._shapes, self._in_shapes = {}, 0
         self._shapes[shape] = numbers
-        self._in_shapes += 1 + len(numbers)
+        self._in_shapes += 1 + len(numbers) // _NUMBER_BYTES
+
+    def layout_of(self, name: Hashable) -> Layout | None:
+        """The layout noted last under that name: the next array is usually laid out as the one before."""
+        return self._layouts.get(name)
+
+    def note_layout(self, name: Hashable, layout: Layout) -> None:
+        """Remember a layout in the place of the one before."""
+        if self._in_layouts > MAX_IN_LAYOUTS:
+            self._layouts, self._in_layouts = {}, 0
+        before = self._layouts.get(name)
+        self._layouts[name] = layout
+        self._in_layouts += len(layout.metrics) - (0 if before is None else len(before.metrics))
 
     def trim(self) -> None:
         """Forget everything when too much is known."""
@@ -128,26 +159,24 @@ class Keys:
             self.table = []
             self._number = {}
             self._left_out = set()
-            self._shapes = {}
-            self._in_shapes = 0
+            self._shapes, self._in_shapes = {}, 0
+            self._layouts, self._in_layouts = {}, 0
 
 
 class Rows:
     """Collects what the messages of one batch say: columns of readings, problems and device states.
 
-    Columns are lists, rows in order of arrival: key number and value as sent of every row; event time in ns UTC or
+    Columns are arrays, rows in order of arrival: key number and value as sent of every row; event time in ns UTC or
     `NO_TIME`, and sequence number or `NO_SEQ`, of every run of rows that share them, beside how many rows that are.
     """
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self.key: list[int] = []
-        self.value: list[float] = []
-        self.run: list[int] = []
-        self.time: list[int] = []
-        self.seq: list[int] = []
-        self.begins: list[tuple[int, int, int]] = []
-        """(first row, message, item) of every object that was begun."""
+        self.key = array("i")
+        self.value = array("d")
+        self.run, self.time, self.seq = array("q"), array("q"), array("q")
+        self.begins, self.messages, self.items = array("q"), array("q"), array("q")
+        """First row, message, and place in the message, of every object that was begun."""
         self.problems: list[Problem] = []
         self.statuses: list[DeviceStatus] = []
         self.historical: list[int] = []
@@ -166,7 +195,9 @@ class Rows:
     def begin(self, item: int) -> None:
         """The rows and problems that follow belong to that object of the current message."""
         self.item = item
-        self.begins.append((len(self.key), self.message, item))
+        self.begins.append(len(self.key))
+        self.messages.append(self.message)
+        self.items.append(item)
 
     def refuse(self, reason: str, metric: str | None = None) -> None:
         """Note what cannot be taken of the current object; a metric's name is told so that any file can hold it."""
@@ -206,23 +237,25 @@ class Rows:
         """Append a log entry; readings that follow come after it."""
         self.entries.append((len(self.key), self.message, entry))
 
-    def add_all(self, keys: Sequence[int], time: int, values: Iterable[float], seq: int = NO_SEQ) -> None:
-        """Append a reading for each of `keys`, which `values` must be as many as."""
-        self.key += keys
-        self.value += values
-        self.run.append(len(keys))
+    def add_all(self, numbers: bytes, time: int, values: Iterable[float], seq: int = NO_SEQ) -> None:
+        """Append a reading for each of the keys with these numbers, which `values` must be as many as."""
+        self.key.frombytes(numbers)
+        self.value.fromlist(list(values))
+        self.run.append(len(numbers) // _NUMBER_BYTES)
         self.time.append(time)
         self.seq.append(seq)
 
-    def add_objects(self, keys: Sequence[Sequence[int]], times: Sequence[int], values: Sequence[float]) -> None:
-        """Append the objects of the current message, all of them: for each its keys and its time, values one by one."""
-        run = list(map(len, keys))
-        self.begins += zip(accumulate(run, initial=len(self.key)), repeat(self.message), range(len(keys)))
-        self.key += chain.from_iterable(keys)
-        self.value += values
-        self.run += run
-        self.time += times
-        self.seq += [NO_SEQ] * len(keys)
+    def add_objects(self, layout: Layout, times: list[int], values: list[float]) -> None:
+        """Append the objects of the current message, all of them: for each its time, and all their values in order."""
+        count = len(layout.sizes)
+        self.begins.frombytes((layout.starts + len(self.key)).tobytes())
+        self.messages.frombytes(np.full(count, self.message, np.int64).tobytes())
+        self.items.frombytes(np.arange(count, dtype=np.int64).tobytes())
+        self.key.frombytes(layout.numbers)
+        self.value.fromlist(values)
+        self.run.frombytes(layout.runs)
+        self.time.fromlist(times)
+        self.seq.frombytes(_NO_SEQ_BYTES * count)
 
     def add(self, key: int, time: int, value: float, seq: int = NO_SEQ) -> None:
         """Append a reading."""

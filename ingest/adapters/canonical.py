@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import Any
 
 from ingest.adapters.adapter import (
@@ -20,6 +21,8 @@ from ingest.adapters.adapter import (
     Adapter,
     Arrival,
     DeviceStatus,
+    Keys,
+    Layout,
     MachineOf,
     Route,
     Rows,
@@ -137,14 +140,14 @@ def _object(said: object, site: str, device: str | None, arrival: Arrival, rows:
     first, refusals = len(rows.key), rows.refusals
     _values(values, site, device, units, time, seq, rows)
     if len(rows.key) - first == len(values) and rows.refusals == refusals:
-        rows.keys.note_shape(_shape(site, device, values, units), tuple(rows.key[first:]))
+        rows.keys.note_shape(_shape(site, device, values, units), rows.key[first:].tobytes())
 
 
 def _shape(site: str, device: object, values: dict[str, object], units: dict[str, object] | None) -> Hashable:
     """What two objects have in common whose readings belong to the same keys, in that order."""
     if units:
-        return (site, device, *values, None, *units, None, *units.values())  # no name is None
-    return (site, device, *values)
+        return (site, device, tuple(values), tuple(units), tuple(units.values()))
+    return (site, device, tuple(values))
 
 
 def _taken_as_before(said: dict[str, object], site: str, device: str | None, arrival: Arrival, rows: Rows) -> bool:
@@ -169,12 +172,12 @@ def _taken_as_before(said: dict[str, object], site: str, device: str | None, arr
         if type(value) is not float and type(value) is not int:
             return False
     try:
-        keys = rows.keys.of_shape(_shape(site, said.get("device") if device is None else device, values, units))
+        numbers = rows.keys.of_shape(_shape(site, said.get("device") if device is None else device, values, units))
     except TypeError:  # a name or a unit that is no text
         return False
-    if keys is None:
+    if numbers is None:
         return False
-    rows.add_all(keys, time, values.values(), seq)
+    rows.add_all(numbers, time, values.values(), seq)
     return True
 
 
@@ -185,14 +188,12 @@ def _all_taken_as_before(said: list[Any], site: str, device: str | None, arrival
     them needs a closer look.
     """
     try:
-        if device is None:
-            shapes = [(site, one["device"], *one["values"]) for one in said]
-        else:
-            shapes = [(site, device, *one["values"]) for one in said]
-        keys = rows.keys.of_shapes(shapes)
         times = [one["ts"] for one in said]
-        values = [value for one in said for value in one["values"].values()]
-    except (LookupError, TypeError, AttributeError):
+        objects = [one["values"] for one in said]
+        values = list(chain.from_iterable(map(dict.values, objects)))
+        devices = [one["device"] for one in said] if device is None else [device] * len(said)
+        layout = _layout(site, devices, objects, rows.keys)
+    except (LookupError, TypeError):
         return False
     if sum(map(len, said)) != (2 + (device is None)) * len(said):
         return False
@@ -200,8 +201,22 @@ def _all_taken_as_before(said: list[Any], site: str, device: str | None, arrival
         return False
     if min(times) * NS_PER_MS < EARLIEST or max(times) * NS_PER_MS > arrival.latest:
         return False
-    rows.add_objects(keys, [time * NS_PER_MS for time in times], values)
+    rows.add_objects(layout, [time * NS_PER_MS for time in times], values)
     return True
+
+
+def _layout(site: str, devices: list[Any], objects: list[dict[str, object]], keys: Keys) -> Layout:
+    """Which readings these objects hold; quick if all of them are as in the array before.
+
+    Raises LookupError if there was none like one of them, TypeError if a name is no text.
+    """
+    name, sizes, metrics = (site, devices[0]), list(map(len, objects)), list(chain.from_iterable(objects))
+    layout = keys.layout_of(name)
+    if layout is None or (layout.devices, layout.sizes, layout.metrics) != (devices, sizes, metrics):
+        numbers = keys.of_shapes(zip(repeat(site), devices, map(tuple, objects), strict=False))
+        layout = Layout(devices, sizes, metrics, numbers)
+        keys.note_layout(name, layout)
+    return layout
 
 
 def _values(

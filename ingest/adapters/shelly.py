@@ -13,7 +13,7 @@ it is not offline.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -132,7 +132,7 @@ class _Devices:
                 if name not in _NO_METRICS:
                     take_value(value, self._options.site, device, path, _unit(path, name), time, rows)
 
-    def _sleep(self, device: str, params: Mapping[str, Any], keys: list[int], rows: Rows) -> None:
+    def _sleep(self, device: str, params: Mapping[str, Any], keys: Sequence[int], rows: Rows) -> None:
         """Note how long the device sleeps, if it says so, and that the readings with these keys come as often."""
         about = params.get("sys")
         period = about.get("wakeup_period") if type(about) is dict else None
