@@ -20,6 +20,7 @@ COPY --from=build /opt/forewarn /opt/forewarn
 ENV PATH=/opt/forewarn/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     FOREWARN_DATA__DIR=/var/lib/forewarn \
+    NUMBA_CACHE_DIR=/var/lib/forewarn/compiled \
     FOREWARN_HTTP__HOST=0.0.0.0 \
     FOREWARN_HTTP__PORT=8000
 USER 10001

@@ -14,7 +14,7 @@ PIP := -m pip install --disable-pip-version-check --quiet --no-build-isolation -
 INSTALL := $(BIN)/python $(PIP)
 LOCKED := $(INSTALL) --require-hashes
 
-.PHONY: help install demo serve test check lint format types imports servers lock clean
+.PHONY: help install demo serve test check lint format types imports compiled servers lock clean
 
 help:
 	@echo "make demo     the whole service with a simulated site, in a browser"
@@ -26,13 +26,13 @@ help:
 	@echo "make lock     remakes requirements/*.txt with the newest versions"
 	@echo "make clean    removes everything that set-up made"
 
-demo: $(RUNTIME) $(WEB)
+demo: $(RUNTIME) $(WEB) compiled
 	$(BIN)/forewarn demo
 
-serve: $(RUNTIME) $(WEB)
+serve: $(RUNTIME) $(WEB) compiled
 	$(BIN)/forewarn serve
 
-test: servers $(DEV) $(WEB) check
+test: servers $(DEV) $(WEB) compiled check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: lint types imports
@@ -50,6 +50,10 @@ imports: $(DEV)
 format: $(DEV)
 	$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
+# The detectors' loops become machine code: half a minute after a change of theirs, else a second.
+compiled: $(RUNTIME)
+	@$(BIN)/python -m forewarn.compiling
+
 servers:
 	@scripts/install_servers.sh
 
@@ -65,6 +69,7 @@ lock: $(DEV) $(WEB)
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
 
 clean:
+	find . -name '*.nb[ci]' -not -path './$(VENV)/*' -delete
 	rm -rf $(VENV) node_modules api/web/static/vendor build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- set-up; a stamp each, so that a second call is quick ---

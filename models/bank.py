@@ -16,16 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
-from ingest.rows import Rows, under
-from ingest.runs import run_starts
-from models.blocks import Keys, Part, parts
+from ingest.rows import under
+from models.blocks import Keys
 from models.calibration import Calibrator, rarity
-from models.detectors.device import AVERAGE, P_VALUE, SAYS, SEVERAL, USUAL, DeviceRows, DeviceView, Members
+from models.detectors.device import SEVERAL, DeviceRows, DeviceView, Said
 from models.detectors.drift import Drift
 from models.detectors.interval import Interval
-from models.detectors.novelty import AVERAGES, LOOK, Novelty, States
+from models.detectors.novelty import AVERAGES, Members, Novelty
 from models.detectors.shift import Shift
-from models.evidence import UNUSUAL, Evidence, of_metrics, together, with_drift
+from models.evidence import UNUSUAL, Evidence, of_device, of_metrics, with_drift
 from models.moves import Moves
 from models.score import DeviceScores, Scores
 from models.warmth import enough_at, young
@@ -107,65 +106,42 @@ class Bank:
         `device_of` gives the device number of every series number, shape (n_series,).
         """
         self._resize(len(device_of), n_devices)
-        self._moves.begin()
         interval = self.interval.learn(batch.series, batch.time)
-        score, says = self._judge_series(batch, rarity(interval))
-        verdicts = self._judge_rows(*self._view.advance(batch.series, batch.time, score, says, device_of))
-        p_value = says[:, P_VALUE].copy()
+        said = self._judge_series(batch, rarity(interval))
+        rows, members = self._view.advance(said, device_of)
+        verdicts = self._judge_rows(rows, members)
+        p_value = said.p_value
         alone = np.flatnonzero(verdicts.series != SEVERAL)
         alone = alone[verdicts.time[alone] == batch.time[verdicts.row[alone]]]  # not a row that closed late
         p_value[verdicts.row[alone]] = verdicts.p_value[alone]
-        band = says[:, 1:4].T
         numbers = np.arange(len(batch), dtype=np.int32)
-        scores = Scores(numbers, batch.series, batch.time, batch.value, np.nan_to_num(score), p_value, *band)
+        band = said.band.T
+        scores = Scores(numbers, batch.series, batch.time, batch.value, np.nan_to_num(said.score), p_value, *band)
         return Judgement(scores, interval, verdicts)
 
-    def _judge_series(self, batch: ReadingBatch, rare: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Scores of the readings, NaN while unknown, and what is known with each (see `models.detectors.device`)."""
-        score, says = np.full(len(batch), np.nan), np.full((len(batch), SAYS), np.nan)
-        says[:, 0], says[:, P_VALUE] = batch.value, 1.0
-        for part in parts(batch.series, self._shift.seen):
-            rows, scoring = part.rows, self._shift.scoring(part.keys)
-            judged = self._shift.advance(part, batch.value[rows], batch.time[rows])
-            score[rows] = judged.score
-            says[rows, 1], says[rows, 2], says[rows, 3] = judged.expected, judged.low, judged.high
-            says[rows, AVERAGE], says[rows, USUAL] = judged.average[:, AVERAGES], judged.usual[:, AVERAGES]
-            if scoring.any():
-                known = part if scoring.all() else part.only(scoring)
-                says[known.rows, P_VALUE] = _calibrated(self._calibrator, known, score, rare)
-            self._drifts(part, says, batch.time, rare)
-            if scoring.any():
-                self._moves.follow(known, says[known.rows, P_VALUE], batch.time, self._shift.seen)
-            if len(part.ended):
-                self._shift.learn(part.ended)
-        return score, says
-
-    def _drifts(self, part: Part, says: FloatArray, time: TimeArray, rare: FloatArray) -> None:
-        """What the rows of a part say, and where their series have been drifting to."""
-        slow, full = self._drift.p_value(part.keys), part.full
-        if len(full):
-            at = part.rows[full]
-            self._drift.take(part.ended, self._shift.block_mean(part.ended), time[at], rare[at])
-            slow[full] = self._drift.p_value(part.ended)
-        known = np.flatnonzero(~np.isnan(slow))
-        if len(known):
-            rows = part.rows[known]
-            fast, slow = says[rows, P_VALUE], slow[known]
-            says[rows, P_VALUE] = with_drift(fast, slow)
-            by_drift = np.flatnonzero((slow < fast) & (slow <= UNUSUAL))
-            says[rows[by_drift], 1:4] = self._drift.band(part.keys[known[by_drift]])
+    def _judge_series(self, batch: ReadingBatch, rare: FloatArray) -> Said:
+        """What each series says by itself."""
+        series, time = batch.series, batch.time
+        judged = self._shift.advance(series, batch.value, time)
+        fast = np.nan_to_num(self._calibrator.rate(series, judged.score, rare), nan=1.0)
+        slow = self._drift.follow(series, judged.block_mean, time, rare)
+        known = ~np.isnan(slow.p_value)
+        p_value = np.where(known, with_drift(fast, slow.p_value), fast)
+        by_drift = known & (slow.p_value < fast) & (slow.p_value <= UNUSUAL)
+        band = np.where(by_drift[:, None], slow.band, judged.band)
+        self._moves.begin()
+        self._moves.follow(series, p_value, time, judged.number)
+        state = np.array(AVERAGES)
+        average, usual = judged.average[:, state], judged.usual[:, state]
+        return Said(series, time, judged.score, p_value, batch.value, band, average, usual)
 
     def _judge_rows(self, rows: DeviceRows, members: Members) -> Verdicts:
-        interval = self._row_interval.learn(rows.device.astype(np.int32), rows.time)
+        interval = self._row_interval.learn(rows.device, rows.time)
         rare = rarity(interval)
-        metrics = 1.0 / rows.rarest
-        several = np.flatnonzero((rows.series == SEVERAL) & ~np.isnan(rows.score))
-        whole = np.ones(len(rows))
-        for part in parts(rows.device[several], self._row_calibrator.filled):
-            at = several[part.rows]
-            whole[at] = _calibrated(self._row_calibrator, part, rows.score[several], rare[several])
-        metrics[several] = of_metrics(whole[several], rows.rarest[several])
-        p_value = together(metrics, self._look(rows, members, rare))
+        together = np.where(rows.series == SEVERAL, rows.score, np.nan)
+        whole = np.nan_to_num(self._row_calibrator.rate(rows.device, together, rare), nan=1.0)
+        metrics = np.where(np.isnan(together), 1.0 / rows.rarest, of_metrics(whole, rows.rarest))
+        p_value = of_device(metrics, self._novelty.follow(rows.device, rows.number, rare, members))
         course = self._evidence.follow(rows.device, rows.time, p_value)
         return Verdicts(
             rows.row,
@@ -183,14 +159,6 @@ class Bank:
             rows.facts,
             self._moves,
         )
-
-    def _look(self, rows: DeviceRows, members: Members, rare: FloatArray) -> FloatArray:
-        """The p-value of each device's state at its rows, or as it last was."""
-        looked = np.flatnonzero(rows.number % LOOK == 0)
-        by_device = looked[np.argsort(rows.device[looked], kind="stable")]
-        before = self._novelty.last(rows.device)
-        states = _states(rows, members, by_device, rare)
-        return _carried(rows.device, before, by_device, self._novelty.look(states))
 
     def _resize(self, n_series: int, n_devices: int) -> None:
         for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift):
@@ -243,43 +211,3 @@ class Bank:
 
     def _of_both(self) -> dict[str, DeviceView | Novelty]:
         return {"view": self._view, "novelty": self._novelty}
-
-
-def _calibrated(calibrator: Calibrator, part: Part, score: FloatArray, rare: FloatArray) -> FloatArray:
-    """p-values of a part's rows, whose full blocks are then learned; `score` and `rare` are those of the batch."""
-    p_value = calibrator.rate(part, score[part.rows])
-    if len(part.ended):
-        calibrator.learn(part.ended, rare[part.rows[part.full]])
-    return p_value
-
-
-def _states(rows: DeviceRows, members: Members, by_device: Rows, rare: FloatArray) -> States:
-    """The states at rows `by_device`; `members` come by row, in the order of the rows."""
-    place = np.full(len(rows), -1)
-    place[by_device] = np.arange(len(by_device))
-    order = np.argsort(place[members.which], kind="stable")
-    says = members.says[order]
-    return States(
-        rows.device[by_device],
-        rows.number[by_device],
-        rare[by_device],
-        place[members.which[order]],
-        members.series[order],
-        says[:, AVERAGE],
-        says[:, USUAL],
-    )
-
-
-def _carried(device: Keys, before: FloatArray, looked: Rows, found: FloatArray) -> FloatArray:
-    """For every row the value found at its device's last look so far, or `before`; `looked` is ordered by device."""
-    order = np.argsort(device, kind="stable")
-    value = np.full(len(device), np.nan)
-    value[looked] = found
-    value = value[order]
-    keys = device[order]
-    starts = run_starts(keys)
-    value = np.where(starts & np.isnan(value), before[order], value)
-    at = np.maximum.accumulate(np.where(np.isnan(value), 0, np.arange(len(value)))) if len(value) else order
-    out = np.empty(len(device))
-    out[order] = value[at]
-    return out

@@ -12,23 +12,23 @@ in a month are kept out while that lasts, at most for a while. After that they a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.compiled import compiled
 from ingest.reading import BoolArray, FloatArray, IntArray
 from ingest.rows import StateTable
-from models.blocks import BLOCK, Keys, Part
+from models.blocks import BLOCK, Keys
 
 BINS = 160
 LOWEST, HIGHEST = 0.02, 2000.0
 """Scores are told apart between these two: below nothing is unusual, above everything is."""
 _EDGES = np.exp(np.linspace(np.log(LOWEST), np.log(HIGHEST), BINS + 1))
-_WIDTH = np.log(HIGHEST / LOWEST) / BINS
+_WIDTH = float(np.log(HIGHEST / LOWEST)) / BINS
 _CENTRES = np.exp(np.log(LOWEST) + (np.arange(BINS) + 0.5) * _WIDTH)
-_POWERS = np.stack([_CENTRES, _CENTRES**2]).astype(np.float32)
 MEMORY = 4000.0
 """Scores over which the histogram forgets."""
 FORGET = (1.0 - 1.0 / MEMORY) ** BLOCK
@@ -70,6 +70,23 @@ def rarity_of_means(rare: FloatArray, readings: int) -> FloatArray:
     return np.asarray(np.clip(rare * readings, MOST_RARE, LEAST_RARE))
 
 
+class _Key(Protocol):
+    """A record of the state."""
+
+    histogram: NDArray[np.float32]
+    survival: NDArray[np.float32]
+    learned: int
+    weight: float
+    threshold: float
+    beyond: float
+    scale: float
+    shape: float
+    bins: NDArray[np.uint8]
+    p_values: NDArray[np.float32]
+    filled: int
+    held: int
+
+
 class Calibrator:
     """Histogram and tail of every key; `min_scores` are wanted before a p-value, `hold` is HOLD by default."""
 
@@ -85,7 +102,7 @@ class Calibrator:
                 "beyond": (np.float64, (), 1.0),
                 "scale": (np.float64, (), 1.0),
                 "shape": (np.float64, (), USUAL_SHAPE),
-                "scores": (np.float32, (BLOCK,), 0.0),
+                "bins": (np.uint8, (BLOCK,), 0),
                 "p_values": (np.float32, (BLOCK,), 1.0),
                 "filled": (np.int64, (), 0),
                 "held": (np.int64, (), 0),
@@ -101,96 +118,15 @@ class Calibrator:
         """Whether each key has enough scores for a p-value."""
         return np.asarray(self._state["learned"] >= self._min_scores)
 
-    @property
-    def filled(self) -> Keys:
-        """How many scores of its present block each key has."""
-        return np.asarray(self._state["filled"])
+    def rate(self, keys: Keys, score: FloatArray, rare: FloatArray) -> FloatArray:
+        """p-values, in (0, 1], of scores in order of arrival, which are then learned; NaN while there are too few.
 
-    def rate(self, part: Part, score: FloatArray) -> FloatArray:
-        """p-values, in (0, 1], of a part of scores; 1 while there are too few. Full blocks then wait for `learn`."""
-        state, keys = self._state, part.keys
-        p_value = np.where(self.ready[keys], self._p_value(keys, score), 1.0)
-        state["scores"][keys, part.column] = score
-        state["p_values"][keys, part.column] = p_value
-        state["filled"][keys] = part.column + 1  # the last row of a key comes last
+        A score of NaN gets NaN and is not learned. `rare` is as `rarity` tells for each.
+        """
+        p_value = np.empty(len(keys))
+        records = self._state.records
+        _rate(records, self._min_scores, self._hold, keys.astype(np.int64, copy=False), score, rare, p_value)
         return p_value
-
-    def _p_value(self, keys: Keys, score: FloatArray) -> FloatArray:
-        state = self._state
-        place = np.log(np.clip(score, LOWEST, HIGHEST * (1 - 1e-9)) / LOWEST) / _WIDTH
-        bins = np.minimum(place.astype(np.intp), BINS - 1)
-        part = place - bins
-        survival = state["survival"]
-        rank = survival[keys, bins] * (1.0 - part) + survival[keys, bins + 1] * part
-        weight, beyond = state["weight"][keys], state["beyond"][keys]
-        over = score > state["threshold"][keys]
-        known = np.where(over, beyond, np.maximum(rank, beyond))
-        # half a score more than there were: chance may bring what was never seen
-        p_value = (weight * known + 0.5) / (weight + 1.0)
-        p_value[over] *= self._tail(keys[over], score[over])
-        return np.asarray(np.clip(p_value, MIN_P, 1.0))
-
-    def _tail(self, keys: Keys, score: FloatArray) -> FloatArray:
-        """The share of the tail that is beyond each score."""
-        state = self._state
-        shape = state["shape"][keys]
-        excess = (score - state["threshold"][keys]) / state["scale"][keys]
-        return np.asarray(np.exp(-np.log1p(shape * excess) / shape))
-
-    def learn(self, keys: Keys, rare: FloatArray) -> None:
-        """Learn the full blocks of those keys, but the ones kept out; `rare` as `rarity` tells for each key."""
-        self._state["filled"][keys] = 0
-        kept = keys[~self._out(keys, rare)]
-        if len(kept):
-            self._add(kept)
-            due = kept[_is_due(self._state["learned"][kept])]
-            if len(due):
-                self._fit(due)
-
-    def _out(self, keys: Keys, rare: FloatArray) -> BoolArray:
-        """Which blocks are kept out."""
-        state = self._state
-        p_values, held = state["p_values"][keys], state["held"][keys]
-        strange = (p_values <= rare[:, None]).sum(axis=1) >= RARE_SHARE
-        lasting = held > 0
-        lasting[lasting] = np.median(p_values[lasting], axis=1) <= STILL
-        out = (strange | lasting) & self.ready[keys] & (held < self._hold)
-        state["held"][keys] = np.where(out, held + BLOCK, 0)
-        return np.asarray(out)
-
-    def _add(self, keys: Keys) -> None:
-        state = self._state
-        place = np.log(np.clip(state["scores"][keys], LOWEST, HIGHEST * (1 - 1e-9)) / LOWEST) / _WIDTH
-        bins = np.minimum(place.astype(np.intp), BINS - 1)
-        cell = np.arange(len(keys))[:, None] * BINS + bins
-        more = np.bincount(cell.ravel(), minlength=len(keys) * BINS).reshape(len(keys), BINS)
-        state["histogram"][keys] = state["histogram"][keys] * np.float32(FORGET) + more.astype(np.float32)
-        state["learned"][keys] += BLOCK
-
-    def _fit(self, keys: Keys) -> None:
-        """Survival function and tail from the histograms."""
-        state = self._state
-        counts = state["histogram"][keys]
-        beyond = _from_top(counts)
-        total = beyond[:, :1]
-        survival = beyond / total
-        share = np.maximum(TAIL, MIN_TAIL / total)
-        ordinary = np.minimum((survival >= TAIL).sum(axis=1), BINS - 1)
-        enough = (survival >= share).sum(axis=1) - 1
-        rows = np.arange(len(keys))
-        at = np.where(beyond[rows, ordinary] < MIN_TAIL, enough, ordinary)
-        n, edge = beyond[rows, at].astype(np.float64), _EDGES[at]
-        counts *= np.arange(BINS) >= at[:, None]
-        # row by row, whatever the number of rows: a matrix product sums in another order when there are others
-        first, second = (np.einsum("kb,b->k", counts, power).astype(np.float64) for power in _POWERS)
-        mean = first / n - edge
-        variance = np.maximum(second / n - 2 * edge * first / n + edge**2 - mean**2, 1e-12)
-        shape = (0.5 * (1.0 - mean**2 / variance) * n + USUAL_SHAPE * USUAL_WEIGHT) / (n + USUAL_WEIGHT)
-        shape = np.clip(shape, LEAST_SHAPE, MAX_SHAPE)
-        state["shape"][keys], state["threshold"][keys] = shape, edge
-        state["scale"][keys] = np.maximum(mean * (1.0 - shape), 0.02 * edge)
-        state["beyond"][keys], state["weight"][keys] = survival[rows, at], total[:, 0]
-        state["survival"][keys, :BINS] = survival
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays with a row per key."""
@@ -201,16 +137,119 @@ class Calibrator:
         self._state.restore(saved, keys)
 
 
-def _is_due(learned: Keys) -> BoolArray:
+@compiled
+def _rate(
+    records: Sequence[_Key], least: int, hold: int, keys: Keys, score: FloatArray, rare: FloatArray, out: FloatArray
+) -> None:
+    for row in range(len(keys)):
+        state, found = records[keys[row]], np.nan
+        if not np.isnan(score[row]):
+            ready, column, place = state.learned >= least, state.filled, _place(score[row])
+            if ready:
+                found = _p_value(state, score[row], place)
+            state.bins[column] = min(int(place), BINS - 1)
+            state.p_values[column] = found if ready else 1.0
+            state.filled += 1
+            if column == BLOCK - 1:
+                _learn(state, rare[row], ready, hold)
+        out[row] = found
+
+
+@compiled
+def _place(score: float) -> float:
+    """Where a score lies in the histogram, in bins from its lower end."""
+    return float(np.log(min(max(score, LOWEST), HIGHEST * (1 - 1e-9)) / LOWEST)) / _WIDTH
+
+
+@compiled
+def _p_value(state: _Key, score: float, place: float) -> float:
+    number = min(int(place), BINS - 1)
+    part = place - number
+    known = state.beyond
+    over = score > state.threshold
+    if not over:
+        rank = state.survival[number] * (1.0 - part) + state.survival[number + 1] * part
+        known = max(rank, known)
+    # half a score more than there were: chance may bring what was never seen
+    found = (state.weight * known + 0.5) / (state.weight + 1.0)
+    if over:  # of the tail, the share that is beyond the score
+        shape = state.shape
+        found *= np.exp(-np.log1p(shape * (score - state.threshold) / state.scale) / shape)
+    return min(max(found, MIN_P), 1.0)
+
+
+@compiled
+def _learn(state: _Key, rare: float, ready: bool, hold: int) -> None:
+    """Learn a full block, unless it is kept out."""
+    state.filled = 0
+    if ready and state.held < hold and _strange(state, rare):
+        state.held += BLOCK
+        return
+    state.held = 0
+    for k in range(BINS):
+        state.histogram[k] *= np.float32(FORGET)
+    for column in range(BLOCK):
+        state.histogram[state.bins[column]] += np.float32(1.0)
+    state.learned += BLOCK
+    if _is_due(state.learned):
+        _fit(state)
+
+
+@compiled
+def _strange(state: _Key, rare: float) -> bool:
+    """Whether a block shows trouble, or trouble that lasts: half of its p-values are then low."""
+    rarest, low = 0, 0
+    for column in range(BLOCK):
+        rarest += state.p_values[column] <= rare
+        low += state.p_values[column] <= STILL
+    return rarest >= RARE_SHARE or (state.held > 0 and 2 * low >= BLOCK)
+
+
+@compiled
+def _is_due(learned: int) -> bool:
     """Whether survival and tail are worked out after so many scores.
 
-    >>> _is_due(np.array([128, 272, 1040, 1056, 8192, 8320])).tolist()
+    >>> [_is_due(n) for n in (128, 272, 1040, 1056, 8192, 8320)]
     [True, True, False, True, True, False]
     """
-    step = 2.0 ** np.floor(np.log2(learned / GROWTH))
-    return np.asarray(learned % np.clip(step, BLOCK, RAREST_FIT) == 0)
+    step = BLOCK
+    while step < RAREST_FIT and 2 * step * GROWTH <= learned:
+        step *= 2
+    return learned % step == 0
 
 
-def _from_top(counts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sums over each bin and all above it, shape (n, BINS)."""
-    return np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
+@compiled
+def _fit(state: _Key) -> None:
+    """Survival function and tail from the histogram."""
+    beyond = np.float32(0.0)
+    for k in range(BINS - 1, -1, -1):
+        beyond += state.histogram[k]
+        state.survival[k] = beyond
+    total = float(beyond)
+    at = min(_bins_with(state, TAIL * total), BINS - 1)  # where less than a fifth of the scores is beyond
+    if state.survival[at] < MIN_TAIL:
+        at = _bins_with(state, max(TAIL * total, MIN_TAIL)) - 1
+    n, edge = float(state.survival[at]), _EDGES[at]
+    first, second = 0.0, 0.0
+    for k in range(at, BINS):
+        count = float(state.histogram[k])
+        first += count * _CENTRES[k]
+        second += count * _CENTRES[k] ** 2
+    for k in range(BINS):
+        state.survival[k] /= beyond
+    mean = first / n - edge
+    variance = max(second / n - 2 * edge * first / n + edge**2 - mean**2, 1e-12)
+    shape = (0.5 * (1.0 - mean**2 / variance) * n + USUAL_SHAPE * USUAL_WEIGHT) / (n + USUAL_WEIGHT)
+    shape = min(max(shape, LEAST_SHAPE), MAX_SHAPE)
+    state.shape, state.threshold = shape, edge
+    state.scale = max(mean * (1.0 - shape), 0.02 * edge)
+    state.beyond, state.weight = float(state.survival[at]), total
+
+
+@compiled
+def _bins_with(state: _Key, most: float) -> int:
+    """Bins with at least so many scores beyond their lower end."""
+    number = 0
+    while number < BINS and state.survival[number] >= most:
+        number += 1
+    return number

@@ -54,7 +54,7 @@ def of_metrics(whole: FloatArray, rarest: FloatArray) -> FloatArray:
     return np.asarray(1.0 / (WHOLE / whole + (1.0 - WHOLE) * rarest))
 
 
-def together(metrics: FloatArray, novelty: FloatArray) -> FloatArray:
+def of_device(metrics: FloatArray, novelty: FloatArray) -> FloatArray:
     """p-value of a device, from that of its metrics and that of its state."""
     known = NOVELTY / np.maximum(novelty, LEAST_NOVELTY) + (1.0 - NOVELTY) / metrics
     return np.asarray(np.clip(1.0 / known, MIN_P, 1.0))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import Rows, StateTable
 from ingest.runs import run_ends, shifted
-from models.blocks import BLOCK, Keys, Part
+from models.blocks import Keys
 
 UNUSUAL = 3e-3
 """A p-value up to here is unusual for a series."""
@@ -83,13 +83,11 @@ class Moves:
         if self._waits > MOST_WAITING:
             self._settle()
 
-    def follow(self, part: Part, p_value: FloatArray, time: TimeArray, seen: Keys) -> None:
-        """Take in a part of the batch; `seen` tells for every series how many readings there were, these included."""
-        at = np.flatnonzero(p_value <= UNUSUAL)
-        if len(at):
-            series, row = part.keys[at], part.rows[at]
-            number = (seen[series] - 1) // BLOCK * BLOCK + part.column[at]  # the rows of a part are of one block
-            self._batch.append(_Unusual(series, row, time[row], number))
+    def follow(self, series: Keys, p_value: FloatArray, time: TimeArray, number: Keys) -> None:
+        """Take in the batch; `number` tells of each reading how many of its series there were before."""
+        row = np.flatnonzero(p_value <= UNUSUAL)
+        if len(row):
+            self._batch.append(_Unusual(series[row].astype(np.int64), row, time[row], number[row]))
 
     def of(self, series: Iterable[int], row: int, at: int) -> list[Stretch]:
         """The last stretch of each of those series as it stood with row `row` of the batch, of readings up to `at`."""

@@ -7,45 +7,49 @@ score of a row is the root mean square of its metrics' scores; that of a device 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
-from ingest.rows import Rows, StateTable
-from ingest.runs import run_lengths, run_starts, shifted
+from ingest.compiled import compiled
+from ingest.reading import FloatArray, IntArray, TimeArray
+from ingest.rows import StateTable
 from models.blocks import Keys
-from models.detectors.novelty import LOOK, SIZE
+from models.detectors.novelty import LOOK, SIZE, Members
 
 CARRIED = 8
 """Rows of the device for which the last score of a metric still counts."""
-NEVER = np.iinfo(np.int64).min
+NEVER = int(np.iinfo(np.int64).min)
 SEVERAL = -1
 """In place of a series number: several series together."""
-P_VALUE, AVERAGE, USUAL = 4, slice(5, 5 + SIZE), slice(5 + SIZE, 5 + 2 * SIZE)
-SAYS = 5 + 2 * SIZE
-"""What is known with each reading: value and band (expected, low, high), p-value, and averages with their usual
-distances, as columns of one array."""
-FACTS = (0, 1, 2, 3, AVERAGE.start + 1, USUAL.start + 1)
-"""Those that people are told of the leader: value, band, the average of 30 readings and its usual distance."""
+FACTS = 6
+"""Numbers that people are told of a metric: value; middle, lower and upper end of its band; the average of 30 readings
+and how far that usually is from the middle."""
+_OF_30 = 1
+"""Which of the averages that make a state that is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
-    """The metrics of rows that are looked at more closely."""
+class Said(NamedTuple):
+    """What is known with each reading; columns with a row per reading."""
 
-    which: Keys
-    """For each metric, the place of its row among the rows; ascending."""
     series: Keys
-    says: FloatArray
-    """What was known with the metric's last reading, shape (n_members, SAYS)."""
+    time: TimeArray
+    score: FloatArray
+    """NaN where the series is not known well enough."""
+    p_value: FloatArray
+    value: FloatArray
+    band: FloatArray
+    """Shape (n_readings, 3)."""
+    average: FloatArray
+    """The averages that make a state, shape (n_readings, SIZE)."""
+    usual: FloatArray
+    """Their usual distances, of the same shape."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRows:
+class DeviceRows(NamedTuple):
     """Complete rows of devices, in the order in which they were completed."""
 
     row: Keys
@@ -66,18 +70,53 @@ class DeviceRows:
     share: FloatArray
     """The leader's share of the sum of -log p, 0 … 1."""
     facts: FloatArray
-    """The leader's last value, the middle, lower and upper end of its band, its average over the last 30 readings and
-    how far that usually is from the middle, shape (n_rows, 6)."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self.row)
+    """What people are told of the leader, shape (n_rows, FACTS)."""
 
     @classmethod
-    def empty(cls) -> DeviceRows:
-        """No rows."""
-        none, real = np.zeros(0, np.int64), np.zeros(0)
-        return cls(none, none, none, none, none, real, real, none, real, np.zeros((0, len(FACTS))))
+    def room(cls, n: int) -> DeviceRows:
+        """Room for `n` rows."""
+        numbers, reals = np.empty((6, n), np.int64), np.empty((3, n))
+        row, device, number, time, series, leader = numbers
+        score, rarest, share = reals
+        return cls(row, device, number, time, series, score, rarest, leader, share, np.empty((n, FACTS)))
+
+    def first(self, n: int) -> DeviceRows:
+        """The first `n` of them."""
+        return DeviceRows._make(column[:n] for column in self)
+
+
+class _Series(Protocol):
+    """A record of the state of a series."""
+
+    score: float
+    row: int
+    p_value: float
+    value: float
+    band: FloatArray
+    average: FloatArray
+    usual: FloatArray
+
+
+class _Device(Protocol):
+    """A record of the state of a device."""
+
+    clock: int
+    row: int
+    counts: NDArray[np.int64]
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Fleet:
+    """Which series are those of a device, in ascending order: `order[start[d]:start[d + 1]]` those of device d."""
+
+    order: Keys
+    start: Keys
+
+    @classmethod
+    def of(cls, device_of: Keys, n_devices: int) -> _Fleet:
+        order = np.argsort(device_of, kind="stable").astype(np.int64)
+        return cls(order, np.searchsorted(device_of[order], np.arange(n_devices + 1)).astype(np.int64))
 
 
 class DeviceView:
@@ -85,7 +124,15 @@ class DeviceView:
 
     def __init__(self) -> None:
         self._series = StateTable(
-            {"score": (np.float64, (), np.nan), "row": (np.int64, (), NEVER), "says": (np.float64, (SAYS,), np.nan)}
+            {
+                "score": (np.float64, (), np.nan),
+                "row": (np.int64, (), NEVER),
+                "p_value": (np.float64, (), 1.0),
+                "value": (np.float64, (), np.nan),
+                "band": (np.float64, (3,), np.nan),
+                "average": (np.float64, (SIZE,), np.nan),
+                "usual": (np.float64, (SIZE,), np.nan),
+            }
         )
         self._devices = StateTable(
             {
@@ -95,71 +142,24 @@ class DeviceView:
                 "done": (np.bool_, (), True),
             }
         )
+        self._fleet = _Fleet.of(np.zeros(0, np.int64), 0)
 
     def resize(self, n_series: int, n_devices: int) -> None:
         """Make room for that many series and devices."""
         self._series.resize(n_series)
         self._devices.resize(n_devices)
 
-    def advance(
-        self, series: Keys, time: TimeArray, score: FloatArray, says: FloatArray, device_of: Keys
-    ) -> tuple[DeviceRows, Members]:
-        """Take in scored readings in order of arrival; the rows that were completed, and the metrics of some.
+    def advance(self, said: Said, device_of: Keys) -> tuple[DeviceRows, Members]:
+        """Take in judged readings in order of arrival; the rows that were completed, and the metrics of some.
 
-        `score` is NaN where a series is not known well enough; `says` has the shape (n_readings, SAYS). `device_of`
-        gives the device number of each series number.
+        `device_of` gives the device number of each series number.
         """
-        if not len(series):
-            none = np.zeros(0, np.int64)
-            return DeviceRows.empty(), Members(none, none, np.zeros((0, SAYS)))
-        walk = _Walk(self._devices, device_of[series].astype(np.int64), time)
-        found = self._compose(series, score, says, walk, walk.events(), device_of)
-        self._remember(series, score, says, walk)
-        return found
-
-    def _compose(
-        self, series: Keys, score: FloatArray, says: FloatArray, walk: _Walk, event: _Events, device_of: Keys
-    ) -> tuple[DeviceRows, Members]:
-        """The rows behind `event`, with the scores of all series of their devices as they stood then."""
-        which, member = _members(walk.device[event.at], device_of)
-        last, hit = _latest(series, walk.order, member, event.upto[which])
-        value = np.where(hit, score[last], self._series["score"][member])
-        row = np.where(hit, walk.row_of(last), self._series["row"][member])
-        seen = np.bincount(which, row != NEVER, len(event.at))
-        here = row != NEVER
-        here[here] = event.row[which[here]] - row[here] <= CARRIED
-        which, member, hit, last, value = which[here], member[here], hit[here], last[here], value[here]
-        says_of = _Says(says, self._series["says"], last, hit, member)
-        size = np.bincount(which, minlength=len(event.at))
-        square = np.bincount(which, np.nan_to_num(value) ** 2, len(event.at))
-        known = np.bincount(which, ~np.isnan(value), len(event.at))
-        p_value = says_of.column(P_VALUE)
-        surprise = -np.log(p_value)
-        total, lead = np.bincount(which, surprise, len(event.at)), _leaders(which, surprise, len(event.at))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rows = DeviceRows(
-                walk.order[event.at],
-                walk.device[event.at],
-                event.row,
-                event.time,
-                np.where(seen >= 2, SEVERAL, member[lead]),
-                np.sqrt(square / known),
-                np.bincount(which, 1.0 / p_value, len(event.at)) / size,
-                member[lead],
-                np.where(total > 0, surprise[lead] / total, 0.0),
-                says_of.rows(lead)[:, FACTS],
-            )
-        looked = np.flatnonzero(event.row[which] % LOOK == 0)
-        return rows, Members(which[looked], member[looked], says_of.rows(looked))
-
-    def _remember(self, series: Keys, score: FloatArray, says: FloatArray, walk: _Walk) -> None:
-        last = np.full(self._series.n, -1, np.int64)
-        np.maximum.at(last, series, np.arange(len(series)))
-        touched = np.flatnonzero(last >= 0)
-        self._series["score"][touched] = score[last[touched]]
-        self._series["says"][touched] = says[last[touched]]
-        self._series["row"][touched] = walk.row_of(last[touched])
-        walk.store(self._devices)
+        if len(self._fleet.order) != len(device_of):
+            self._fleet = _Fleet.of(device_of, self._devices.n)
+        rows = DeviceRows.room(2 * len(said.series))  # a reading closes one at most and completes one
+        fleet = self._fleet
+        n, members = _walk(self._series.records, self._devices.records, said, device_of, fleet.order, fleet.start, rows)
+        return rows.first(n), members
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The state of series and devices as arrays with a row each."""
@@ -171,148 +171,134 @@ class DeviceView:
         self._devices.restore(saved["device"], devices)
 
 
-@dataclass(frozen=True, slots=True)
-class _Says:
-    """What is known of metrics: with a reading of the batch where `hit`, else from before."""
-
-    fresh: FloatArray
-    kept: FloatArray
-    last: Keys
-    hit: BoolArray
-    member: Keys
-
-    def column(self, number: int) -> FloatArray:
-        return np.asarray(np.where(self.hit, self.fresh[self.last, number], self.kept[self.member, number]))
-
-    def rows(self, some: Rows) -> FloatArray:
-        found = self.fresh[self.last[some]]
-        old = ~self.hit[some]
-        found[old] = self.kept[self.member[some][old]]
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Events:
-    """Rows about to be judged, in order."""
-
-    at: Keys
-    """Place of the reading that completes each, in the walk's order."""
-    upto: Keys
-    """Place in the walk's order up to which readings belong to it, not included."""
-    row: Keys
-    """Number of the device's row."""
-    time: TimeArray
+@compiled
+def _walk(
+    series: Sequence[_Series],
+    devices: Sequence[_Device],
+    said: Said,
+    device_of: Keys,
+    order: Keys,
+    start: Keys,
+    rows: DeviceRows,
+) -> tuple[int, Members]:
+    """Fill `rows`; how many there are, and the metrics of those that are looked at."""
+    n, members, n_members = 0, _members(len(said.series)), 0
+    for row in range(len(said.series)):
+        of = device_of[said.series[row]]
+        device, begin, end = devices[of], start[of], start[of + 1]
+        if n_members + 2 * (end - begin) > len(members.which):
+            members = _grown(members, n_members, end - begin)
+        if said.time[row] > device.clock:
+            if not device.done:  # the clock moves on before all have reported
+                rows.row[n], rows.device[n] = row, of
+                n_members = _compose(series, device, order, begin, end, rows, n, members, n_members)
+                n += 1
+            _begin(device, said.time[row])
+        _take(series[said.series[row]], said, row, device.row)
+        if _completes(device):
+            rows.row[n], rows.device[n] = row, of
+            n_members = _compose(series, device, order, begin, end, rows, n, members, n_members)
+            n += 1
+    return n, _some(members, n_members)
 
 
-class _Walk:
-    """A batch ordered by device, with the row of its device each reading belongs to."""
-
-    def __init__(self, devices: StateTable, device: Keys, time: TimeArray) -> None:
-        self.order: Rows = np.argsort(device, kind="stable")
-        self.device = device[self.order]
-        self._time = time[self.order]
-        start = run_starts(self.device)
-        self._starts = np.flatnonzero(start)
-        self._number = np.cumsum(start) - 1
-        self.known = self.device[self._starts]
-        self._clock = devices["clock"][self.known]
-        self._row, self._done = devices["row"][self.known], devices["done"][self.known]
-        self._before, self._after = self._clocks()
-        self._opens = self._time > self._before
-        opened: Keys = np.cumsum(self._opens, dtype=np.int64)
-        opened = opened - np.repeat(
-            opened[self._starts] - self._opens[self._starts], run_lengths(self._starts, len(time))
-        )
-        self._rows = self._row[self._number] + opened
-        self._count(devices["counts"][self.known], opened)
-        self._place = np.empty(len(time), np.int64)
-        self._place[self.order] = np.arange(len(time))
-
-    def _clocks(self) -> tuple[TimeArray, TimeArray]:
-        """The device's clock before and after each reading."""
-        values, rank = np.unique(np.r_[self._clock, self._time], return_inverse=True)
-        base = self._number * len(values)
-        rank_of_clock, rank_of_time = rank[: len(self._clock)], rank[len(self._clock) :]
-        after = np.maximum.accumulate(base + np.maximum(rank_of_time, rank_of_clock[self._number])) - base
-        before = shifted(after, 0)
-        before[self._starts] = rank_of_clock
-        return values[before], values[after]
-
-    def _count(self, counts: Keys, opened: Keys) -> None:
-        """Readings per row: `counts` holds those of each device's last two rows and of the present one."""
-        ends = np.r_[self._starts[1:], len(opened)] - 1
-        size = 3 + opened[ends]
-        self._base = np.r_[0, np.cumsum(size)[:-1]] + 2
-        self._group = self._base[self._number] + opened
-        total = np.bincount(self._group, minlength=int(size.sum()))
-        for k in range(3):
-            total[self._base - 2 + k] += counts[:, k]
-        self._total = total
-        starts = run_starts(self._group)
-        first = np.maximum.accumulate(np.where(starts, np.arange(len(opened)), 0))
-        had = np.zeros(len(total), np.int64)
-        had[self._base] = counts[:, 2]
-        self._cumulative = np.arange(len(opened)) - first + 1 + had[self._group]
-        expected = np.zeros(len(total), np.int64)
-        expected[2:] = np.maximum(total[1:-1], total[:-2])
-        self._expected = np.where(expected > 0, expected, np.iinfo(np.int64).max)
-        done = self._total >= self._expected
-        done[self._base] |= self._done
-        done[self._base - 1] = done[self._base - 2] = True
-        self._complete = done
-
-    def events(self) -> _Events:
-        """Rows completed by their last metric, and rows closed because the clock moved on, in order of arrival."""
-        was_done = np.zeros(len(self._total), np.bool_)
-        was_done[self._base] = self._done
-        full = (self._cumulative == self._expected[self._group]) & ~was_done[self._group]
-        closes = self._opens & ~self._complete[self._group - 1] & (self._before != NEVER)
-        full_at, close_at = np.flatnonzero(full), np.flatnonzero(closes)
-        at = np.r_[close_at, full_at]
-        upto = np.r_[close_at, full_at + 1]
-        row = np.r_[self._rows[close_at] - 1, self._rows[full_at]]
-        time = np.r_[self._before[close_at], self._after[full_at]]
-        order = np.lexsort((upto, self.order[at]))
-        return _Events(at[order], upto[order], row[order], time[order])
-
-    def row_of(self, readings: Keys) -> Keys:
-        """The device's row number of readings, given by their row in the batch."""
-        return np.asarray(self._rows[self._place[readings]])
-
-    def store(self, devices: StateTable) -> None:
-        """Keep where every device of the batch now is."""
-        ends = np.r_[self._starts[1:], len(self.order)] - 1
-        devices["clock"][self.known], devices["row"][self.known] = self._after[ends], self._rows[ends]
-        group = self._group[ends]
-        devices["counts"][self.known] = self._total[group[:, None] + np.array([-2, -1, 0])]
-        devices["done"][self.known] = self._complete[group]
+@compiled
+def _begin(device: _Device, time: int) -> None:
+    """The next row of a device."""
+    device.clock, device.done = time, False
+    device.row += 1
+    device.counts[0], device.counts[1], device.counts[2] = device.counts[1], device.counts[2], 0
 
 
-def _members(device: Keys, device_of: Keys) -> tuple[Keys, Keys]:
-    """Every pair (i, series of device[i]), ordered by i and then by series."""
-    order = np.argsort(device_of, kind="stable")
-    ordered = device_of[order]
-    first = np.searchsorted(ordered, device)
-    size = np.searchsorted(ordered, device, side="right") - first
-    which = np.repeat(np.arange(len(device)), size)
-    offset = np.arange(len(which)) - np.repeat(np.cumsum(size) - size, size)
-    return which, order[first[which] + offset].astype(np.int64)
+@compiled
+def _completes(device: _Device) -> bool:
+    """One more reading of the present row: whether it is the last one, as far as the two rows before tell."""
+    device.counts[2] += 1
+    if device.done or device.counts[2] != max(device.counts[0], device.counts[1]):
+        return False
+    device.done = True
+    return True
 
 
-def _latest(series: Keys, order: Rows, member: Keys, upto: Keys) -> tuple[Keys, BoolArray]:
-    """For each member the last reading before place `upto` in the walk's order, and whether there is one."""
-    n = len(series)
-    key = np.sort(series[order].astype(np.int64) * n + np.arange(n))
-    at = np.searchsorted(key, member * n + upto) - 1
-    found = key[np.maximum(at, 0)]
-    return order[found % n], (at >= 0) & (found // n == member)
+@compiled
+def _take(series: _Series, said: Said, row: int, number: int) -> None:
+    """Remember what is known with a reading."""
+    series.row, series.score, series.p_value = number, said.score[row], said.p_value[row]
+    series.value = said.value[row]
+    for k in range(3):
+        series.band[k] = said.band[row, k]
+    for k in range(SIZE):
+        series.average[k], series.usual[k] = said.average[row, k], said.usual[row, k]
 
 
-def _leaders(which: Keys, surprise: FloatArray, n: int) -> Rows:
-    """For each row the first of its metrics with the most surprise."""
-    top = np.zeros(n)
-    np.maximum.at(top, which, surprise)
-    lead = np.zeros(n, np.intp)
-    highest = np.flatnonzero(surprise == top[which])[::-1]
-    lead[which[highest]] = highest
-    return lead
+@compiled
+def _compose(
+    series: Sequence[_Series],
+    device: _Device,
+    order: Keys,
+    begin: int,
+    end: int,
+    rows: DeviceRows,
+    n: int,
+    members: Members,
+    n_members: int,
+) -> int:
+    """Row `n`, the present one of a device; how many metrics to look at there are with its own."""
+    seen, size, known, square, rarest, total, most, leader = 0, 0, 0, 0.0, 0.0, 0.0, -1.0, order[begin]
+    for place in range(begin, end):
+        metric = series[order[place]]
+        seen += metric.row != NEVER
+        if metric.row == NEVER or device.row - metric.row > CARRIED:
+            continue
+        size += 1
+        if not np.isnan(metric.score):
+            square, known = square + metric.score**2, known + 1
+        rarest += 1.0 / metric.p_value
+        surprise = -np.log(metric.p_value)
+        total += surprise
+        if surprise > most:
+            most, leader = surprise, order[place]
+        if device.row % LOOK == 0:
+            _look(metric, order[place], n, members, n_members)
+            n_members += 1
+    rows.number[n], rows.time[n] = device.row, device.clock
+    rows.series[n], rows.leader[n] = SEVERAL if seen >= 2 else leader, leader
+    rows.score[n], rows.rarest[n] = np.sqrt(square / known), rarest / size
+    rows.share[n] = most / total if total > 0 else 0.0
+    _tell(series[leader], rows.facts, n)
+    return n_members
+
+
+@compiled
+def _tell(series: _Series, facts: FloatArray, n: int) -> None:
+    facts[n, 0] = series.value
+    for k in range(3):
+        facts[n, 1 + k] = series.band[k]
+    facts[n, 4], facts[n, 5] = series.average[_OF_30], series.usual[_OF_30]
+
+
+@compiled
+def _look(series: _Series, number: int, row: int, members: Members, n: int) -> None:
+    members.which[n], members.series[n] = row, number
+    for k in range(SIZE):
+        members.average[n, k], members.usual[n, k] = series.average[k], series.usual[k]
+
+
+@compiled
+def _members(n: int) -> Members:
+    """Room for `n` metrics."""
+    return Members(np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, SIZE)), np.empty((n, SIZE)))
+
+
+@compiled
+def _grown(members: Members, n: int, metrics: int) -> Members:
+    """Room for twice as many, and for two rows of so many metrics."""
+    more = _members(2 * len(members.which) + 2 * metrics)
+    more.which[:n], more.series[:n] = members.which[:n], members.series[:n]
+    more.average[:n], more.usual[:n] = members.average[:n], members.usual[:n]
+    return more
+
+
+@compiled
+def _some(members: Members, n: int) -> Members:
+    return Members(members.which[:n], members.series[:n], members.average[:n], members.usual[:n])

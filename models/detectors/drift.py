@@ -8,18 +8,19 @@ last thousand of them. At a reading a minute that is an hour to five days agains
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.compiled import compiled
 from ingest.reading import FloatArray, IntArray, TimeArray
-from ingest.rows import StateTable, under
-from models.blocks import BLOCK, Keys, Part, parts
+from ingest.rows import Rows, StateTable, under
+from models.blocks import BLOCK, Keys
 from models.calibration import Calibrator, rarity_of_means
 from models.detectors.interval import NEVER
-from models.detectors.shift import SPANS, Shift
+from models.detectors.shift import AVERAGED, Shift
 
 BLOCKS = 2
 """Blocks of readings that make a mean: those of two are the longest that the slowest usual faults need."""
@@ -32,11 +33,30 @@ SEEN_NS = 8 * 86_400e9
 """Nothing is said before so much was seen: of what moves over days a week with its days off is the least to know."""
 
 
+class Drifts(NamedTuple):
+    """With each reading what the last mean of its series says; columns with a row per reading."""
+
+    p_value: FloatArray
+    """NaN while there is none."""
+    band: FloatArray
+    """What was expected of it: middle, lower and upper end, shape (n_rows, 3)."""
+
+
+class _Series(Protocol):
+    """A record of the state."""
+
+    first: int
+    blocks: int
+    sum: float
+    p_value: float
+    band: FloatArray
+
+
 class Drift:
     """Means, levels and p-values of every series."""
 
     def __init__(self) -> None:
-        self._shift, self._calibrator = Shift(scored=len(SPANS)), Calibrator(MIN_SCORES, HOLD)
+        self._shift, self._calibrator = Shift(scored=AVERAGED), Calibrator(MIN_SCORES, HOLD)
         self._state = StateTable(
             {
                 "first": (np.int64, (), NEVER),
@@ -52,46 +72,27 @@ class Drift:
         for part in (self._shift, self._calibrator, self._state):
             part.resize(n_series)
 
-    def p_value(self, series: Keys) -> FloatArray:
-        """The p-value of the last mean of those series; NaN while there is none."""
-        return np.asarray(self._state["p_value"][series])
-
-    def band(self, series: Keys) -> FloatArray:
-        """What was expected of it: middle, lower and upper end, shape (n_series, 3)."""
-        return np.asarray(self._state["band"][series])
-
-    def take(self, series: Keys, mean: FloatArray, time: TimeArray, rare: FloatArray) -> None:
-        """Take in the means of blocks of those series, each once, which ended at `time`.
+    def follow(self, series: Keys, block_mean: FloatArray, time: TimeArray, rare: FloatArray) -> Drifts:
+        """Take in readings of `series` at `time` (ns): with the last one of a block its mean, else NaN.
 
         `rare` is the p-value that is rare for single readings, see `models.calibration.rarity`.
         """
-        state = self._state
-        first = state["first"][series]
-        state["first"][series] = np.where(first == NEVER, time, first)
-        state["blocks"][series] += 1
-        state["sum"][series] += mean / BLOCKS
-        whole = state["blocks"][series] == BLOCKS
-        if not whole.any():
-            return
-        series, time, rare = series[whole], time[whole], rare[whole]
-        value = state["sum"][series]
-        state["blocks"][series], state["sum"][series] = 0, 0.0
-        for part in parts(series, self._shift.seen):
-            self._judge(part, value, time, rarity_of_means(rare, MEAN))
+        records, n = self._state.records, len(series)
+        mean = np.full(n, np.nan)
+        _gather(records, series, block_mean, time, mean)
+        at = np.flatnonzero(~np.isnan(mean))
+        p_value, band = self._judge(series[at], mean[at], time[at], rare[at])
+        drifts = Drifts(np.empty(n), np.empty((n, 3)))
+        _hold(records, series, at, p_value, band, drifts)
+        return drifts
 
-    def _judge(self, part: Part, value: FloatArray, time: TimeArray, rare: FloatArray) -> None:
-        state, known = self._state, self._shift.scoring(part.keys)
-        judged = self._shift.advance(part, value[part.rows], time[part.rows])
-        if known.any():
-            some = part.only(known)
-            p_value = self._calibrator.rate(some, judged.score[known])
-            if len(some.ended):
-                self._calibrator.learn(some.ended, rare[some.rows[some.full]])
-            settled = self._calibrator.ready[some.keys] & (time[some.rows] - state["first"][some.keys] >= SEEN_NS)
-            state["p_value"][some.keys] = np.where(settled, p_value, np.nan)
-            state["band"][part.keys] = np.stack([judged.expected, judged.low, judged.high], axis=1)
-        if len(part.ended):
-            self._shift.learn(part.ended)
+    def _judge(
+        self, series: Keys, mean: FloatArray, time: TimeArray, rare: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """p-values of means, NaN where nothing is said, and their bands."""
+        judged = self._shift.advance(series, mean, time)
+        p_value = self._calibrator.rate(series, judged.score, rarity_of_means(rare, MEAN))
+        return np.where(time - self._state["first"][series] >= SEEN_NS, p_value, np.nan), judged.band
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays with a row per series."""
@@ -104,3 +105,37 @@ class Drift:
 
     def _parts(self) -> dict[str, Shift | Calibrator | StateTable]:
         return {"shift": self._shift, "calibrator": self._calibrator, "means": self._state}
+
+
+@compiled
+def _gather(records: Sequence[_Series], series: Keys, block_mean: FloatArray, time: TimeArray, out: FloatArray) -> None:
+    """Means of `BLOCKS` blocks, with the reading that completes them."""
+    for row in range(len(series)):
+        if np.isnan(block_mean[row]):
+            continue
+        state = records[series[row]]
+        if state.first == NEVER:
+            state.first = time[row]
+        state.sum += block_mean[row] / BLOCKS
+        state.blocks += 1
+        if state.blocks == BLOCKS:
+            out[row] = state.sum
+            state.blocks, state.sum = 0, 0.0
+
+
+@compiled
+def _hold(
+    records: Sequence[_Series], series: Keys, at: Rows, p_value: FloatArray, band: FloatArray, out: Drifts
+) -> None:
+    """What was said of the mean in row `at` of its series holds until its next one."""
+    done = 0
+    for row in range(len(series)):
+        state = records[series[row]]
+        if done < len(at) and at[done] == row:
+            state.p_value = p_value[done]
+            for k in range(3):
+                state.band[k] = band[done, k]
+            done += 1
+        out.p_value[row] = state.p_value
+        for k in range(3):
+            out.band[row, k] = state.band[k]

@@ -10,17 +10,16 @@ It costs more than the other detectors and sees slow things, so it looks at ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import BoolArray, FloatArray, IntArray
+from ingest.compiled import compiled
+from ingest.reading import FloatArray, IntArray
 from ingest.rows import StateTable, under
-from ingest.runs import run_ends, run_starts
-from models.blocks import Keys, parts
+from models.blocks import Keys
 from models.calibration import Calibrator
 
 LOOK = 2
@@ -32,11 +31,6 @@ STATES = 64
 RECENT = 16
 """The newest stored states, of 256 rows, are not compared with; at first the newest third."""
 SLOTS = STATES + RECENT
-NEAREST = 2
-CHUNK = 256
-"""States compared at a time: what they take stays in the processor's cache."""
-_AGE = ((np.arange(SLOTS)[:, None] - 1 - np.arange(SLOTS)) % SLOTS).astype(np.int16)
-"""How many states were stored after that in each slot, by the number stored modulo SLOTS."""
 AVERAGES = (0, 2, 3)
 """Which of the averages make the state."""
 SIZE = len(AVERAGES)
@@ -48,37 +42,30 @@ HOLD = 200
 """Scores, 400 rows, after which a lasting change is the new normal."""
 
 
-@dataclass(frozen=True, slots=True)
-class States:
-    """States of devices at rows that are looked at; per device in order of its rows."""
+class Members(NamedTuple):
+    """The metrics of rows of devices that are looked at."""
 
-    device: Keys
-    number: Keys
-    """Number of the device's row, a multiple of LOOK."""
-    rare: FloatArray
-    """The p-value that is rare at the device's pace, see `models.calibration.rarity`."""
     which: Keys
-    """For each metric of each state, the state's place in `device`; ascending."""
+    """For each metric, the place of its row among the rows; ascending."""
     series: Keys
     average: FloatArray
-    """Shape (n_metrics_of_states, SIZE), in the series' unit."""
+    """As known with the metric's last reading, in its unit, shape (n_members, SIZE)."""
     usual: FloatArray
     """Their usual distances, of the same shape."""
 
-    def only(self, kept: NDArray[np.intp]) -> States:
-        """Some of the states, in ascending order of their places."""
-        place = np.full(len(self.device), -1)
-        place[kept] = np.arange(len(kept))
-        mine = place[self.which] >= 0
-        return States(
-            self.device[kept],
-            self.number[kept],
-            self.rare[kept],
-            place[self.which[mine]],
-            self.series[mine],
-            self.average[mine],
-            self.usual[mine],
-        )
+
+class _Series(Protocol):
+    """A record of the state of a series."""
+
+    states: NDArray[np.float32]
+    origin: float
+
+
+class _Device(Protocol):
+    """A record of the state of a device."""
+
+    stored: int
+    p_value: float
 
 
 class Novelty:
@@ -95,83 +82,20 @@ class Novelty:
         self._devices.resize(n_devices)
         self._calibrator.resize(n_devices)
 
-    def last(self, device: Keys) -> FloatArray:
-        """The p-value of the last look at each of those devices; 1 while not known."""
-        return np.asarray(self._devices["p_value"][device])
+    def follow(self, device: Keys, number: Keys, rare: FloatArray, members: Members) -> FloatArray:
+        """p-values of the states of devices at rows in order of arrival, or as they last were; 1 while not known.
 
-    def look(self, states: States) -> FloatArray:
-        """p-values of those states, which are stored where it is their turn."""
-        p_value = np.ones(len(states.device))
-        for turn in _turns(states):
-            now = states.only(turn)
-            p_value[turn] = self._rate(now, self._distance(now))
-            self._store(now)
-        if len(p_value):
-            ends = np.flatnonzero(run_ends(states.device))
-            self._devices["p_value"][states.device[ends]] = p_value[ends]
+        `number` tells which row of its device each is; `rare` is the p-value that is rare at its pace, see
+        `models.calibration.rarity`. `members` are the metrics of the rows whose number is a multiple of LOOK.
+        """
+        looked = np.flatnonzero(number % LOOK == 0)
+        first = np.append(np.searchsorted(members.which, looked), len(members.which))
+        distance, p_value = np.empty(len(looked)), np.empty(len(device))
+        series, devices = self._series.records, self._devices.records
+        _look(series, devices, device[looked], number[looked], first, members, distance)
+        found = np.nan_to_num(self._calibrator.rate(device[looked], distance, rare[looked]), nan=1.0)
+        _carry(devices, device, number, found, p_value)
         return p_value
-
-    def _distance(self, now: States) -> FloatArray:
-        """Mean distance to the nearest stored states; NaN where too little is known."""
-        series = now.series
-        with np.errstate(over="ignore", invalid="ignore"):
-            unit = (1.0 / now.usual).astype(np.float32)[:, :, None]
-            here = (now.average - self._series["origin"][series, None]).astype(np.float32)[:, :, None]
-        starts = np.flatnonzero(run_starts(now.which))
-        edges = np.r_[starts, len(series)]
-        nearest = np.full(len(starts), np.nan)
-        for first in range(0, len(starts), CHUNK):
-            some = slice(first, min(first + CHUNK, len(starts)))
-            members = slice(edges[some.start], edges[some.stop])
-            square = self._squares(series[members], here[members], unit[members])
-            mean = _means(square, starts[some] - members.start, np.diff(edges[some.start : some.stop + 1]))
-            usable = self._usable(now.device[some]) & ~np.isnan(mean)
-            mean[~usable] = np.inf
-            least = np.partition(mean, NEAREST - 1, axis=1)[:, :NEAREST]
-            nearest[some] = np.sqrt(least.astype(np.float64)).mean(axis=1)
-        return np.where(np.isfinite(nearest) & (now.number > WARM_UP), nearest, np.nan)
-
-    def _usable(self, device: Keys) -> BoolArray:
-        """Which slots hold states that those devices are compared with, shape (n_devices, SLOTS)."""
-        stored = self._devices["stored"][device]
-        age = _AGE[stored % SLOTS]
-        recent = np.minimum(stored // 3, RECENT)
-        oldest = np.minimum(recent + STATES, stored)
-        return np.asarray((age >= recent[:, None].astype(np.int16)) & (age < oldest[:, None].astype(np.int16)))
-
-    def _squares(self, series: Keys, here: NDArray[np.float32], unit: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sum of squares of the distances from what is in each slot, shape (n_series, SLOTS)."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            away = self._series["states"][series]
-            away -= here
-            away *= unit
-            away *= away
-            total = away[:, 0]
-            for k in range(1, SIZE):  # faster than a sum over the short axis
-                total += away[:, k]
-        return total
-
-    def _rate(self, now: States, score: FloatArray) -> FloatArray:
-        p_value = np.ones(len(score))
-        known = np.flatnonzero(~np.isnan(score))
-        keys = now.device[known]
-        for part in parts(keys, self._calibrator.filled):
-            rows = known[part.rows]
-            p_value[rows] = self._calibrator.rate(part, score[rows])
-            if len(part.ended):
-                self._calibrator.learn(part.ended, now.rare[rows[part.full]])
-        return p_value
-
-    def _store(self, now: States) -> None:
-        mine = (now.number % STORE == 0)[now.which]
-        series, device = now.series[mine], now.device[now.which[mine]]
-        slot = self._devices["stored"][device] % SLOTS
-        origin = self._series["origin"]
-        fresh = np.isnan(origin[series])
-        origin[series[fresh]] = now.average[mine][fresh, 0]
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._series["states"][series, :, slot] = now.average[mine] - origin[series, None]
-        self._devices["stored"][np.unique(device)] += 1
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The state of series and devices as arrays with a row each."""
@@ -186,22 +110,79 @@ class Novelty:
         self._calibrator.restore(under(saved["device"], "calibrator."), devices)
 
 
-def _means(square: NDArray[np.float32], starts: Keys, size: Keys) -> NDArray[np.float32]:
-    """Means over the averages of `size` metrics from each of `starts` on, shape (n_states, SLOTS)."""
-    total = square[starts]
-    for k in range(1, int(size.max())):
-        more = np.flatnonzero(size > k)
-        total[more] += square[starts[more] + k]
-    total /= (SIZE * size[:, None]).astype(np.float32)
-    return np.asarray(total)
+@compiled
+def _look(
+    series: Sequence[_Series],
+    devices: Sequence[_Device],
+    device: Keys,
+    number: Keys,
+    first: Keys,
+    members: Members,
+    out: FloatArray,
+) -> None:
+    """Mean distance of each state to the nearest stored ones, NaN where too little is known.
+
+    The metrics of a state are those from its `first` to that of the next one.
+    """
+    total, square = np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)
+    for state in range(len(device)):
+        of, begin, end = devices[device[state]], first[state], first[state + 1]
+        out[state] = np.nan
+        if number[state] > WARM_UP:
+            total[:] = np.float32(0.0)
+            for member in range(begin, end):
+                _squares(series[members.series[member]], members.average, members.usual, member, square)
+                total += square
+            out[state] = _nearest(total, of.stored, SIZE * (end - begin))
+        if number[state] % STORE == 0:
+            for member in range(begin, end):
+                _store(series[members.series[member]], members.average, member, of.stored % SLOTS)
+            of.stored += 1
 
 
-def _turns(states: States) -> list[NDArray[np.intp]]:
-    """The states in turns: in each, of every device, those from one stored state to the next."""
-    if not len(states.device):
-        return []
-    turn = (states.number - 1) // STORE
-    starts = run_starts(states.device)
-    first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
-    step = turn - turn[first]
-    return [np.flatnonzero(step == k) for k in np.unique(step)]
+@compiled
+def _squares(series: _Series, average: FloatArray, usual: FloatArray, member: int, square: NDArray[np.float32]) -> None:
+    """The squared distances of a metric's averages from what is in each slot, added up."""
+    square[:] = np.float32(0.0)
+    for k in range(SIZE):
+        unit = np.float32(1.0 / usual[member, k])
+        here = np.float32(average[member, k] - series.origin)
+        for slot in range(SLOTS):
+            away = (series.states[k, slot] - here) * unit
+            square[slot] += away * away
+
+
+@compiled
+def _nearest(total: NDArray[np.float32], stored: int, size: int) -> float:
+    """Mean of the two least distances among the slots that count, as root mean squares over `size` averages."""
+    recent = min(stored // 3, RECENT)
+    oldest = min(recent + STATES, stored)
+    nearest, second = np.float32(np.inf), np.float32(np.inf)
+    for age in range(recent, oldest):
+        square = total[(stored - 1 - age) % SLOTS]
+        if square < nearest:
+            nearest, second = square, nearest
+        elif square < second:
+            second = square
+    found = (np.sqrt(nearest / np.float64(size)) + np.sqrt(second / np.float64(size))) / 2.0
+    return found if np.isfinite(found) else np.nan
+
+
+@compiled
+def _store(series: _Series, average: FloatArray, member: int, slot: int) -> None:
+    if np.isnan(series.origin):
+        series.origin = average[member, 0]
+    for k in range(SIZE):
+        series.states[k, slot] = np.float32(average[member, k] - series.origin)
+
+
+@compiled
+def _carry(devices: Sequence[_Device], device: Keys, number: Keys, found: FloatArray, out: FloatArray) -> None:
+    """The p-value found at each device's last look so far."""
+    looks = 0
+    for row in range(len(device)):
+        of = devices[device[row]]
+        if number[row] % LOOK == 0:
+            of.p_value = found[looks]
+            looks += 1
+        out[row] = of.p_value

@@ -10,20 +10,21 @@ not scored here but used by `models.detectors.novelty`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import BoolArray, FloatArray, IntArray, TimeArray
+from ingest.compiled import compiled
+from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
-from ingest.runs import run_ends, shifted
-from models.blocks import BLOCK, Keys, Part
+from models.blocks import BLOCK, Keys
 
 SPANS = np.array([2.0, 8.0, 30.0, 240.0])
 """Readings over which the averages are taken; all but the first in usual intervals where readings come faster, so that
 a sensor that suddenly reports every second still shows its shifts over the same time."""
+AVERAGED = len(SPANS)
 SCORED = 3
 """So many of the averages, from the shortest on, make the score."""
 GAINS = 2.0 / (SPANS + 1.0)
@@ -56,16 +57,37 @@ BAND = 7.0
 
 
 class Judged(NamedTuple):
-    """Columns of a part's length. A higher score is more anomalous; NaN, as the band, while a series is learned."""
+    """Columns with a row per reading. A higher score is more anomalous; NaN, as the band, while a series is learned."""
 
     score: FloatArray
-    expected: FloatArray
-    low: FloatArray
-    high: FloatArray
+    band: FloatArray
+    """What was expected: middle, lower and upper end, shape (n_rows, 3)."""
     average: FloatArray
     """The averages after each reading, shape (n_rows, len(SPANS))."""
     usual: FloatArray
     """Their usual distances from the level, of the same shape."""
+    number: Keys
+    """How many readings of the series there were before."""
+    block_mean: FloatArray
+    """With the last reading of a block the mean of its values, else NaN."""
+
+
+class _Series(Protocol):
+    """A record of the state."""
+
+    seen: int
+    time: int
+    gap: float
+    gaps: FloatArray
+    learned: int
+    level: float
+    average: FloatArray
+    usual: FloatArray
+    unit: FloatArray
+    raw: FloatArray
+    long: FloatArray
+    values: FloatArray
+    distances: NDArray[np.float32]
 
 
 class Shift:
@@ -79,15 +101,15 @@ class Shift:
                 "time": (np.int64, (), 0),
                 "gap": (np.float64, (), np.nan),
                 "gaps": (np.float64, (BLOCK,), np.nan),
-                "learned": (np.float64, (), 0.0),
+                "learned": (np.int64, (), 0),
                 "level": (np.float64, (), 0.0),
-                "average": (np.float64, (len(SPANS),), 0.0),
-                "usual": (np.float64, (len(SPANS),), 0.0),
-                "unit": (np.float64, (len(SPANS),), TINY),
-                "raw": (np.float64, (len(SPANS),), 0.0),
-                "long": (np.float64, (len(SPANS),), 0.0),
+                "average": (np.float64, (AVERAGED,), 0.0),
+                "usual": (np.float64, (AVERAGED,), 0.0),
+                "unit": (np.float64, (AVERAGED,), TINY),
+                "raw": (np.float64, (AVERAGED,), 0.0),
+                "long": (np.float64, (AVERAGED,), 0.0),
                 "values": (np.float64, (BLOCK,), 0.0),
-                "distances": (np.float32, (BLOCK, len(SPANS)), 0.0),
+                "distances": (np.float32, (BLOCK, AVERAGED), 0.0),
             }
         )
 
@@ -100,148 +122,13 @@ class Shift:
         """Readings of every series so far."""
         return np.asarray(self._state["seen"])
 
-    def scoring(self, series: Keys) -> BoolArray:
-        """Whether those series are known well enough for a score."""
-        return np.asarray(self._state["learned"][series] >= WARM_UP)
-
-    def block_mean(self, series: Keys) -> FloatArray:
-        """Means of blocks of those series that are full and wait for `learn`."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return _mean(self._state["values"][series])
-
-    def advance(self, part: Part, value: FloatArray, time: TimeArray) -> Judged:
-        """Score the values of a part, read at `time` (ns). Blocks that are full then wait for `learn`."""
-        state, series = self._state, part.keys
-        share = self._pace(part, time)
-        level, usual = state["level"][series], state["unit"][series]
-        unknown = ~self.scoring(series)
-        with np.errstate(over="ignore"):
-            reach = np.where(unknown, np.inf, REACH * usual[:, 0])
-            tamed = np.clip(value, level - reach, level + reach)
-        average = self._averages(part, value, tamed, share)
-        state["values"][series, part.column] = value
-        with np.errstate(over="ignore", invalid="ignore"):
-            distance = np.abs(average - level[:, None])
-            state["distances"][series, part.column] = distance
-            square = np.zeros(len(series))
-            for k in range(self._scored):
-                square += np.minimum(distance[:, k] / usual[:, k], MOST) ** 2
-            score = np.nan_to_num(np.sqrt(square / self._scored), nan=MOST)
-            half = BAND * usual[:, 0]
-            judged = Judged(score, level.copy(), level - half, level + half, average, usual)
-        for column in judged[:4]:
-            column[unknown] = np.nan
-        last = run_ends(series)
-        state["seen"][series[last]] += part.column[last] - part.column[part.first[last]] + 1
+    def advance(self, series: Keys, value: FloatArray, time: TimeArray) -> Judged:
+        """Score values of `series`, read at `time` (ns), each newer than the last of its series; then learn them."""
+        n = len(series)
+        score, number, mean = np.empty(n), np.empty(n, np.int64), np.full(n, np.nan)
+        judged = Judged(score, np.empty((n, 3)), np.empty((n, AVERAGED)), np.empty((n, AVERAGED)), number, mean)
+        _advance(self._state.records, self._scored, series, value, time, judged)
         return judged
-
-    def _pace(self, part: Part, time: TimeArray) -> FloatArray:
-        """How much of a usual interval has passed before each row, at most one."""
-        state, series = self._state, part.keys
-        inside = np.arange(len(series)) > part.first
-        gap = (time - np.where(inside, shifted(time, 0), state["time"][series])).astype(np.float64)
-        gap[(state["seen"][series] == 0) & ~inside] = np.nan
-        state["gaps"][series, part.column] = gap
-        last = run_ends(series)
-        state["time"][series[last]] = time[last]
-        share = gap / state["gap"][series]
-        return np.where(share < 1.0, share, 1.0)
-
-    def _averages(self, part: Part, value: FloatArray, tamed: FloatArray, share: FloatArray) -> FloatArray:
-        """The averages after each row of the part, shape (n_rows, len(SPANS))."""
-        state = self._state
-        fresh = (part.column == 0) & (state["seen"][part.keys] == 0)
-        if fresh.any():
-            state["average"][part.keys[fresh]] = value[fresh, None]
-        out = np.empty((len(value), len(SPANS)))
-        if part.few:
-            self._walk(part, value, tamed, share, out)
-            return out
-        gain = GAINS * share[:, None]
-        gain[:, 0] = GAINS[0]
-        taken = np.repeat(tamed[:, None], len(SPANS), axis=1)
-        taken[:, 0] = taken[:, -1] = value
-        current = state["average"]
-        with np.errstate(over="ignore", invalid="ignore"):
-            for rows in part.columns():
-                series = part.keys[rows]
-                before = current[series]
-                current[series] = out[rows] = before + gain[rows] * (taken[rows] - before)
-        return out
-
-    def _walk(self, part: Part, value: FloatArray, tamed: FloatArray, share: FloatArray, out: FloatArray) -> None:
-        """As array by array, one reading after the other: faster where there are few series, the same to the bit."""
-        current = self._state["average"]
-        one, two, three, four = GAINS.tolist()
-        for rows in part.by_key():
-            key = part.keys[rows.start]
-            a, b, c, d = current[key].tolist()
-            found = []
-            for x, y, part_of in zip(value[rows].tolist(), tamed[rows].tolist(), share[rows].tolist(), strict=True):
-                a += one * (x - a)
-                b += two * part_of * (y - b)
-                c += three * part_of * (y - c)
-                d += four * part_of * (x - d)
-                found.append((a, b, c, d))
-            out[rows] = found
-            current[key] = a, b, c, d
-
-    def _settle(self, series: Keys) -> None:
-        """The units of the averages' distances from the level: the usual ones, never zero."""
-        state = self._state
-        floor = ACCURACY * np.abs(state["level"][series])[:, None]
-        usual: FloatArray = np.maximum(state["usual"][series], RAW_SHARE * state["raw"][series])
-        np.maximum(usual, LONG_SHARE * state["long"][series], out=usual)
-        state["unit"][series] = np.maximum(usual, floor) + TINY
-
-    def learn(self, series: Keys) -> None:
-        """Learn the full blocks of those series."""
-        self._learn_gap(series)
-        fresh = self._state["learned"][series] == 0
-        if fresh.any():
-            self._begin(series[fresh])
-        if not fresh.all():
-            self._learn(series[~fresh])
-        self._settle(series)
-
-    def _learn_gap(self, series: Keys) -> None:
-        state = self._state
-        before, gaps = state["gap"][series], state["gaps"][series]
-        fresh = np.isnan(before)
-        now = np.nanmean(np.where(fresh[:, None], gaps, np.minimum(gaps, OUTAGE * before[:, None])), axis=1)
-        weight = np.maximum(BLOCK / MEMORY, BLOCK / (state["seen"][series] + 1.0))
-        state["gap"][series] = np.where(fresh, now, before + weight * (now - before))
-
-    def _begin(self, series: Keys) -> None:
-        state = self._state
-        values = state["values"][series]
-        level = np.median(values, axis=1)
-        with np.errstate(over="ignore", invalid="ignore"):
-            spread = _mean(np.abs(values - level[:, None]))
-        state["level"][series] = level
-        state["usual"][series] = state["raw"][series] = state["long"][series] = np.nan_to_num(spread)[:, None]
-        state["learned"][series] = BLOCK
-
-    def _learn(self, series: Keys) -> None:
-        state = self._state
-        learned, level, usual = state["learned"][series], state["level"][series], state["unit"][series]
-        share = BLOCK / (learned + BLOCK)
-        weight, slowly = np.maximum(BLOCK / MEMORY, share), np.maximum(BLOCK / LONG_MEMORY, share)
-        with np.errstate(over="ignore", invalid="ignore"):
-            distance = state["distances"][series].astype(np.float64)
-            deviation = state["values"][series] - level[:, None]
-            raw = _mean(distance)
-            known = learned >= WARM_UP
-            reach = np.where(known, CLIP * usual[:, 0], np.inf)[:, None]
-            most = np.where(known[:, None], CLIP * usual, np.inf)[:, None, :]
-            step = _mean(np.clip(deviation, -reach, reach))
-            clipped = _mean(np.minimum(distance, most))
-        # inf and NaN only where values themselves overflow: they teach nothing
-        state["level"][series] = level + weight * np.where(np.isfinite(step), step, 0.0)
-        for name, now, gain in (("usual", clipped, weight), ("raw", raw, weight), ("long", clipped, slowly)):
-            before = state[name][series]
-            state[name][series] = before + gain[:, None] * np.where(np.isfinite(now), now - before, 0.0)
-        state["learned"][series] = learned + BLOCK
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays with a row per series."""
@@ -252,6 +139,156 @@ class Shift:
         self._state.restore(saved, series)
 
 
-def _mean(block: FloatArray) -> FloatArray:
-    """Mean over the readings of a block, the second axis; divided first, so that it does not overflow."""
-    return np.asarray((block / BLOCK).sum(axis=1))
+@compiled
+def _advance(
+    records: Sequence[_Series], scored: int, series: Keys, value: FloatArray, time: TimeArray, out: Judged
+) -> None:
+    for row in range(len(series)):
+        state = records[series[row]]
+        column = state.seen % BLOCK
+        _move(state, value[row], _pace(state, column, time[row]))
+        out.score[row] = _score(state, column, scored)
+        _tell(state, row, out)
+        state.values[column] = value[row]
+        state.seen += 1
+        if column == BLOCK - 1:
+            out.block_mean[row] = _mean(state.values)
+            _learn(state)
+
+
+@compiled
+def _pace(state: _Series, column: int, time: int) -> float:
+    """How much of a usual interval has passed since the last reading, at most one."""
+    gap = np.nan if state.seen == 0 else float(time - state.time)
+    state.gaps[column], state.time = gap, time
+    share = gap / state.gap
+    return 1.0 if np.isnan(share) else min(share, 1.0)
+
+
+@compiled
+def _move(state: _Series, value: float, share: float) -> None:
+    """Move the averages on; the shortest and the longest take any value as it is."""
+    if state.seen == 0:
+        for k in range(AVERAGED):
+            state.average[k] = value
+    level = state.level
+    reach = REACH * state.unit[0] if state.learned >= WARM_UP else np.inf
+    tamed = min(max(value, level - reach), level + reach)
+    for k in range(AVERAGED):
+        before, taken = state.average[k], value if k in (0, AVERAGED - 1) else tamed
+        state.average[k] = before + (GAINS[k] if k == 0 else GAINS[k] * share) * (taken - before)
+
+
+@compiled
+def _tell(state: _Series, row: int, out: Judged) -> None:
+    known = state.learned >= WARM_UP
+    level, half = state.level, BAND * state.unit[0]
+    out.band[row, 0] = level if known else np.nan
+    out.band[row, 1] = level - half if known else np.nan
+    out.band[row, 2] = level + half if known else np.nan
+    for k in range(AVERAGED):
+        out.average[row, k], out.usual[row, k] = state.average[k], state.unit[k]
+    out.number[row] = state.seen
+
+
+@compiled
+def _score(state: _Series, column: int, scored: int) -> float:
+    """Root mean square of the distances, in usual ones; NaN while the series is learned."""
+    square = 0.0
+    for k in range(AVERAGED):
+        distance = abs(state.average[k] - state.level)
+        state.distances[column, k] = distance
+        if k < scored:
+            square += min(distance / state.unit[k], MOST) ** 2
+    if state.learned < WARM_UP:
+        return np.nan
+    score = np.sqrt(square / scored)
+    return MOST if np.isnan(score) else score
+
+
+@compiled
+def _learn(state: _Series) -> None:
+    """Learn a full block."""
+    _learn_gap(state)
+    if state.learned == 0:
+        _begin(state)
+    else:
+        _learn_block(state)
+    state.learned += BLOCK
+    floor = ACCURACY * abs(state.level)
+    for k in range(AVERAGED):
+        usual = max(state.usual[k], RAW_SHARE * state.raw[k], LONG_SHARE * state.long[k])
+        state.unit[k] = max(usual, floor) + TINY
+
+
+@compiled
+def _learn_gap(state: _Series) -> None:
+    before, fresh = state.gap, np.isnan(state.gap)
+    total, count = 0.0, 0
+    for column in range(BLOCK):
+        gap = state.gaps[column]
+        if not np.isnan(gap):
+            total += gap if fresh else min(gap, OUTAGE * before)
+            count += 1
+    weight = max(BLOCK / MEMORY, BLOCK / (state.seen + 1.0))
+    state.gap = total / count if fresh else before + weight * (total / count - before)
+
+
+@compiled
+def _begin(state: _Series) -> None:
+    level = _median(state.values)
+    spread = 0.0
+    for column in range(BLOCK):
+        spread += abs(state.values[column] - level) / BLOCK
+    state.level = level
+    for k in range(AVERAGED):
+        state.usual[k] = state.raw[k] = state.long[k] = spread if np.isfinite(spread) else 0.0
+
+
+@compiled
+def _learn_block(state: _Series) -> None:
+    level, known = state.level, state.learned >= WARM_UP
+    share = BLOCK / (state.learned + BLOCK)
+    weight, slowly = max(BLOCK / MEMORY, share), max(BLOCK / LONG_MEMORY, share)
+    reach = CLIP * state.unit[0] if known else np.inf
+    step = 0.0
+    for column in range(BLOCK):
+        step += min(max(state.values[column] - level, -reach), reach) / BLOCK
+    if np.isfinite(step):  # else values themselves overflow: they teach nothing
+        state.level = level + weight * step
+    for k in range(AVERAGED):
+        most = CLIP * state.unit[k] if known else np.inf
+        raw, clipped = 0.0, 0.0
+        for column in range(BLOCK):
+            distance = float(state.distances[column, k])
+            raw += distance / BLOCK
+            clipped += min(distance, most) / BLOCK
+        if np.isfinite(raw):
+            state.raw[k] += weight * (raw - state.raw[k])
+        if np.isfinite(clipped):
+            state.usual[k] += weight * (clipped - state.usual[k])
+            state.long[k] += slowly * (clipped - state.long[k])
+
+
+@compiled
+def _mean(values: FloatArray) -> float:
+    """Mean of a block; divided first, so that it does not overflow."""
+    total = 0.0
+    for column in range(BLOCK):
+        total += values[column] / BLOCK
+    return total
+
+
+@compiled
+def _median(values: FloatArray) -> float:
+    """Median of a block: the middle between the two in the middle."""
+    low, high = -np.inf, np.inf
+    for column in range(BLOCK):
+        value, below = values[column], 0
+        for other in range(BLOCK):
+            below += values[other] < value or (values[other] == value and other < column)
+        if below == BLOCK // 2 - 1:
+            low = value
+        if below == BLOCK // 2:
+            high = value
+    return low / 2 + high / 2

@@ -25,7 +25,7 @@ def verdict(quiet: int, since: int, p_value: float) -> Verdicts:
     moves = Moves()
     moves.resize(1)
     facts = np.array([[5.0, 1.0, 0.0, 2.0, 1.5, 0.1]])
-    assert facts.shape[1] == len(FACTS)
+    assert facts.shape[1] == FACTS
     return Verdicts(
         row=one,
         device=one,

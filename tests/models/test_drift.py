@@ -50,8 +50,8 @@ def test_nothing_is_said_before_a_week_was_seen() -> None:
     first_at = None
     for block, mean in enumerate(daily(10)[::16].ravel()):
         at = START + block * 16 * MINUTE
-        drift.take(series, np.array([mean]), np.array([at]), np.full(1, 1e-3))
-        if first_at is None and not np.isnan(drift.p_value(series)[0]):
+        drifts = drift.follow(series, np.array([mean]), np.array([at]), np.full(1, 1e-3))
+        if first_at is None and not np.isnan(drifts.p_value[0]):
             first_at = at
     assert first_at is not None
     assert SEEN_NS <= first_at - START <= SEEN_NS + 32 * MINUTE

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.reading import FloatArray
-from models.blocks import Keys, parts
+from models.blocks import Keys
 from models.moves import LEAST, QUIET, UNUSUAL, Moves, Stretch
 
 RARE, USUAL = UNUSUAL / 2, 0.5
@@ -22,9 +22,11 @@ def follow(moves: Moves, series: Keys, p_value: FloatArray, seen: Keys, first: i
     moves.resize(len(seen))
     moves.begin()
     time = (first + np.arange(len(series))) * MINUTE
-    for part in parts(series, seen.copy()):
-        np.add.at(seen, part.keys, 1)
-        moves.follow(part, p_value[part.rows], time, seen)
+    number = np.empty(len(series), np.int64)
+    for row, one in enumerate(series):
+        number[row] = seen[one]
+        seen[one] += 1
+    moves.follow(series, p_value, time, number)
 
 
 def stretch(p_values: list[float]) -> tuple[int, int] | None:

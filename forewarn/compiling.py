@@ -1,0 +1,25 @@
+"""`python -m forewarn.compiling`: compiles the loops of the engine and keeps them, so that nobody waits for it later.
+
+Without it they are compiled by the first readings that are judged, which then wait for half a minute, once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forewarn.engine import Engine
+from ingest.reading import NS_PER_SECOND, ReadingBatch
+from ingest.registry import Registry
+
+METRICS = 3
+
+
+def compile_loops() -> None:
+    """Judge a few readings."""
+    registry, rows = Registry(), np.arange(2 * METRICS)
+    series = [registry.series("site", "device", f"metric-{number}") for number in range(METRICS)]
+    Engine(registry).process(ReadingBatch.of(series * 2, rows // METRICS * NS_PER_SECOND, rows.astype(np.float64)))
+
+
+if __name__ == "__main__":
+    compile_loops()
