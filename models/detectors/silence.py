@@ -11,17 +11,18 @@ event times here do not depend on how the readings of different devices interlea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
+from ingest.compiled import compiled
+from ingest.reading import NS_PER_SECOND, BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.rows import StateTable
-from ingest.runs import run_ends, run_starts, shifted
+from models.blocks import Keys
 
 INTERVALS = 10
 """Expected intervals without a reading that make a silence."""
@@ -29,8 +30,9 @@ SHORTEST_NS = 300 * NS_PER_SECOND
 """No silence is shorter than 5 minutes, however fast the metric."""
 OBSERVER_GAP_NS = 60 * NS_PER_SECOND
 """Ticks further apart than this mean that nobody listened in between: the time away does not count as silence."""
-NEVER = np.iinfo(np.int64).min
-_UNKNOWN_LIMIT = np.iinfo(np.int64).max
+NEVER = int(np.iinfo(np.int64).min)
+NO_LIMIT = int(np.iinfo(np.int64).max)
+RECORDED = int(Quality.RECORDED)
 WHOLE_DEVICE = -1
 
 
@@ -55,13 +57,93 @@ class Turn:
     """For a whole device: its series, if it ever reported only one."""
 
 
-def limits_ns(interval_ns: FloatArray) -> TimeArray:
-    """The silence limit for each expected interval, in whole seconds; unknown intervals have no limit."""
-    known = ~np.isnan(interval_ns)
-    limit = np.full(len(interval_ns), _UNKNOWN_LIMIT, np.int64)
-    seconds = np.round(INTERVALS * interval_ns[known] / NS_PER_SECOND).astype(np.int64)
-    limit[known] = np.maximum(seconds * NS_PER_SECOND, SHORTEST_NS)
-    return limit
+_TURN = np.dtype(
+    [
+        ("row", np.int64),
+        ("device", np.int64),
+        ("series", np.int64),
+        ("begins", np.bool_),
+        ("at", np.int64),
+        ("last", np.int64),
+        ("limit_ns", np.int64),
+        ("interval_ns", np.float64),
+        ("only", np.int64),
+    ],
+    align=True,
+)
+"""A `Turn`; `only` is -1 where there is none."""
+
+
+class _Turn(Protocol):
+    row: int
+    device: int
+    series: int
+    begins: bool
+    at: int
+    last: int
+    limit_ns: int
+    interval_ns: float
+    only: int
+
+
+class _Site(Protocol):
+    """A record of the state of a site."""
+
+    clock: int
+    live: bool
+
+
+class _Device(Protocol):
+    """A record of the state of a device."""
+
+    clock: int
+    heard: int
+    fresh: bool
+    returned: int
+    silent_from: int
+
+
+class _Series(Protocol):
+    """A record of the state of a series."""
+
+    last: int
+    limit: int
+    interval: float
+    silent: bool
+
+
+class _Bound(Protocol):
+    """What spares a look at every metric of a device with each reading; too low does no harm."""
+
+    due: int
+    """None of its metrics is overdue until then, in event time ns."""
+    limit: int
+    """None of its metrics has a shorter limit, ns."""
+
+
+class _State(NamedTuple):
+    """The records, and how they belong together: `order[start[d]:start[d + 1]]` are the series of device d."""
+
+    sites: Sequence[_Site]
+    devices: Sequence[_Device]
+    series: Sequence[_Series]
+    bounds: Sequence[_Bound]
+    device_of: IntArray
+    site_of: IntArray
+    order: Keys
+    start: Keys
+
+
+class _Rows(NamedTuple):
+    """A batch, with the expected interval as of each row."""
+
+    series: IntArray
+    time: TimeArray
+    quality: FlagArray
+    interval_ns: FloatArray
+    site: Keys
+    """Filled in along the way: the site of each row, and its clock after the row."""
+    site_after: TimeArray
 
 
 class Silence:
@@ -69,7 +151,7 @@ class Silence:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._fleet = _Fleet(registry)
+        self._order, self._start = np.zeros(0, np.int64), np.zeros(1, np.int64)
         self._sites = StateTable({"clock": (np.int64, (), NEVER), "live": (np.bool_, (), False)})
         self._devices = StateTable(
             {
@@ -83,199 +165,42 @@ class Silence:
         self._series = StateTable(
             {
                 "last": (np.int64, (), NEVER),
-                "limit": (np.int64, (), _UNKNOWN_LIMIT),
+                "limit": (np.int64, (), NO_LIMIT),
                 "interval": (np.float64, (), np.nan),
                 "silent": (np.bool_, (), False),
             }
         )
+        self._bounds = _no_bounds()
 
-    # -- readings --------------------------------------------------------------------------------------------------
     def advance(self, batch: ReadingBatch, interval_ns: FloatArray) -> list[Turn]:
         """Follow newly judged readings, in order of arrival; recorded ones also tick their site.
 
         `interval_ns` is each row's expected interval as known with that reading, NaN if unknown.
         """
-        if not len(batch):
-            return []
-        self._resize()
-        device = self._registry.series_device[batch.series]
-        walk = _Walk(batch, interval_ns, device, self._registry.device_site[device])
-        walk.tick_sites(self._sites)
-        suspects = self._suspects(walk)
-        turns = [turn for number in suspects for turn in self._walk_device(number, walk)]
-        calm = ~np.isin(device, suspects)
-        self._remember(walk, calm)
-        turns.extend(self._overdue(np.unique(walk.site[walk.recorded]), len(batch), walk))
-        return sorted(turns, key=lambda t: (t.row, t.at, t.device, t.series))
+        state, rows = self._at_hand(), _rows(batch, interval_ns)
+        ticked, turns = np.zeros(len(state.sites), np.bool_), _room(state, len(batch))
+        n = _follow(state, rows, ticked, turns)
+        return _told(turns[: _overdue(state, rows, ticked, turns, n)])
 
     def tick(self, now: int) -> list[Turn]:
         """It is now `now` (ns UTC) at every site whose last reading was a live one."""
-        self._resize()
-        sites = np.flatnonzero(self._sites["live"][: self._registry.n_sites])
-        clock = self._sites["clock"]
-        for site in sites.tolist():
-            members = np.flatnonzero(self._registry.device_site == site)
-            away = now - int(clock[site]) if clock[site] != NEVER else 0
-            if away > OBSERVER_GAP_NS:
-                heard = self._devices["heard"][members]
-                self._devices["heard"][members] = np.where(heard == NEVER, NEVER, heard + away)
-            fresh = members[self._devices["fresh"][members]]
-            clock[site] = max(now, int(clock[site]))
-            self._devices["heard"][fresh] = clock[site]
-            self._devices["fresh"][fresh] = False
-        return self._overdue(sites, 0, None)
+        state, rows = self._at_hand(), _rows(ReadingBatch.empty(), np.zeros(0))
+        turns = _room(state, 0)
+        return _told(turns[: _overdue(state, rows, _tick(state, now), turns, 0)])
 
-    # -- the quick look: which devices may have anything to report ---------------------------------------------------
-    def _suspects(self, walk: _Walk) -> list[int]:
-        state, series = self._devices, walk.batch.series
-        order = np.argsort(walk.device, kind="stable")
-        device, time = walk.device[order], walk.batch.time[order]
-        first = run_starts(device)
-        before = np.where(first, state["clock"][device], shifted(time, NEVER))
-        heard = np.where(first, state["heard"][device], shifted(walk.site_after[order], NEVER))
-        shortest = self._shortest(walk)[walk.place[order]]
-        gap = (before != NEVER) & (time > before) & (_ahead(time, before) > shortest)
-        site_before = walk.site_before[order]
-        unheard = (heard != NEVER) & (site_before > heard) & (_ahead(site_before, heard) > shortest)
-        returns = self._series["silent"][series] | (state["silent_from"][walk.device] != NEVER)
-        found = set(device[gap | unheard].tolist()) | set(walk.device[returns].tolist())
-        return sorted(found | set(self._missing_metrics(walk)))
-
-    def _shortest(self, walk: _Walk) -> TimeArray:
-        """A lower bound of the limits of each device of the batch, before and during it."""
-        members, owner = self._fleet.series_of(walk.devices)
-        shortest = np.full(len(walk.devices), _UNKNOWN_LIMIT, np.int64)
-        np.minimum.at(shortest, owner, self._series["limit"][members])
-        np.minimum.at(shortest, walk.place, walk.limit)
-        return shortest
-
-    def _missing_metrics(self, walk: _Walk) -> list[int]:
-        """Devices with a series that, at some row of the batch, may have been overdue by the device's own clock."""
-        members, owner = self._fleet.series_of(walk.devices)
-        newest = np.full(len(walk.devices), NEVER, np.int64)
-        np.maximum.at(newest, walk.place, walk.batch.time)
-        order = np.argsort(walk.batch.series, kind="stable")
-        series, time, limit = walk.batch.series[order], walk.batch.time[order], walk.limit[order]
-        first = run_starts(series)
-        before = np.where(first, self._series["last"][series], shifted(time, NEVER))
-        bound = np.where(first, self._series["limit"][series], shifted(limit, _UNKNOWN_LIMIT))
-        late = (before != NEVER) & (time > before) & (_ahead(time, before) > bound)
-        final = run_ends(series)
-        at = np.searchsorted(series[final], members)
-        at[at == len(series[final])] = 0
-        spoke = series[final][at] == members
-        last = np.where(spoke, time[final][at], self._series["last"][members])
-        bounds = np.where(spoke, limit[final][at], self._series["limit"][members])
-        clock = newest[owner]
-        quiet = (last != NEVER) & ~self._series["silent"][members] & (clock > last)
-        quiet &= _ahead(clock, last) > bounds
-        owners = self._registry.series_device[np.r_[series[late], members[quiet]].astype(np.intp)]
-        return [int(number) for number in np.unique(owners)]
-
-    def _remember(self, walk: _Walk, calm: BoolArray) -> None:
-        """Take over the rows of devices that have nothing to report."""
-        series, device = walk.batch.series[calm], walk.device[calm]
-        self._series["last"][series] = walk.batch.time[calm]
-        self._series["limit"][series] = walk.limit[calm]
-        self._series["interval"][series] = walk.interval[calm]
-        np.maximum.at(self._devices["clock"], device, walk.batch.time[calm])
-        self._devices["heard"][device] = walk.site_after[calm]
-        self._devices["fresh"][device] = ~walk.recorded[calm]
-
-    # -- the exact look: one device, reading by reading --------------------------------------------------------------
-    def _walk_device(self, device: int, walk: _Walk) -> list[Turn]:
-        turns: list[Turn] = []
-        members = self._registry.series_of(device)
-        state, series = self._devices, self._series
-        for row in np.flatnonzero(walk.device == device).tolist():
-            time, number = int(walk.batch.time[row]), int(walk.batch.series[row])
-            if state["silent_from"][device] == NEVER:
-                turns.extend(self._silence_before(device, row, time, walk))
-            if state["silent_from"][device] != NEVER:
-                back = max(time, int(state["silent_from"][device]))
-                turns.append(Turn(row, device, WHOLE_DEVICE, False, back))
-                state["silent_from"][device] = NEVER
-                state["returned"][device] = time
-            if series["silent"][number]:
-                turns.append(Turn(row, device, number, False, time))
-                series["silent"][number] = False
-            series["last"][number] = time
-            series["limit"][number], series["interval"][number] = walk.limit[row], walk.interval[row]
-            state["clock"][device] = max(int(state["clock"][device]), time)
-            state["heard"][device], state["fresh"][device] = walk.site_after[row], not walk.recorded[row]
-            for other in members:
-                due = self._due(device, other)
-                if due is not None and int(state["clock"][device]) > due:
-                    series["silent"][other] = True
-                    turns.append(self._begin(row, device, other, due))
-        return turns
-
-    def _silence_before(self, device: int, row: int, time: int, walk: _Walk) -> list[Turn]:
-        """The silence that a reading at `time` ends, if there was one."""
-        due = self._device_due(device)
-        if due is None:
-            return []
-        by_site = walk.first_site_row_after(row, self._site_due(device, due))
-        if by_site is None and time <= due:
-            return []
-        return [self._device_turn(row if by_site is None else by_site, device, due)]
-
-    def _overdue(self, sites: NDArray[Any], row: int, walk: _Walk | None) -> list[Turn]:
-        """Devices of those sites that their site's clock shows to be silent now."""
-        if not len(sites):
-            return []
-        state, clock = self._devices, self._sites["clock"]
-        n = self._registry.n_devices
-        site = self._registry.device_site[:n]
-        shortest = np.full(n, _UNKNOWN_LIMIT, np.int64)
-        np.minimum.at(shortest, self._registry.series_device, self._series["limit"][: self._registry.n_series])
-        asked = np.isin(site, sites) & (state["heard"][:n] != NEVER) & (state["silent_from"][:n] == NEVER)
-        asked &= (clock[site] > state["heard"][:n]) & ~state["fresh"][:n]
-        asked &= _ahead(clock[site], state["heard"][:n]) > shortest
-        turns = []
-        for device in np.flatnonzero(asked).tolist():
-            due = self._device_due(device)
-            if due is None or int(clock[site[device]]) <= self._site_due(device, due):
-                continue
-            shown = row if walk is None else walk.first_site_row(int(site[device]), self._site_due(device, due))
-            turns.append(self._device_turn(shown, device, min(due, int(clock[site[device]]))))
-        return turns
-
-    # -- due times ---------------------------------------------------------------------------------------------------
-    def _due(self, device: int, series: int) -> int | None:
-        """When a series is overdue, in event time; None where it is silent already or has no known interval."""
-        last, limit = int(self._series["last"][series]), int(self._series["limit"][series])
-        if self._series["silent"][series] or last == NEVER or limit == _UNKNOWN_LIMIT:
-            return None
-        return max(last, int(self._devices["returned"][device])) + limit
-
-    def _device_due(self, device: int) -> int | None:
-        """Until when the device must speak again, in event time: the limit of its fastest metric that is not silent."""
-        members = self._registry.series_of(device)
-        limits = [int(self._series["limit"][n]) for n in members if self._due(device, n) is not None]
-        return int(self._devices["clock"][device]) + min(limits) if limits else None
-
-    def _site_due(self, device: int, due: int) -> int:
-        """The same moment on the clock of the site, as it stood when the device was last heard."""
-        return int(self._devices["heard"][device]) + due - int(self._devices["clock"][device])
-
-    def _begin(self, row: int, device: int, series: int, due: int) -> Turn:
-        last, limit = int(self._series["last"][series]), int(self._series["limit"][series])
-        return Turn(row, device, series, True, due, last, limit, float(self._series["interval"][series]))
-
-    def _device_turn(self, row: int, device: int, due: int) -> Turn:
-        self._devices["silent_from"][device] = due
-        known = [number for number in self._registry.series_of(device) if self._series["last"][number] != NEVER]
-        limit = min(int(self._series["limit"][number]) for number in known)
-        interval = float(np.nanmin(self._series["interval"][known]))
-        only = known[0] if len(known) == 1 else None
-        return Turn(row, device, WHOLE_DEVICE, True, due, int(self._devices["clock"][device]), limit, interval, only)
-
-    # -- state -------------------------------------------------------------------------------------------------------
-    def _resize(self) -> None:
+    def _at_hand(self) -> _State:
+        device_of = self._registry.series_device
+        site_of = self._registry.device_site  # asked for later, for the registry may grow: every owner is among them
+        if len(self._order) < len(device_of) or len(self._start) <= len(site_of):
+            self._order = np.argsort(device_of, kind="stable")
+            self._start = np.searchsorted(device_of[self._order], np.arange(len(site_of) + 1))
+        self._series.resize(len(device_of))
+        self._devices.resize(len(site_of))
+        self._bounds.resize(len(site_of))
         self._sites.resize(self._registry.n_sites)
-        self._devices.resize(self._registry.n_devices)
-        self._series.resize(self._registry.n_series)
+        sites, devices, series, bounds = self._sites, self._devices, self._series, self._bounds
+        records = sites.records, devices.records, series.records, bounds.records
+        return _State(*records, device_of, site_of, self._order, self._start)
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The state of sites, devices and series as arrays with a row each."""
@@ -288,67 +213,207 @@ class Silence:
         self._sites.restore(saved["site"], sites)
         self._devices.restore(saved["device"], devices)
         self._series.restore(saved["series"], series)
+        self._bounds = _no_bounds()
 
 
-class _Fleet:
-    """Which series belong to which device, as arrays; follows changes of the registry."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._n_series = -1
-        self._order = np.zeros(0, np.intp)
-        self._starts = np.zeros(1, np.intp)
-
-    def series_of(self, devices: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Series numbers of all `devices` (device numbers), and for each its device's place in `devices`."""
-        if self._n_series != self._registry.n_series:
-            self._n_series = self._registry.n_series
-            owner = self._registry.series_device
-            self._order = np.argsort(owner, kind="stable")
-            self._starts = np.searchsorted(owner[self._order], np.arange(self._registry.n_devices + 1))
-        start, size = self._starts[devices], np.diff(self._starts)[devices]
-        place = np.repeat(np.arange(len(devices)), size)
-        within = np.arange(len(place)) - np.repeat(np.cumsum(size) - size, size)
-        return self._order[start[place] + within], place
+def _no_bounds() -> StateTable:
+    """Bounds that are worked out when somebody asks: they are no part of what is saved."""
+    return StateTable({"due": (np.int64, (), NEVER), "limit": (np.int64, (), 0)})
 
 
-class _Walk:
-    """A batch with what the walk along it needs: device, site and the site's clock before and after each row."""
-
-    def __init__(self, batch: ReadingBatch, interval: FloatArray, device: IntArray, site: IntArray) -> None:
-        self.batch, self.interval, self.device, self.site = batch, interval, device, site
-        self.limit = limits_ns(interval)
-        self.devices, self.place = np.unique(device, return_inverse=True)
-        self.recorded: BoolArray = (batch.quality & Quality.RECORDED) != 0
-        self.site_before = np.full(len(batch), NEVER, np.int64)
-        self.site_after = np.full(len(batch), NEVER, np.int64)
-        self._rows: dict[int, NDArray[np.intp]] = {}
-
-    def tick_sites(self, sites: StateTable) -> None:
-        """Move the clocks of the batch's sites along its recorded rows, and note which sites are live."""
-        time = np.where(self.recorded, self.batch.time, NEVER)
-        for number in np.unique(self.site).tolist():
-            rows = np.flatnonzero(self.site == number)
-            start = sites["clock"][number]
-            clock = np.maximum.accumulate(np.maximum(time[rows], start))
-            self.site_after[rows], self.site_before[rows] = clock, shifted(clock, start)
-            sites["clock"][number], sites["live"][number] = clock[-1], not self.recorded[rows[-1]]
-            self._rows[number] = rows
-
-    def first_site_row(self, site: int, due: int) -> int:
-        """The first row at which the site's clock is past `due`."""
-        rows = self._rows[site]
-        at = int(np.searchsorted(self.site_after[rows], due, side="right"))
-        return int(rows[min(at, len(rows) - 1)])
-
-    def first_site_row_after(self, row: int, due: int) -> int | None:
-        """The row before `row` at which the site's clock was first past `due`, or None if it was not."""
-        if self.site_before[row] == NEVER or self.site_before[row] <= due:
-            return None
-        return self.first_site_row(int(self.site[row]), due)
+def _rows(batch: ReadingBatch, interval_ns: FloatArray) -> _Rows:
+    site, site_after = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
+    return _Rows(batch.series, batch.time, batch.quality, interval_ns, site, site_after)
 
 
-def _ahead(later: TimeArray, earlier: TimeArray) -> TimeArray:
-    """Later − earlier where that makes sense; 0 where either was never set (their difference would overflow)."""
-    valid = (later != NEVER) & (earlier != NEVER)
-    return np.where(valid, later - np.where(valid, earlier, later), 0)
+def _room(state: _State, n_rows: int) -> Any:
+    """Room for turns: with a row a device and a series may return, and be silent again; the others be silent once."""
+    return np.empty(4 * n_rows + len(state.site_of) + len(state.device_of), _TURN)
+
+
+def _told(turns: Any) -> list[Turn]:
+    """As objects, in order of the rows that showed them."""
+    found = [Turn(*[*turn, only if only >= 0 else None]) for *turn, only in turns.tolist()]
+    return sorted(found, key=lambda turn: (turn.row, turn.at, turn.device, turn.series))
+
+
+@compiled
+def _follow(state: _State, rows: _Rows, ticked: BoolArray, turns: Sequence[_Turn]) -> int:
+    """One reading after the other. Fills in the turns that readings show, and which sites they tick; how many turns."""
+    n = 0
+    for row in range(len(rows.series)):
+        number, time = rows.series[row], rows.time[row]
+        owner = state.device_of[number]
+        home = state.site_of[owner]
+        site, device, own, bound = state.sites[home], state.devices[owner], state.series[number], state.bounds[owner]
+        before, site.live = site.clock, rows.quality[row] & RECORDED == 0
+        if not site.live:
+            site.clock = max(before, time)
+            ticked[home] = True
+        rows.site[row], rows.site_after[row] = home, site.clock
+        if device.silent_from == NEVER and _gap(device, before, time) > bound.limit:
+            n = _silence_before(state, rows, row, before, turns, n)
+        if device.silent_from != NEVER:
+            n = _end(turns, n, row, owner, WHOLE_DEVICE, max(time, device.silent_from))
+            device.silent_from, device.returned = NEVER, time
+        if own.silent:
+            n = _end(turns, n, row, owner, number, time)
+            own.silent = False
+        own.last, own.interval = time, rows.interval_ns[row]
+        own.limit = _limit(own.interval)
+        device.clock, device.heard, device.fresh = max(device.clock, time), site.clock, site.live
+        if own.limit != NO_LIMIT:
+            bound.limit = min(bound.limit, own.limit)
+            bound.due = min(bound.due, max(time, device.returned) + own.limit)
+        if device.clock > bound.due:
+            n = _missing_metrics(state, row, owner, turns, n)
+    return n
+
+
+@compiled
+def _limit(interval_ns: float) -> int:
+    """The silence limit for an expected interval, in whole seconds; an unknown one has no limit."""
+    if np.isnan(interval_ns):
+        return NO_LIMIT
+    return max(int(np.rint(INTERVALS * interval_ns / NS_PER_SECOND)) * NS_PER_SECOND, SHORTEST_NS)
+
+
+@compiled
+def _gap(device: _Device, site_clock: int, time: int) -> int:
+    """For how long nothing was heard of a device that speaks at `time`: by its own clock, or by its site's."""
+    gap = 0
+    if device.clock != NEVER:
+        gap = time - device.clock
+    if NEVER not in (device.heard, site_clock):
+        gap = max(gap, site_clock - device.heard)
+    return gap
+
+
+@compiled
+def _silence_before(state: _State, rows: _Rows, row: int, site_clock: int, turns: Sequence[_Turn], n: int) -> int:
+    """The silence that a reading ends, if there was one; `site_clock` is that before the row."""
+    owner = state.device_of[rows.series[row]]
+    device, limit = state.devices[owner], _device_limit(state, owner)
+    if _gap(device, site_clock, rows.time[row]) <= limit:
+        return n
+    shown = row
+    if NEVER not in (device.heard, site_clock) and site_clock - device.heard > limit:
+        shown = _first_row(rows, rows.site[row], device.heard + limit, row)
+    return _begin_device(state, shown, owner, device.clock + limit, turns, n)
+
+
+@compiled
+def _first_row(rows: _Rows, site: int, due: int, end: int) -> int:
+    """The first row before `end` at which the site's clock was past `due`; `end` if it was not."""
+    for row in range(end):
+        if rows.site[row] == site and rows.site_after[row] > due:
+            return row
+    return end
+
+
+@compiled
+def _missing_metrics(state: _State, row: int, owner: int, turns: Sequence[_Turn], n: int) -> int:
+    """Metrics of a device that are overdue by its own clock are silent from now on."""
+    device, earliest = state.devices[owner], NO_LIMIT
+    for place in range(state.start[owner], state.start[owner + 1]):
+        number = state.order[place]
+        own = state.series[number]
+        if own.silent or own.last == NEVER or own.limit == NO_LIMIT:
+            continue
+        due = max(own.last, device.returned) + own.limit
+        if device.clock > due:
+            own.silent = True
+            n = _tell(turns, n, row, owner, number, True, due, own.last, own.limit, own.interval, -1)
+        else:
+            earliest = min(earliest, due)
+    state.bounds[owner].due = earliest
+    return n
+
+
+@compiled
+def _device_limit(state: _State, owner: int) -> int:
+    """The limit of a device's fastest metric that is not silent."""
+    limit = NO_LIMIT
+    for place in range(state.start[owner], state.start[owner + 1]):
+        own = state.series[state.order[place]]
+        if not own.silent and own.last != NEVER:
+            limit = min(limit, own.limit)
+    state.bounds[owner].limit = limit
+    return limit
+
+
+@compiled
+def _tick(state: _State, now: int) -> BoolArray:
+    """Move the clocks of live sites; which they are."""
+    ticked, away = np.zeros(len(state.sites), np.bool_), np.zeros(len(state.sites), np.int64)
+    for home in range(len(state.sites)):
+        site = state.sites[home]
+        if site.live:
+            ticked[home] = True
+            away[home] = now - site.clock if site.clock != NEVER else 0
+            site.clock = max(now, site.clock)
+    for owner in range(len(state.site_of)):
+        home, device = state.site_of[owner], state.devices[owner]
+        if away[home] > OBSERVER_GAP_NS and device.heard != NEVER:
+            device.heard += away[home]
+        if ticked[home] and device.fresh:
+            device.heard, device.fresh = state.sites[home].clock, False
+    return ticked
+
+
+@compiled
+def _overdue(state: _State, rows: _Rows, ticked: BoolArray, turns: Sequence[_Turn], n: int) -> int:
+    """Devices of those sites that their site's clock shows to be silent now; how many turns there are then."""
+    for owner in range(len(state.site_of)):
+        home, device = state.site_of[owner], state.devices[owner]
+        if not ticked[home] or device.heard == NEVER or device.silent_from != NEVER or device.fresh:
+            continue
+        clock = state.sites[home].clock
+        if clock - device.heard <= state.bounds[owner].limit:
+            continue
+        limit = _device_limit(state, owner)
+        if clock - device.heard > limit:
+            shown = _first_row(rows, home, device.heard + limit, len(rows.series))
+            n = _begin_device(state, shown, owner, min(device.clock + limit, clock), turns, n)
+    return n
+
+
+@compiled
+def _begin_device(state: _State, row: int, owner: int, due: int, turns: Sequence[_Turn], n: int) -> int:
+    """A device is silent from `due` on."""
+    device, known, only = state.devices[owner], 0, -1
+    limit, interval = NO_LIMIT, np.inf
+    for place in range(state.start[owner], state.start[owner + 1]):
+        own = state.series[state.order[place]]
+        if own.last != NEVER:
+            known, only = known + 1, state.order[place]
+            limit = min(limit, own.limit)
+            interval = min(interval, own.interval)
+    device.silent_from = due
+    only = only if known == 1 else -1
+    return _tell(turns, n, row, owner, WHOLE_DEVICE, True, due, device.clock, limit, interval, only)
+
+
+@compiled
+def _end(turns: Sequence[_Turn], n: int, row: int, device: int, series: int, at: int) -> int:
+    return _tell(turns, n, row, device, series, False, at, NEVER, 0, 0.0, -1)
+
+
+@compiled
+def _tell(
+    turns: Sequence[_Turn],
+    n: int,
+    row: int,
+    device: int,
+    series: int,
+    begins: bool,
+    at: int,
+    last: int,
+    limit_ns: int,
+    interval_ns: float,
+    only: int,
+) -> int:
+    turn = turns[n]
+    turn.row, turn.device, turn.series, turn.begins, turn.at = row, device, series, begins, at
+    turn.last, turn.limit_ns, turn.interval_ns, turn.only = last, limit_ns, interval_ns, only
+    return n + 1

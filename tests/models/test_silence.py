@@ -1,0 +1,74 @@
+"""Silence does not depend on how readings are cut into batches, however late and far off they are."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, Quality, ReadingBatch
+from ingest.registry import Device, Registry
+from models.detectors.silence import Silence, Turn
+
+START, MINUTE = 1_764_000_000 * NS_PER_SECOND, 60 * NS_PER_SECOND
+DEVICES, METRICS, MINUTES = 4, 3, 150
+
+
+def site(seed: int) -> tuple[Registry, ReadingBatch, FloatArray]:
+    """Devices with gaps and metrics with gaps; some readings come much later than those of the device's others."""
+    rng = np.random.default_rng(seed)
+    registry, rows = Registry(), []
+    for device in range(DEVICES):
+        away = rng.integers(20, MINUTES) + np.array([0, rng.integers(5, 60)])
+        behind = int(rng.choice([0, 0, 7_200])) * NS_PER_SECOND
+        for metric in range(METRICS):
+            number = registry.series(f"site-{device % 2}", f"pump-{device}", f"metric-{metric}")
+            missing = rng.integers(20, MINUTES) + np.array([0, rng.integers(5, 60)])
+            wait = int(rng.choice([0, 0, 25]))
+            rows += [
+                (minute + wait, number, START + minute * MINUTE + device * NS_PER_SECOND - behind)
+                for minute in range(MINUTES)
+                if not away[0] <= minute < away[1] and not missing[0] <= minute < missing[1]
+            ]
+    rows.sort()
+    _, series, time = zip(*rows, strict=True)
+    batch = ReadingBatch.of(series, time, [0.0] * len(rows), int(Quality.RECORDED))
+    return registry, batch, np.full(len(rows), float(MINUTE))
+
+
+def said(turns: list[Turn]) -> list[tuple[object, ...]]:
+    """What a silence alert tells of; a row of an earlier batch is not told."""
+    return [(t.device, t.series, t.begins, t.at, t.last, t.limit_ns, t.interval_ns, t.only) for t in turns]
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 9), cuts=st.lists(st.integers(1, DEVICES * METRICS * MINUTES), max_size=30))
+def test_batches_and_restarts_change_nothing(seed: int, cuts: list[int]) -> None:
+    registry, batch, interval_ns = site(seed)
+    whole = Silence(registry).advance(batch, interval_ns)
+    assert whole
+    silence, found = Silence(registry), []
+    numbers: list[IntArray] = [np.arange(n, dtype=np.int32) for n in (2, DEVICES, DEVICES * METRICS)]
+    for a, b in itertools.pairwise([0, *sorted(c for c in cuts if c < len(batch)), len(batch)]):
+        found += silence.advance(batch[a:b], interval_ns[a:b])
+        saved, silence = silence.save(), Silence(registry)
+        silence.restore(saved, *numbers)
+    assert sorted(map(repr, said(found))) == sorted(map(repr, said(whole)))
+
+
+def test_one_by_one_is_the_same_as_all_at_once() -> None:
+    for seed in range(10):
+        registry, batch, interval_ns = site(seed)
+        whole, silence = Silence(registry).advance(batch, interval_ns), Silence(registry)
+        found = [turn for row in range(len(batch)) for turn in silence.advance(batch[row : row + 1], interval_ns[:1])]
+        assert sorted(map(repr, said(found))) == sorted(map(repr, said(whole)))
+
+
+def test_a_device_without_metrics_is_not_silent() -> None:
+    registry, batch, interval_ns = site(0)
+    silence = Silence(registry)
+    silence.advance(batch, interval_ns)
+    registry.put_device(Device("site-0", "spare"))
+    assert [turn for turn in silence.advance(batch[:0], interval_ns[:0]) if turn.device == DEVICES] == []
