@@ -116,14 +116,14 @@ class Bank:
         p_value[verdicts.row[alone]] = verdicts.p_value[alone]
         numbers = np.arange(len(batch), dtype=np.int32)
         band = said.band.T
-        scores = Scores(numbers, batch.series, batch.time, batch.value, np.nan_to_num(said.score), p_value, *band)
+        scores = Scores(numbers, batch.series, batch.time, batch.value, np.fmax(said.score, 0.0), p_value, *band)
         return Judgement(scores, interval, verdicts)
 
     def _judge_series(self, batch: ReadingBatch, rare: FloatArray) -> Said:
         """What each series says by itself."""
         series, time = batch.series, batch.time
         judged = self._shift.advance(series, batch.value, time)
-        fast = np.nan_to_num(self._calibrator.rate(series, judged.score, rare), nan=1.0)
+        fast = np.fmin(self._calibrator.rate(series, judged.score, rare), 1.0)  # 1 while not known
         slow = self._drift.follow(series, judged.block_mean, time, rare)
         known = ~np.isnan(slow.p_value)
         p_value = np.where(known, with_drift(fast, slow.p_value), fast)
@@ -139,7 +139,7 @@ class Bank:
         interval = self._row_interval.learn(rows.device, rows.time)
         rare = rarity(interval)
         together = np.where(rows.series == SEVERAL, rows.score, np.nan)
-        whole = np.nan_to_num(self._row_calibrator.rate(rows.device, together, rare), nan=1.0)
+        whole = np.fmin(self._row_calibrator.rate(rows.device, together, rare), 1.0)
         metrics = np.where(np.isnan(together), 1.0 / rows.rarest, of_metrics(whole, rows.rarest))
         p_value = of_device(metrics, self._novelty.follow(rows.device, rows.number, rare, members))
         course = self._evidence.follow(rows.device, rows.time, p_value)
@@ -149,7 +149,7 @@ class Bank:
             rows.number,
             rows.series,
             rows.time,
-            np.nan_to_num(rows.score),
+            np.fmax(rows.score, 0.0),
             p_value,
             *course,
             interval,

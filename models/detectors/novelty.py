@@ -93,7 +93,7 @@ class Novelty:
         distance, p_value = np.empty(len(looked)), np.empty(len(device))
         series, devices = self._series.records, self._devices.records
         _look(series, devices, device[looked], number[looked], first, members, distance)
-        found = np.nan_to_num(self._calibrator.rate(device[looked], distance, rare[looked]), nan=1.0)
+        found = np.fmin(self._calibrator.rate(device[looked], distance, rare[looked]), 1.0)
         _carry(devices, device, number, found, p_value)
         return p_value
 
