@@ -32,7 +32,7 @@ def settled_level(days: FloatArray, count: int) -> float | None:
 
     `days` are days' levels, oldest first, shape (n_days,), NaN where there is none.
 
-    >>> settled_level(np.array([1.0, 1.1, 1.0, 0.02, 1.05, 1.0, 1.1, 1.0, 1.0]), 7)
+    >>> settled_level(np.array([0.4, 0.7, 1.0, 1.1, 1.05, 1.0, 1.1, 1.0, 1.0]), 7)
     1.0
     >>> settled_level(np.array([3.0, 2.5, 2.1, 1.8, 1.5, 1.3, 1.1]), 7) is None
     True

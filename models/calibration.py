@@ -207,11 +207,7 @@ def _strange(state: _Key, rare: float) -> bool:
 
 @compiled
 def _is_due(learned: int) -> bool:
-    """Whether survival and tail are worked out after so many scores.
-
-    >>> [_is_due(n) for n in (128, 272, 1040, 1056, 8192, 8320)]
-    [True, True, False, True, True, False]
-    """
+    """Whether survival and tail are worked out after so many scores."""
     step = BLOCK
     while step < RAREST_FIT and 2 * step * GROWTH <= learned:
         step *= 2

@@ -40,7 +40,7 @@ def with_drift(fast: FloatArray, slow: FloatArray) -> FloatArray:
     """p-value of a metric, from that of its readings and that of its drift.
 
     >>> with_drift(np.array([0.7]), np.array([3e-6])).round(8)
-    array([9.99e-06])
+    array([1.e-05])
     """
     return np.asarray(1.0 / ((1.0 - SLOW) / fast + SLOW / slow))
 
