@@ -82,9 +82,10 @@ class BaselinePolicy:
     def decide(self, verdicts: Verdicts) -> None:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
         level = alarm_level(verdicts.interval_ns, self._budget)
-        with np.errstate(invalid="ignore"):
-            enough = verdicts.confirmed <= np.where(verdicts.young, EARLY * level, level)
+        enough = verdicts.confirmed <= np.where(verdicts.young, EARLY * level, level)
         opened = [device for kind, device, _ in self._book.open if kind is Kind.BASELINE]
+        if not opened and not enough.any():
+            return
         concerned = np.union1d(verdicts.device[enough], opened)
         for i in np.flatnonzero(np.isin(verdicts.device, concerned)).tolist():
             self._one(i, verdicts, float(level[i]) if enough[i] else 0.0)
@@ -119,8 +120,8 @@ class BaselinePolicy:
 
     def _open_on(self, device: int) -> Subject | None:
         """The open alert on a device; its subject may be a series, from the time when that was its only one."""
-        found = (s for s in self._book.open if s[0] is Kind.BASELINE and s[1] == device)
-        return next(found, None)
+        subjects = ((Kind.BASELINE, device, n) for n in (WHOLE_DEVICE, *self._registry.series_of(device)))
+        return next((subject for subject in subjects if subject in self._book.open), None)
 
     def _open(self, i: int, verdicts: Verdicts) -> None:
         device, series = int(verdicts.device[i]), int(verdicts.series[i])
@@ -206,6 +207,8 @@ class LimitPolicy:
         low, high = self._limits.bounds()
         alarms = np.full(len(batch), np.inf) if alarms is None else alarms
         beyond = (batch.value > np.minimum(high[batch.series], alarms)) | (batch.value < low[batch.series])
+        if not self._states and not beyond.any():
+            return
         concerned = np.union1d(batch.series[beyond], list(self._states))
         for row in np.flatnonzero(np.isin(batch.series, concerned)).tolist():
             self._one(row, batch, judged, float(alarms[row]))

@@ -15,10 +15,12 @@ METRICS = 3
 
 
 def compile_loops() -> None:
-    """Judge a few readings."""
+    """Judge a few readings, and let time go on."""
     registry, rows = Registry(), np.arange(2 * METRICS)
     series = [registry.series("site", "device", f"metric-{number}") for number in range(METRICS)]
-    Engine(registry).process(ReadingBatch.of(series * 2, rows // METRICS * NS_PER_SECOND, rows.astype(np.float64)))
+    engine = Engine(registry)
+    engine.process(ReadingBatch.of(series * 2, rows // METRICS * NS_PER_SECOND, rows.astype(np.float64)))
+    engine.tick(METRICS * NS_PER_SECOND)
 
 
 if __name__ == "__main__":

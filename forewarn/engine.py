@@ -36,7 +36,7 @@ from alerts.limits import LimitTable
 from alerts.policy import BaselinePolicy, LimitPolicy, SilencePolicy
 from alerts.riskwatch import Models, RiskWatch
 from alerts.stuck import StuckPolicy
-from ingest.arrivals import Arrival, Arrivals
+from ingest.arrivals import DUPLICATE, NEW, Arrival, Arrivals
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.rows import under
@@ -127,7 +127,7 @@ class Engine:
         `entries` are what was logged about devices meanwhile, in order of the rows before which they arrived.
         """
         arrival = self._arrivals.classify(batch)
-        rows = np.flatnonzero(arrival == Arrival.NEW)
+        rows = np.flatnonzero(arrival == NEW)
         fresh = batch if len(rows) == len(batch) else batch[rows]
         judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
         self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
@@ -140,7 +140,7 @@ class Engine:
             judgement.scores.at_rows(rows),
             judgement.verdicts.device_scores,
             self._risk.pass_on(turns),
-            arrival == Arrival.DUPLICATE,
+            arrival == DUPLICATE,
             Counts(*number),
             self._risk.noted(),
             self._risk.looked_at,

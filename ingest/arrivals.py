@@ -35,6 +35,7 @@ class Arrival(IntEnum):
 
 
 NEW, LATE, DUPLICATE, CONFLICT = map(int, Arrival)
+"""As plain numbers, for what looks at many rows at once."""
 
 
 class _Series(Protocol):

@@ -178,15 +178,14 @@ class Silence:
         `interval_ns` is each row's expected interval as known with that reading, NaN if unknown.
         """
         state, rows = self._at_hand(), _rows(batch, interval_ns)
-        ticked, turns = np.zeros(len(state.sites), np.bool_), _room(state, len(batch))
-        n = _follow(state, rows, ticked, turns)
-        return _told(turns[: _overdue(state, rows, ticked, turns, n)])
+        turns = _room(state, len(batch))
+        return _told(turns[: _advance(state, rows, turns)])
 
     def tick(self, now: int) -> list[Turn]:
         """It is now `now` (ns UTC) at every site whose last reading was a live one."""
         state, rows = self._at_hand(), _rows(ReadingBatch.empty(), np.zeros(0))
         turns = _room(state, 0)
-        return _told(turns[: _overdue(state, rows, _tick(state, now), turns, 0)])
+        return _told(turns[: _tick(state, rows, now, turns)])
 
     def _at_hand(self) -> _State:
         device_of = self._registry.series_device
@@ -238,9 +237,9 @@ def _told(turns: Any) -> list[Turn]:
 
 
 @compiled
-def _follow(state: _State, rows: _Rows, ticked: BoolArray, turns: Sequence[_Turn]) -> int:
-    """One reading after the other. Fills in the turns that readings show, and which sites they tick; how many turns."""
-    n = 0
+def _advance(state: _State, rows: _Rows, turns: Sequence[_Turn]) -> int:
+    """One reading after the other, then what the clocks show that they moved. Fills in the turns; how many."""
+    n, ticked = 0, np.zeros(len(state.sites), np.bool_)
     for row in range(len(rows.series)):
         number, time = rows.series[row], rows.time[row]
         owner = state.device_of[number]
@@ -267,7 +266,7 @@ def _follow(state: _State, rows: _Rows, ticked: BoolArray, turns: Sequence[_Turn
             bound.due = min(bound.due, max(time, device.returned) + own.limit)
         if device.clock > bound.due:
             n = _missing_metrics(state, row, owner, turns, n)
-    return n
+    return _overdue(state, rows, ticked, turns, n) if ticked.any() else n
 
 
 @compiled
@@ -343,8 +342,8 @@ def _device_limit(state: _State, owner: int) -> int:
 
 
 @compiled
-def _tick(state: _State, now: int) -> BoolArray:
-    """Move the clocks of live sites; which they are."""
+def _tick(state: _State, rows: _Rows, now: int, turns: Sequence[_Turn]) -> int:
+    """Move the clocks of live sites, then as `_advance`."""
     ticked, away = np.zeros(len(state.sites), np.bool_), np.zeros(len(state.sites), np.int64)
     for home in range(len(state.sites)):
         site = state.sites[home]
@@ -358,7 +357,7 @@ def _tick(state: _State, now: int) -> BoolArray:
             device.heard += away[home]
         if ticked[home] and device.fresh:
             device.heard, device.fresh = state.sites[home].clock, False
-    return ticked
+    return _overdue(state, rows, ticked, turns, 0)
 
 
 @compiled
