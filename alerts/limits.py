@@ -14,6 +14,7 @@ from ingest.errors import InputError
 from ingest.machine import UNKNOWN, Machine
 from ingest.reading import NS_PER_SECOND, FloatArray, IntArray
 from ingest.registry import Registry
+from ingest.rows import StateTable
 from ingest.units import conversion, same_unit
 from models.detectors.limits import (
     STANDARDS,
@@ -175,11 +176,12 @@ class LimitTable:
         self.rules = tuple(rules)
         self._registry = registry
         self._version = -1
-        self._of: list[tuple[LimitRule, ...]] = []
-        self._sides: list[tuple[Sequence[float], Sequence[float]]] = []
+        self._of: dict[int, tuple[LimitRule, ...]] = {}
+        self._sides: dict[int, tuple[Sequence[float], Sequence[float]]] = {}
         self._limited = np.zeros(0, np.int32)
-        self._low = np.zeros(0)
-        self._high = np.zeros(0)
+        self._bounds = StateTable(
+            {"low": (np.float64, (), -np.inf), "high": (np.float64, (), np.inf), "limited": (np.bool_, (), False)}
+        )
 
     def of(self, series: int) -> tuple[LimitRule, ...]:
         """The rules for that series."""
@@ -197,19 +199,28 @@ class LimitTable:
         return self._limited
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """(lowest, highest) value of every series that breaks no rule, shape (n_series,)."""
+        """(lowest, highest) value of every series that breaks no rule, by series number."""
         self._follow()
-        return self._low, self._high
+        return self._bounds["low"], self._bounds["high"]
 
     def _follow(self) -> None:
-        if self._version == self._registry.version:
+        version = self._registry.version
+        if self._version == version:
             return
-        self._version = self._registry.version
-        self._of = [self._resolve(number) for number in range(self._registry.n_series)]
-        self._sides = [_sides(rules) for rules in self._of]
-        self._limited = np.array([n for n, (high, low) in enumerate(self._sides) if high or low], np.int32)
-        self._low = np.array([max(low, default=-np.inf) for _, low in self._sides])
-        self._high = np.array([min(high, default=np.inf) for high, _ in self._sides])
+        changed = self._registry.changed_since(self._version).tolist()
+        self._bounds.resize(max(changed, default=-1) + 1)
+        for number in changed:
+            self._take(number)
+        self._limited = np.flatnonzero(self._bounds["limited"]).astype(np.int32)
+        self._version = version
+
+    def _take(self, series: int) -> None:
+        rules = self._resolve(series)
+        high, low = _sides(rules)
+        self._of[series], self._sides[series] = rules, (high, low)
+        self._bounds["low"][series] = max(low, default=-np.inf)
+        self._bounds["high"][series] = min(high, default=np.inf)
+        self._bounds["limited"][series] = bool(high or low)
 
     def _resolve(self, series: int) -> tuple[LimitRule, ...]:
         metric = self._registry.metric(series)

@@ -202,13 +202,21 @@ class Engine:
 
     def _expected_interval(self, batch: ReadingBatch, learned_ns: FloatArray) -> FloatArray:
         """Each row's expected interval in ns: as configured, otherwise as learned."""
-        registry = self._registry
-        if self._configured_at != registry.version:
-            self._configured_at = registry.version
-            known = (registry.metric(number).interval_s for number in range(registry.n_series))
-            self._configured_ns = np.array([np.nan if s is None else s * NS_PER_SECOND for s in known])
+        version = self._registry.version
+        if self._configured_at != version:
+            self._configure(self._registry.changed_since(self._configured_at).tolist())
+            self._configured_at = version
         configured = self._configured_ns[batch.series]
         return np.where(np.isnan(configured), learned_ns, configured)
+
+    def _configure(self, changed: Sequence[int]) -> None:
+        """Take over how often these series are expected."""
+        missing = max(changed, default=-1) + 1 - len(self._configured_ns)
+        if missing > 0:
+            self._configured_ns = np.concatenate([self._configured_ns, np.full(missing, np.nan)])
+        for number in changed:
+            interval_s = self._registry.metric(number).interval_s
+            self._configured_ns[number] = np.nan if interval_s is None else interval_s * NS_PER_SECOND
 
     # -- state -----------------------------------------------------------------------------------------------------
     def save(self) -> bytes:

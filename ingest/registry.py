@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.machine import UNKNOWN, Machine
 from ingest.names import name_problem
@@ -95,6 +96,7 @@ class Registry:
         self._home: list[int] = []
         self._series_device = np.zeros(0, np.int32)
         self._device_site = np.zeros(0, np.int32)
+        self._changed = np.zeros(0, np.int64)
         self.version = 0
         """Grows with every change, so that others can tell that what they derived is stale."""
 
@@ -136,7 +138,7 @@ class Registry:
             self._device_series[device_number].append(number)
             self._owner.append(device_number)
             self._series_number[site, device, metric] = number
-            self.version += 1
+            self._note([number])
             return number
 
     def _device_of(self, site: str, device: str) -> int:
@@ -214,6 +216,10 @@ class Registry:
         device = self._devices[device_number]
         return device.site, device.name, metric.name
 
+    def changed_since(self, version: int) -> NDArray[np.intp]:
+        """Numbers of the series of which, or of whose devices, something else is known than at that version."""
+        return np.flatnonzero(self._changed[: self.n_series] > version)
+
     def devices(self) -> Iterator[tuple[int, Device]]:
         """Every device with its number, in order of first sight."""
         return iter(list(enumerate(self._devices)))
@@ -224,7 +230,7 @@ class Registry:
         with self._lock:
             number = self._device_of(device.site, device.name)
             self._devices[number] = device
-            self.version += 1
+            self._note(self._device_series[number])
             return number
 
     def put_metric(self, site: str, device: str, metric: Metric) -> int:
@@ -232,10 +238,17 @@ class Registry:
         number = self.series(site, device, metric.name)
         with self._lock:
             self._series[number] = (self._series[number][0], metric)
-            self.version += 1
+            self._note([number])
         return number
 
     def retire(self, site: str, device: str, retired: bool = True) -> None:
         """Take a device out of service, or back into it. Raises KeyError if it is not known."""
         number = self._device_number[site, device]
         self.put_device(replace(self._devices[number], retired=retired))
+
+    def _note(self, series: Sequence[int]) -> None:
+        """The next version is one in which these series changed."""
+        if len(self._changed) < len(self._series):
+            self._changed = np.concatenate([self._changed, np.zeros(len(self._series), np.int64)])
+        self._changed[series] = self.version + 1
+        self.version += 1
