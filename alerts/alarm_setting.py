@@ -59,10 +59,10 @@ class AlarmSettings:
 
     def limits(self, batch: ReadingBatch) -> FloatArray:
         """The ALARM limit of each row as of before the batch, infinite where there is none; `learn` keeps it true."""
-        found = np.full(len(batch), np.inf)
-        for series in np.unique(batch.series).tolist() if self._baseline else ():
-            found[batch.series == series] = self._limit(series)
-        return found
+        if not self._baseline:
+            return np.full(len(batch), np.inf)
+        series, place = np.unique(batch.series, return_inverse=True)
+        return np.array([self._limit(number) for number in series.tolist()], np.float64)[place]
 
     def learn(self, closed: Closed, levels: Levels, batch: ReadingBatch, limits: FloatArray) -> None:
         """Look at days that ended; a new baseline counts from the row on with which its day ended."""
@@ -85,8 +85,9 @@ class AlarmSettings:
         return True
 
     def _limit(self, series: int) -> float:
-        rule, baseline = self._rule(series), self._baseline.get(series)
-        if rule is None or rule.high is None or baseline is None:
+        baseline = self._baseline.get(series)
+        rule = None if baseline is None else self._rule(series)
+        if baseline is None or rule is None or rule.high is None:
             return np.inf
         return alarm_setting().limit(baseline, rule.high)
 

@@ -70,8 +70,9 @@ class Levels:
         if len(self._place) < n_series:
             self._place = np.concatenate([self._place, np.full(n_series - len(self._place), -1, np.int64)])
         wanted = np.asarray(series, np.int64)
-        fresh = np.unique(wanted[self._place[wanted] < 0])
-        if len(fresh):
+        missing = wanted[self._place[wanted] < 0]
+        if len(missing):
+            fresh = np.unique(missing)
             first = self._table.n
             self._table.resize(first + len(fresh))
             self._table["series"][first : first + len(fresh)] = fresh
