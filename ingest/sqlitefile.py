@@ -55,6 +55,8 @@ class SqliteFile:
         self._lock = threading.RLock()
         self._writer: apsw.Connection | None = None
         self._to_read = False
+        self._synchronous = ""
+        """What the writer was told last: how long a commit waits for the disk."""
         self._depth = 0
         self._idle: list[apsw.Connection] = []
         self._idle_lock = threading.Lock()
@@ -76,7 +78,7 @@ class SqliteFile:
                 writer.close()
                 raise InputError(f"{self.path}: was written by a newer release (format {found}, known {self._version})")
             writer.execute(f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {self._version}; COMMIT")
-            self._writer = writer
+            self._writer, self._synchronous = writer, ""
 
     def open_to_read(self) -> None:
         """Open an existing file for `look` alone, while another process may write it; nothing of it is changed.
@@ -123,7 +125,7 @@ class SqliteFile:
             if self._depth:
                 yield writer
                 return
-            writer.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = NORMAL")
+            self._synchronize(writer, "FULL" if durable else "NORMAL")
             writer.execute("BEGIN IMMEDIATE")
             self._depth = 1
             try:
@@ -157,13 +159,19 @@ class SqliteFile:
             raise RetryableError(f"{self.path}: is closed")
         return self._writer
 
+    def _synchronize(self, writer: apsw.Connection, level: str) -> None:
+        """Have the next commits wait for the disk or not; a statement only where that is news."""
+        if level != self._synchronous:
+            writer.execute(f"PRAGMA synchronous = {level}")
+            self._synchronous = level
+
     def shrink(self, spare_bytes: int) -> None:
         """Give free space beyond `spare_bytes` back to the disk, a step at a time."""
         with self._lock, translated(self.path):
             writer = self._opened()
             surplus = int(writer.pragma("freelist_count")) - spare_bytes // int(writer.pragma("page_size"))
             if surplus > 0 and not self._depth:
-                writer.execute("PRAGMA synchronous = NORMAL")
+                self._synchronize(writer, "NORMAL")
                 writer.execute(f"PRAGMA incremental_vacuum({min(surplus, SHRINK_PAGES)})").fetchall()
 
     def used_bytes(self) -> int:
