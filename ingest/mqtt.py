@@ -246,18 +246,19 @@ class MqttInput:
                 leaving = time.monotonic() + FLUSH_WITHIN_S
 
     def _wait(self, client: BufferedClient, connection: socket.socket, selector: selectors.BaseSelector) -> None:
-        """Wait for something to do and read what came."""
+        """Wait for something to do and read what came; after a rest, without asking first whether anything did."""
         rest_s = self._rest_until - time.monotonic()
-        reads = self._takes() and rest_s <= 0
+        takes = self._takes()
+        reads = takes and rest_s <= 0
         self._watch(connection, selectors.EVENT_READ * reads | selectors.EVENT_WRITE * client.want_write(), selector)
         events = {key.fileobj: mask for key, mask in selector.select(_TICK_S if rest_s <= 0 else rest_s)}
         if self._wake_read in events:
             with contextlib.suppress(BlockingIOError):
                 self._wake_read.recv(4096)
-        if events.get(connection, 0) & selectors.EVENT_READ:
-            code, more = client.read()
+        if events.get(connection, 0) & selectors.EVENT_READ or (rest_s > 0 and takes and not events):
+            code, emptied = client.read()
             _check(code)
-            if not more:
+            if emptied:
                 self._rest_until = self._rested(time.monotonic())
 
     def _rested(self, now_s: float) -> float:

@@ -53,7 +53,7 @@ class BufferedClient(mqtt.Client):
         """Whether packets are being handled, and whether the connection ended meanwhile."""
 
     def read(self) -> tuple[MQTTErrorCode, bool]:
-        """Read once from the socket and handle every whole packet; also whether more is probably there already."""
+        """Read once from the socket and handle every whole packet; also whether that emptied it of something."""
         try:
             data = super()._sock_recv(READ_BYTES)
         except BlockingIOError:
@@ -63,7 +63,7 @@ class BufferedClient(mqtt.Client):
         self._confirm()
         waits = self._missing > len(data)
         full = RECORD_BYTES if isinstance(self._sock, ssl.SSLSocket) else READ_BYTES
-        return self._take(data), waits or len(data) >= full
+        return self._take(data), not waits and len(data) < full
 
     def _confirm(self) -> None:
         """Have the system tell the broker's at once that what was read is here (tcp(7), not kept from read to read).
