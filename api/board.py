@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ingest.adapters.adapter import DeviceStatus
 from ingest.columns import pack, unpack
+from ingest.compiled import compiled
 from ingest.errors import RejectedError
-from ingest.reading import BoolArray, Quality, ReadingBatch, TimeArray
+from ingest.reading import BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.rows import StateTable
 
@@ -41,6 +43,15 @@ class SeriesState:
 UNKNOWN = SeriesState()
 
 
+class _Series(Protocol):
+    """A record of the table."""
+
+    time: int
+    value: float
+    received_at: int
+    quality: int
+
+
 class Board:
     """The newest reading of every series, by series number."""
 
@@ -62,15 +73,9 @@ class Board:
         """Take in readings that arrived at `received_at`, ns UTC."""
         if not len(batch):
             return
-        order = np.lexsort((batch.time, batch.series))
-        last = order[np.flatnonzero(np.diff(batch.series[order], append=-1))]  # newest of each series in the batch
         with self._lock:
-            self._table.resize(int(batch.series[last[-1]]) + 1)
-            last = last[batch.time[last] >= self._table["time"][batch.series[last]]]
-            series = batch.series[last]
-            for name, column in (("time", batch.time), ("value", batch.value), ("quality", batch.quality)):
-                self._table[name][series] = column[last]
-            self._table["received_at"][series] = received_at
+            self._table.resize(int(batch.series.max()) + 1)
+            _note(self._table.records, batch.series, batch.time, batch.value, batch.quality, received_at)
 
     def note_statuses(self, statuses: Sequence[DeviceStatus]) -> None:
         """Take in what devices, or their wills for them, said about being online."""
@@ -144,3 +149,20 @@ class Board:
         known["enough_at"] = np.full(len(rows), NEVER)
         with self._lock:
             self._table.restore(known, np.array([number for number in found if number is not None], np.int32))
+
+
+@compiled
+def _note(
+    records: Sequence[_Series],
+    series: IntArray,
+    time: TimeArray,
+    value: FloatArray,
+    quality: FlagArray,
+    received_at: int,
+) -> None:
+    """Take in readings in order of arrival: of two with one time the later one counts."""
+    for row in range(len(series)):
+        newest = records[series[row]]
+        if time[row] >= newest.time:
+            newest.time, newest.value = time[row], value[row]
+            newest.quality, newest.received_at = quality[row], received_at

@@ -17,7 +17,7 @@ from ingest.registry import Registry
 from models.score import Scores
 from workorders.desk import Changes
 
-WARM_NS = NS_PER_SECOND
+WARM_NS = 5 * NS_PER_SECOND
 """Between two looks at which series have enough data."""
 
 log = structlog.get_logger(__name__)
