@@ -27,6 +27,7 @@ from ingest.adapters.adapter import (
 from ingest.adapters.canonical import take_objects
 from ingest.adapters.chain import Adapters
 from ingest.adapters.logentries import take_log_objects
+from ingest.compiled import compiled
 from ingest.logentry import LogEntry
 from ingest.measure import Key
 from ingest.message import LOG, Message
@@ -35,6 +36,8 @@ from ingest.reading import NS_PER_SECOND, FlagArray, FloatArray, IntArray, Quali
 
 CLOCK_TOLERANCE_NS = 300 * NS_PER_SECOND
 """A stamp further than this from its arrival comes from a clock that is off (contract, section 3)."""
+NO_STAMP = NO_TIME
+STAMPED_ON_ARRIVAL, RECORDED, CLOCK_OFF = map(int, (Quality.STAMPED_ON_ARRIVAL, Quality.RECORDED, Quality.CLOCK_OFF))
 
 
 class Objects(NamedTuple):
@@ -130,24 +133,20 @@ class Decoder:
             self._adapters.route(message.topic)(message.payload, arrival, rows)
 
     def _columns(self, rows: Rows, received_at: TimeArray) -> Decoded:
-        runs = np.array(rows.run, np.intp)
-        time = np.repeat(np.array(rows.time, np.int64), runs)
-        unstamped = time == NO_TIME
-        time = np.where(unstamped, received_at, time)
-        age = received_at - time
-        recorded = age > self._live_ns
-        quality = np.where(recorded, Quality.RECORDED, 0).astype(np.uint8)
-        quality[unstamped] |= np.uint8(Quality.STAMPED_ON_ARRIVAL)
-        quality[~recorded & (np.abs(age) > CLOCK_TOLERANCE_NS)] |= np.uint8(Quality.CLOCK_OFF)
-        quality[rows.historical] &= ~np.uint8(Quality.CLOCK_OFF)
-        quality[rows.historical] |= np.uint8(Quality.HISTORICAL)
+        count = len(received_at)
+        time, seq, quality = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint8)
+        run, stamp, number = (np.array(column, np.int64) for column in (rows.run, rows.time, rows.seq))
+        _spread(run, stamp, number, received_at, self._live_ns, time, seq, quality)
+        if rows.historical:
+            quality[rows.historical] &= ~np.uint8(Quality.CLOCK_OFF)
+            quality[rows.historical] |= np.uint8(Quality.HISTORICAL)
         return Decoded(
             self._keys.table,
             np.array(rows.key, np.int32),
             time,
             np.array(rows.value, np.float64),
             quality,
-            np.repeat(np.array(rows.seq, np.int64), runs),
+            seq,
             received_at,
             tuple(rows.problems),
             tuple(rows.statuses),
@@ -156,3 +155,31 @@ class Decoder:
             tuple(rows.registrations),
             tuple(rows.entries),
         )
+
+
+@compiled
+def _spread(
+    run: TimeArray,
+    stamp: TimeArray,
+    number: TimeArray,
+    received_at: TimeArray,
+    live_ns: int,
+    time: TimeArray,
+    seq: TimeArray,
+    quality: FlagArray,
+) -> None:
+    """Give every row what its run has in common: stamp and sequence number; and judge the stamp by the arrival."""
+    row = 0
+    for one in range(len(run)):
+        for _ in range(run[one]):
+            stamped = stamp[one] != NO_STAMP
+            time[row] = stamp[one] if stamped else received_at[row]
+            seq[row] = number[one]
+            age = received_at[row] - time[row]
+            flags = 0 if stamped else STAMPED_ON_ARRIVAL
+            if age > live_ns:
+                flags |= RECORDED
+            elif abs(age) > CLOCK_TOLERANCE_NS:
+                flags |= CLOCK_OFF
+            quality[row] = flags
+            row += 1

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ingest.bynumber import ByNumber
 from ingest.columns import SeriesName, common_names, joined, pack, unpack
+from ingest.compiled import compiled
 from ingest.errors import RejectedError
 from ingest.logentry import Arrived, Event, LogEntry
 from ingest.reading import BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
@@ -102,10 +103,10 @@ class KeyedBatch:
         cls, batch: ReadingBatch, names: SeriesNames, received_at: int | TimeArray, seq: TimeArray | None = None
     ) -> KeyedBatch:
         """The same readings by name; one `received_at` may stand for all rows."""
-        numbers, key = np.unique(batch.series, return_inverse=True)
+        numbers, key = names.keys(batch.series)
         return cls(
             *names.noted(numbers),
-            key.astype(np.int32),
+            key,
             batch.time,
             batch.value,
             batch.quality,
@@ -216,7 +217,10 @@ def _placed(registry: Registry, name: SeriesName, note: UnitNote) -> tuple[int, 
 
 
 class SeriesNames:
-    """The names and units of series numbers, remembered so that a batch finds them without asking the registry."""
+    """The names and units of series numbers, remembered so that a batch finds them without asking the registry.
+
+    Not thread-safe.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -226,6 +230,15 @@ class SeriesNames:
         """Of each series its place in the two tables; what is known anew of its unit gets a place of its own."""
         self._names: list[SeriesName] = []
         self._notes: list[UnitNote] = []
+        self._key = np.zeros(0, np.int32)
+        """Room for the key of each series while those of a batch are given."""
+
+    def keys(self, series: IntArray) -> tuple[IntArray, IntArray]:
+        """The different ones among `series` in order of their first row, and of every row which of them it is."""
+        numbers, key = np.empty(len(series), np.int32), np.empty(len(series), np.int32)
+        if len(self._key) < self._registry.n_series:
+            self._key = np.zeros(2 * self._registry.n_series, np.int32)
+        return numbers[: _give_keys(series, self._key, numbers, key)], key
 
     def names(self, numbers: IntArray) -> ByNumber[SeriesName]:
         """(site, device, metric) of each number."""
@@ -250,6 +263,22 @@ class SeriesNames:
             self._names.append(self._registry.key(number))
             self._notes.append(_note(records[number]))
         self._place, self._records, self._version = place, records, version
+
+
+@compiled
+def _give_keys(series: IntArray, given: IntArray, numbers: IntArray, key: IntArray) -> int:
+    """Fill `numbers` and `key`; how many numbers there are. `given` is zero before and after."""
+    count = 0
+    for row in range(len(series)):
+        number = series[row]
+        if given[number] == 0:
+            numbers[count] = number
+            count += 1
+            given[number] = count
+        key[row] = given[number] - 1
+    for place in range(count):
+        given[numbers[place]] = 0
+    return count
 
 
 def _note(metric: Metric) -> UnitNote:

@@ -73,8 +73,8 @@ class KeyedScores:
         if not columns:
             return cls.concat([])
         series, time, *floats = columns[0] if len(columns) == 1 else map(np.concatenate, zip(*columns, strict=True))
-        numbers, key = np.unique(series, return_inverse=True)
-        return cls(names.names(numbers), key.astype(np.int32), time, *floats)
+        numbers, key = names.keys(series)
+        return cls(names.names(numbers), key, time, *floats)
 
     @classmethod
     def concat(cls, parts: Sequence[KeyedScores]) -> KeyedScores:
