@@ -17,7 +17,7 @@ from alerts.limits import LimitTable
 from ingest.reading import FloatArray, ReadingBatch
 from models.detectors.limits import Boundary, LimitRule, alarm_setting
 from models.forecast import running_only
-from models.levels import Closed, Levels
+from models.levels import Closed
 
 RUN_IN_DAYS = 7
 """Days of running that make a baseline, the fewest that hold a week's work."""
@@ -64,13 +64,13 @@ class AlarmSettings:
         series, place = np.unique(batch.series, return_inverse=True)
         return np.array([self._limit(number) for number in series.tolist()], np.float64)[place]
 
-    def learn(self, closed: Closed, levels: Levels, batch: ReadingBatch, limits: FloatArray) -> None:
+    def learn(self, closed: Closed, batch: ReadingBatch, limits: FloatArray) -> None:
         """Look at days that ended; a new baseline counts from the row on with which its day ended."""
         asked = [new_day and self._rule(series) is not None for series, new_day in _days(closed)]
         chosen = closed.only(np.array(asked, np.bool_))
-        if not len(chosen):
+        if not len(chosen.row):
             return
-        days = running_only(levels.daily(chosen, "high"))
+        days = running_only(chosen.highs)
         for place, series in enumerate(chosen.series.tolist()):
             if self._changes(series, days[place]):
                 rows = np.flatnonzero(batch.series == series)

@@ -25,7 +25,7 @@ from ingest.reading import FloatArray
 from ingest.registry import Registry
 from models.detectors.limits import Boundary, LimitRule
 from models.forecast import DAY_NS, Outlooks, outlooks
-from models.levels import Closed, Levels
+from models.levels import Closed
 
 PLAN_NS = 7 * DAY_NS
 """A crossing that may come sooner than this is to be planned for now."""
@@ -66,26 +66,25 @@ class ForecastPolicy:
         self._registry, self._book, self._limits = registry, book, limits
         self._standing: dict[int, _Standing] = {}
 
-    def decide(self, closed: Closed, levels: Levels) -> None:
-        """Look at series whose blocks have just ended."""
+    def decide(self, closed: Closed) -> None:
+        """Look at series whose blocks ended, block by block."""
         sides = [self._limits.sides(series) for series in closed.series.tolist()]
         high, low = _table([high for high, _ in sides], np.inf), _table([low for _, low in sides], -np.inf)
-        found = outlooks(levels, closed, high, low)
-        spoken = self._by_series(closed, found)
+        found = outlooks(closed, high, low)
+        spoken = self._by_place(closed, found)
         for place, series in enumerate(closed.series.tolist()):
-            if series in spoken or series in self._standing:
-                self._one(int(closed.row[place]), series, int(closed.time[place]), spoken.get(series))
+            if place in spoken or series in self._standing:
+                self._one(int(closed.row[place]), series, int(closed.time[place]), spoken.get(place))
 
-    def _by_series(self, closed: Closed, found: Outlooks) -> dict[int, _Forecast]:
-        """The one forecast of each series that has any."""
+    def _by_place(self, closed: Closed, found: Outlooks) -> dict[int, _Forecast]:
+        """The one forecast of each block that has any."""
         spoken: dict[int, _Forecast] = {}
         for i in range(len(found)):
             place = int(found.place[i])
-            series = int(closed.series[place])
-            made = self._forecast(series, int(closed.time[place]), found, i)
-            known = spoken.get(series)
+            made = self._forecast(int(closed.series[place]), int(closed.time[place]), found, i)
+            known = spoken.get(place)
             if made is not None and (known is None or made.rank > known.rank):
-                spoken[series] = made
+                spoken[place] = made
         return spoken
 
     def _forecast(self, series: int, now: int, found: Outlooks, i: int) -> _Forecast | None:

@@ -153,8 +153,8 @@ class Engine:
         self._levels.follow(self._limits.limited(), self._registry.n_series)
         alarms = self._alarms.limits(fresh)
         for closed in self._levels.advance(fresh):
-            self._alarms.learn(closed, self._levels, fresh, alarms)
-            self._on_forecast.decide(closed, self._levels)
+            self._alarms.learn(closed, fresh, alarms)
+            self._on_forecast.decide(closed)
         return alarms
 
     def tick(self, now: int) -> Outcome:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ingest.reading import FloatArray, TimeArray
-from models.levels import BLOCK_NS, BLOCKS_PER_DAY, DAYS, Closed, Keys, Levels
+from models.levels import BLOCK_NS, BLOCKS_PER_DAY, DAYS, Closed, Keys
 from models.trend import Trend, find_trend
 
 REAL = 10.0
@@ -67,21 +67,21 @@ class Outlooks:
         return len(self.place)
 
 
-def outlooks(levels: Levels, closed: Closed, high: FloatArray, low: FloatArray) -> Outlooks:
-    """What will be crossed, of series whose blocks have just ended.
+def outlooks(closed: Closed, high: FloatArray, low: FloatArray) -> Outlooks:
+    """What will be crossed, of series whose blocks ended.
 
     `high` and `low` hold their limits, shape (n_closed, n_limits), infinite and -infinite where there is none.
     """
     found: list[_Found] = []
-    for sign, limits, side in ((1.0, high, "high"), (-1.0, -low, "low")):
+    for sign, limits, days in ((1.0, high, closed.highs), (-1.0, -low, closed.lows)):
         asked = np.isfinite(limits).any(axis=1)
         if (asked & closed.new_day).any():
             looked = np.asarray(asked & closed.new_day)
-            some, chosen = np.flatnonzero(looked), closed.only(looked)
-            found += _by_days(sign * levels.daily(chosen, side), chosen, limits[some], sign, some)
+            some = np.flatnonzero(looked)
+            found += _by_days(sign * days[some], closed.only(looked), limits[some], sign, some)
         if asked.any():
-            some, chosen = np.flatnonzero(asked), closed.only(np.asarray(asked))
-            found += _by_blocks(sign * levels.recent(chosen), chosen, limits[some], sign, some)
+            some = np.flatnonzero(asked)
+            found += _by_blocks(sign * closed.means[some], closed.only(np.asarray(asked)), limits[some], sign, some)
     return _as_columns(found)
 
 

@@ -10,15 +10,14 @@ behind it, so the result does not depend on how readings were cut into batches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.compiled import compiled
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import StateTable
-from ingest.runs import run_lengths, run_starts
 
 Keys = NDArray[np.int64]
 
@@ -28,34 +27,54 @@ BLOCKS = 24 * BLOCKS_PER_DAY
 """Blocks that are kept: three weeks to compare with, and a few days that are compared."""
 DAYS = 96
 """Days that are kept."""
-NEVER = np.iinfo(np.int64).min
+NEVER = int(np.iinfo(np.int64).min)
 MOST = 1e100
 """Values beyond count as this: no quantity is larger, and sums and squares of them stay numbers."""
+AT_ONCE = 1024
+"""Blocks that are told at once at most: what comes with them takes 3 KB each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Blocks that ended; each followed series at most once, columns of one length."""
+class Closed(NamedTuple):
+    """Blocks that ended, in the order in which they did; columns of one length."""
 
     row: Keys
     """Row of the batch with which it was known: the first reading behind the block."""
     time: TimeArray
     """Event time of that reading."""
-    place: Keys
-    """Where `Levels` keeps the series."""
     series: Keys
     block: Keys
     """Number of the block that ended; it covers the time from block × BLOCK_NS on."""
     new_day: BoolArray
     """Whether the day of the block is over as well."""
+    means: FloatArray
+    """Means of the blocks up to that one, oldest first, shape (n_closed, BLOCKS); NaN where there is none."""
+    highs: FloatArray
+    """Each day's highest block up to then, oldest first, shape (n_closed, DAYS); NaN where there is none."""
+    lows: FloatArray
+    """Each day's lowest block, likewise."""
 
-    def __len__(self) -> int:
-        """Number of blocks."""
-        return len(self.row)
+    @classmethod
+    def room(cls, n: int) -> Closed:
+        """Room for `n` blocks."""
+        row, time, series, block = np.empty((4, n), np.int64)
+        highs, lows = np.empty((2, n, DAYS))
+        return cls(row, time, series, block, np.empty(n, np.bool_), np.empty((n, BLOCKS)), highs, lows)
 
-    def only(self, which: BoolArray) -> Closed:
+    def only(self, which: BoolArray | slice) -> Closed:
         """Some of them."""
-        return Closed(*(getattr(self, field.name)[which] for field in fields(self)))
+        return Closed._make(column[which] for column in self)
+
+
+class _Series(Protocol):
+    """A record of the state."""
+
+    series: int
+    block: int
+    sum: float
+    count: int
+    mean: FloatArray
+    high: FloatArray
+    low: FloatArray
 
 
 class Levels:
@@ -79,75 +98,17 @@ class Levels:
             self._place[fresh] = np.arange(first, first + len(fresh))
 
     def advance(self, batch: ReadingBatch) -> Iterator[Closed]:
-        """Take readings that are new in their series; after each round of blocks that ended, tell which.
+        """Take readings that are new in their series; tell which blocks ended, so many at a time.
 
-        Rounds must be gone through to the end; what `recent` and `daily` say is that of the round.
+        What it gives must be gone through to the end.
         """
-        known = batch.series < len(self._place)
-        place = np.full(len(batch), -1, np.int64)
-        place[known] = self._place[batch.series[known]]
-        rows = np.flatnonzero(place >= 0)
-        if not len(rows):
-            return
-        rows = rows[np.argsort(place[rows], kind="stable")]
-        keys, blocks = place[rows], batch.time[rows] // BLOCK_NS
-        begins = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]) | (blocks[1:] != blocks[:-1])])
-        of_key = keys[begins]
-        starts = run_starts(of_key)
-        rank = np.arange(len(begins)) - np.maximum.accumulate(np.where(starts, np.arange(len(begins)), 0))
-        length = run_lengths(begins, len(rows))
-        rank_of_row = np.repeat(rank, length)
-        for number in range(int(rank.max()) + 1):
-            segments = begins[rank == number]
-            closed = self._begin(keys[segments], blocks[segments], rows[segments], batch.time)
-            if len(closed):
-                yield closed
-            inside = rank_of_row == number
-            value = np.clip(batch.value[rows[inside]], -MOST, MOST)
-            np.add.at(self._table["sum"], keys[inside], value)
-            np.add.at(self._table["count"], keys[inside], 1)
-
-    def _begin(self, place: Keys, block: Keys, row: Keys, time: TimeArray) -> Closed:
-        """Readings of `block` come: end what is open before it."""
-        table = self._table
-        before = table["block"][place]
-        ends = (before != block) & (before != NEVER)
-        closed = Closed(
-            row[ends],
-            time[row[ends]],
-            place[ends],
-            table["series"][place[ends]],
-            before[ends],
-            before[ends] // BLOCKS_PER_DAY != block[ends] // BLOCKS_PER_DAY,
-        )
-        if len(closed):
-            self._end(closed, block[ends])
-        changes = before != block
-        table["block"][place[changes]] = block[changes]
-        table["sum"][place[changes]] = 0.0
-        table["count"][place[changes]] = 0
-        return closed
-
-    def _end(self, closed: Closed, after: Keys) -> None:
-        table, place, block = self._table, closed.place, closed.block
-        mean = table["sum"][place] / table["count"][place]
-        table["mean"][place, block % BLOCKS] = mean
-        day = block // BLOCKS_PER_DAY
-        table["high"][place, day % DAYS] = np.fmax(table["high"][place, day % DAYS], mean)
-        table["low"][place, day % DAYS] = np.fmin(table["low"][place, day % DAYS], mean)
-        _clear(table["mean"], place, block, after, BLOCKS)
-        for name in ("high", "low"):
-            _clear(table[name], place, day, after // BLOCKS_PER_DAY, DAYS)
-
-    def recent(self, closed: Closed) -> FloatArray:
-        """Means of the blocks up to the closed one, oldest first, shape (n_closed, BLOCKS); NaN where there is none."""
-        order = (closed.block[:, None] + np.arange(1, BLOCKS + 1)) % BLOCKS
-        return np.asarray(self._table["mean"][closed.place[:, None], order])
-
-    def daily(self, closed: Closed, side: str) -> FloatArray:
-        """Each day's `high` or `low` up to that of the closed block, oldest first, shape (n_closed, DAYS)."""
-        order = (closed.block[:, None] // BLOCKS_PER_DAY + np.arange(1, DAYS + 1)) % DAYS
-        return np.asarray(self._table[side][closed.place[:, None], order])
+        row = 0
+        while row < len(batch):
+            closed = Closed.room(min(len(batch) - row, AT_ONCE))
+            records = self._table.records
+            row, n = _advance(records, self._place, batch.series, batch.time, batch.value, row, closed)
+            if n:
+                yield closed.only(slice(n))
 
     # -- state -------------------------------------------------------------------------------------------------------
     def save(self) -> dict[str, NDArray[Any]]:
@@ -177,9 +138,62 @@ def _empty() -> StateTable:
     )
 
 
-def _clear(ring: NDArray[Any], place: Keys, before: Keys, after: Keys, size: int) -> None:
+@compiled
+def _advance(
+    records: Sequence[_Series],
+    place: Keys,
+    series: IntArray,
+    time: TimeArray,
+    value: FloatArray,
+    row: int,
+    closed: Closed,
+) -> tuple[int, int]:
+    """Take readings from `row` on until `closed` is full or there are no more; the next row, and how many blocks."""
+    n = 0
+    while row < len(series) and n < len(closed.row):
+        number = series[row]
+        if number < len(place) and place[number] >= 0:
+            state, block = records[place[number]], time[row] // BLOCK_NS
+            if block != state.block:
+                if state.block != NEVER:
+                    _end(state, block)
+                    closed.row[n], closed.time[n] = row, time[row]
+                    _tell(state, block, closed, n)
+                    n += 1
+                state.block, state.sum, state.count = block, 0.0, 0
+            state.sum += min(max(value[row], -MOST), MOST)
+            state.count += 1
+        row += 1
+    return row, n
+
+
+@compiled
+def _end(state: _Series, after: int) -> None:
+    """The open block ends, for one of number `after` begins."""
+    mean, day = state.sum / state.count, state.block // BLOCKS_PER_DAY
+    state.mean[state.block % BLOCKS] = mean
+    high, low = state.high[day % DAYS], state.low[day % DAYS]
+    state.high[day % DAYS] = mean if np.isnan(high) else max(high, mean)
+    state.low[day % DAYS] = mean if np.isnan(low) else min(low, mean)
+    _clear(state.mean, state.block, after)
+    _clear(state.high, day, after // BLOCKS_PER_DAY)
+    _clear(state.low, day, after // BLOCKS_PER_DAY)
+
+
+@compiled
+def _clear(ring: FloatArray, before: int, after: int) -> None:
     """Forget the slots behind `before` up to `after`: nothing is known about them yet."""
-    step = np.minimum(after - before, size)
-    for ahead in range(1, int(step.max()) + 1):
-        some = step >= ahead
-        ring[place[some], (before[some] + ahead) % size] = np.nan
+    for ahead in range(1, min(after - before, len(ring)) + 1):
+        ring[(before + ahead) % len(ring)] = np.nan
+
+
+@compiled
+def _tell(state: _Series, after: int, closed: Closed, n: int) -> None:
+    """Note as number `n` the block that ended, and what came before it."""
+    day = state.block // BLOCKS_PER_DAY
+    closed.series[n], closed.block[n], closed.new_day[n] = state.series, state.block, day != after // BLOCKS_PER_DAY
+    for k in range(BLOCKS):
+        closed.means[n, k] = state.mean[(state.block + 1 + k) % BLOCKS]
+    for k in range(DAYS):
+        slot = (day + 1 + k) % DAYS
+        closed.highs[n, k], closed.lows[n, k] = state.high[slot], state.low[slot]

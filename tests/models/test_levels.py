@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
-from models.levels import BLOCK_NS, BLOCKS, BLOCKS_PER_DAY, DAYS, Closed, Levels
+from models.levels import AT_ONCE, BLOCK_NS, BLOCKS, BLOCKS_PER_DAY, DAYS, Levels
 
 HOUR = 3600 * NS_PER_SECOND
 DAY = 24 * HOUR
@@ -25,17 +25,14 @@ def readings(times: Iterable[int], values: Iterable[float], series: int = 0) -> 
 
 def go(
     levels: Levels, batch: ReadingBatch, cuts: Iterable[int] = ()
-) -> list[tuple[int, int, int, bool, FloatArray, FloatArray]]:
-    """(row, series, block, whether a day ended, recent blocks, days) of every block that ended."""
+) -> list[tuple[int, int, int, bool, FloatArray, FloatArray, FloatArray]]:
+    """(row, series, block, whether a day ended, recent blocks, days' highest, lowest) of every block that ended."""
     found = []
     for a, b in itertools.pairwise([0, *sorted(cuts), len(batch)]):
         for closed in levels.advance(batch[a:b]):
-            for i in range(len(closed)):
-                one = closed.only(np.arange(len(closed)) == i)
-                row, series, block = int(one.row[0]) + a, int(one.series[0]), int(one.block[0])
-                found.append(
-                    (row, series, block, bool(one.new_day[0]), levels.recent(one)[0], levels.daily(one, "high")[0])
-                )
+            columns = (closed.row + a, closed.series, closed.block, closed.new_day)
+            told = zip(*(column.tolist() for column in columns), strict=True)
+            found += [(*one, closed.means[i], closed.highs[i], closed.lows[i]) for i, one in enumerate(told)]
     return found
 
 
@@ -49,7 +46,7 @@ def test_a_block_ends_with_the_first_reading_behind_it() -> None:
     levels = following(0)
     times = [START, START + HOUR, START + BLOCK_NS, START + 2 * BLOCK_NS + 1]
     found = go(levels, readings(times, [1.0, 3.0, 10.0, 20.0]))
-    assert [(row, block - START // BLOCK_NS) for row, _, block, _, _, _ in found] == [(2, 0), (3, 1)]
+    assert [(row, block - START // BLOCK_NS) for row, _, block, *_ in found] == [(2, 0), (3, 1)]
     assert found[0][4][-1] == 2.0
     assert found[1][4][-2:].tolist() == [2.0, 10.0]
     assert np.isnan(found[1][4][:-2]).all()
@@ -60,12 +57,12 @@ def test_a_day_has_its_highest_and_its_lowest_block() -> None:
     times = START + HOUR * np.arange(50)
     values = 5.0 + np.sin(2 * np.pi * np.arange(50) / 24)
     found = go(levels, readings(times.tolist(), values.tolist()))
-    ended = [days for _, _, _, new_day, _, days in found if new_day]
+    ended = [days for _, _, _, new_day, _, *days in found if new_day]
     by_block = values[:48].reshape(-1, 3).mean(axis=1).reshape(2, -1)
     assert len(ended) == 2
-    assert ended[1][-2:].tolist() == pytest.approx(by_block.max(axis=1).tolist())
-    last = Closed(*(np.array([v]) for v in (0, 0, 0, 0, START // BLOCK_NS + 15, True)))
-    assert levels.daily(last, "low")[0, -2:].tolist() == pytest.approx(by_block.min(axis=1).tolist())
+    highs, lows = ended[1]
+    assert highs[-2:].tolist() == pytest.approx(by_block.max(axis=1).tolist())
+    assert lows[-2:].tolist() == pytest.approx(by_block.min(axis=1).tolist())
 
 
 def test_what_is_missing_is_missing_and_what_is_old_is_forgotten() -> None:
@@ -101,11 +98,17 @@ def batches(draw: st.DrawFn) -> ReadingBatch:
 @given(batch=batches(), cuts=st.lists(st.integers(1, 299), max_size=20))
 def test_the_blocks_do_not_depend_on_how_input_is_cut(batch: ReadingBatch, cuts: list[int]) -> None:
     whole, cut = (go(following(0, 1, 2, 3), batch, where) for where in ([], cuts))
-    key = lambda one: (one[0], one[1])  # noqa: E731
-    for a, b in zip(sorted(whole, key=key), sorted(cut, key=key), strict=True):
+    for a, b in zip(whole, cut, strict=True):
         assert a[:4] == b[:4]
-        assert np.array_equal(a[4], b[4], equal_nan=True)
-        assert np.array_equal(a[5], b[5], equal_nan=True)
+        assert all(np.array_equal(x, y, equal_nan=True) for x, y in zip(a[4:], b[4:], strict=True))
+
+
+def test_more_blocks_than_are_told_at_once_are_told_all_the_same() -> None:
+    n = 2 * AT_ONCE + 100
+    batch = readings((START + BLOCK_NS * np.arange(n)).tolist(), np.sin(np.arange(n)).tolist())
+    found = go(following(0), batch)
+    assert [row for row, *_ in found] == list(range(1, n))
+    assert [means[-1] for *_, means, _, _ in found] == batch.value[:-1].tolist()
 
 
 def test_saved_and_restored_under_other_numbers_it_goes_on_to_the_bit() -> None:
