@@ -6,7 +6,8 @@
 A device is measured against the clock of its site as it stood when the device was last heard, so that a device whose
 clock is off, or that is fed late, is not taken for a mute one. A gap between two readings of the device itself counts
 as well, whoever else spoke in between. Silence begins the moment its limit is over, not when somebody notices: the
-event times here do not depend on how the readings of different devices interleave.
+event times here do not depend on how the readings of different devices interleave; where a device's clock is ahead of
+its site's, silence begins by the site's clock at the reading or tick that shows it.
 """
 
 from __future__ import annotations
@@ -295,10 +296,11 @@ def _silence_before(state: _State, rows: _Rows, row: int, site_clock: int, turns
     device, limit = state.devices[owner], _device_limit(state, owner)
     if _gap(device, site_clock, rows.time[row]) <= limit:
         return n
-    shown = row
-    if NEVER not in (device.heard, site_clock) and site_clock - device.heard > limit:
+    shown, due = row, device.clock + limit
+    if not device.fresh and NEVER not in (device.heard, site_clock) and site_clock - device.heard > limit:
         shown = _first_row(rows, rows.site[row], device.heard + limit, row)
-    return _begin_device(state, shown, owner, device.clock + limit, turns, n)
+        due = min(due, rows.site_after[shown])
+    return _begin_device(state, shown, owner, due, turns, n)
 
 
 @compiled
@@ -373,7 +375,8 @@ def _overdue(state: _State, rows: _Rows, ticked: BoolArray, turns: Sequence[_Tur
         limit = _device_limit(state, owner)
         if clock - device.heard > limit:
             shown = _first_row(rows, home, device.heard + limit, len(rows.series))
-            n = _begin_device(state, shown, owner, min(device.clock + limit, clock), turns, n)
+            known = rows.site_after[shown] if shown < len(rows.series) else clock
+            n = _begin_device(state, shown, owner, min(device.clock + limit, known), turns, n)
     return n
 
 

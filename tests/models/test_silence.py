@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,26 @@ def test_one_by_one_is_the_same_as_all_at_once() -> None:
         whole, silence = Silence(registry).advance(batch, interval_ns), Silence(registry)
         found = [turn for row in range(len(batch)) for turn in silence.advance(batch[row : row + 1], interval_ns[:1])]
         assert sorted(map(repr, said(found))) == sorted(map(repr, said(whole)))
+
+
+@pytest.mark.parametrize("tick", [True, False], ids=["listened to", "not yet listened to"])
+def test_a_clock_ahead_of_its_site_is_the_same_however_cut(tick: bool) -> None:
+    registry = Registry()
+    ahead, other = registry.series("site", "ahead", "metric"), registry.series("site", "other", "metric")
+    lead = ReadingBatch.of([ahead], [START + 8 * MINUTE], [0.0])
+    at = START + MINUTE * np.arange(1, 31)
+    others = ReadingBatch.of([other] * 30 + [ahead], [*at, START + 40 * MINUTE], [0.0] * 31, int(Quality.RECORDED))
+    found = []
+    for steps in ([0, 31], [0, 14, 15, 31], list(range(32)), [0, 30, 31]):
+        silence = Silence(registry)
+        turns = silence.advance(lead, np.full(1, float(MINUTE)))
+        turns += silence.tick(START) if tick else []
+        for a, b in itertools.pairwise(steps):
+            turns += silence.advance(others[a:b], np.full(b - a, float(MINUTE)))
+        found.append(said(turns))
+    assert len(found[0]) == 2
+    assert all(one == found[0] for one in found)
+    assert found[0][0][3] == START + (11 if tick else 18) * MINUTE
 
 
 def test_a_device_without_metrics_is_not_silent() -> None:
