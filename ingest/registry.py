@@ -92,10 +92,8 @@ class Registry:
         self._devices: list[Device] = []
         self._series: list[tuple[int, Metric]] = []
         self._device_series: list[list[int]] = []
-        self._owner: list[int] = []
-        self._home: list[int] = []
-        self._series_device = np.zeros(0, np.int32)
-        self._device_site = np.zeros(0, np.int32)
+        self._owner = np.zeros(0, np.int32)
+        self._home = np.zeros(0, np.int32)
         self._changed = np.zeros(0, np.int64)
         self.version = 0
         """Grows with every change, so that others can tell that what they derived is stale."""
@@ -134,9 +132,9 @@ class Registry:
                 return known
             device_number = self._device_of(site, device)
             number = len(self._series)
+            self._owner = _with(self._owner, number, device_number)  # before anybody reads that there is one more
             self._series.append((device_number, Metric(metric)))
             self._device_series[device_number].append(number)
-            self._owner.append(device_number)
             self._series_number[site, device, metric] = number
             self._note([number])
             return number
@@ -153,9 +151,9 @@ class Registry:
         if site_number == len(self._sites):
             self._sites.append(site)
         number = len(self._devices)
-        self._devices.append(Device(site, device, first_seen=True))
+        self._home = _with(self._home, number, site_number)
         self._device_series.append([])
-        self._home.append(site_number)
+        self._devices.append(Device(site, device, first_seen=True))
         self._device_number[site, device] = number
         return number
 
@@ -178,16 +176,14 @@ class Registry:
     @property
     def series_device(self) -> IntArray:
         """Device number of every series, shape (n_series,)."""
-        if len(self._series_device) < len(self._owner):
-            self._series_device = np.array(self._owner, np.int32)  # at once for all that came since
-        return self._series_device
+        n = self.n_series  # asked for first, for the registry may grow
+        return self._owner[:n]
 
     @property
     def device_site(self) -> IntArray:
         """Site number of every device, shape (n_devices,)."""
-        if len(self._device_site) < len(self._home):
-            self._device_site = np.array(self._home, np.int32)
-        return self._device_site
+        n = self.n_devices
+        return self._home[:n]
 
     def site_name(self, site: int) -> str:
         """Name of the site with that number."""
@@ -252,3 +248,11 @@ class Registry:
             self._changed = np.concatenate([self._changed, np.zeros(len(self._series), np.int64)])
         self._changed[series] = self.version + 1
         self.version += 1
+
+
+def _with(numbers: IntArray, place: int, number: int) -> IntArray:
+    """The array with that number in that place; a longer one where it is full."""
+    if place == len(numbers):
+        numbers = np.concatenate([numbers, np.zeros(max(place, 16), np.int32)])
+    numbers[place] = number
+    return numbers

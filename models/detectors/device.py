@@ -8,13 +8,13 @@ score of a row is the root mean square of its metrics' scores; that of a device 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
+from ingest.fleet import NO_SERIES, Fleet, Link, Owner
 from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import Keys
@@ -106,19 +106,6 @@ class _Device(Protocol):
     done: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Fleet:
-    """Which series are those of a device, in ascending order: `order[start[d]:start[d + 1]]` those of device d."""
-
-    order: Keys
-    start: Keys
-
-    @classmethod
-    def of(cls, device_of: Keys, n_devices: int) -> _Fleet:
-        order = np.argsort(device_of, kind="stable").astype(np.int64)
-        return cls(order, np.searchsorted(device_of[order], np.arange(n_devices + 1)).astype(np.int64))
-
-
 class DeviceView:
     """Clock and row of every device, last score of every series."""
 
@@ -142,7 +129,7 @@ class DeviceView:
                 "done": (np.bool_, (), True),
             }
         )
-        self._fleet = _Fleet.of(np.zeros(0, np.int64), 0)
+        self._fleet = Fleet()
 
     def resize(self, n_series: int, n_devices: int) -> None:
         """Make room for that many series and devices."""
@@ -154,11 +141,11 @@ class DeviceView:
 
         `device_of` gives the device number of each series number.
         """
-        if len(self._fleet.order) != len(device_of):
-            self._fleet = _Fleet.of(device_of, self._devices.n)
+        self._fleet.follow(device_of, self._devices.n)
         rows = DeviceRows.room(2 * len(said.series))  # a reading closes one at most and completes one
         fleet = self._fleet
-        n, members = _walk(self._series.records, self._devices.records, said, device_of, fleet.order, fleet.start, rows)
+        series, devices = self._series.records, self._devices.records
+        n, members = _walk(series, devices, fleet.series, fleet.devices, said, device_of, rows)
         return rows.first(n), members
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
@@ -175,29 +162,29 @@ class DeviceView:
 def _walk(
     series: Sequence[_Series],
     devices: Sequence[_Device],
+    chain: Sequence[Link],
+    owners: Sequence[Owner],
     said: Said,
     device_of: Keys,
-    order: Keys,
-    start: Keys,
     rows: DeviceRows,
 ) -> tuple[int, Members]:
     """Fill `rows`; how many there are, and the metrics of those that are looked at."""
     n, members, n_members = 0, _members(len(said.series)), 0
     for row in range(len(said.series)):
         of = device_of[said.series[row]]
-        device, begin, end = devices[of], start[of], start[of + 1]
-        if n_members + 2 * (end - begin) > len(members.which):
-            members = _grown(members, n_members, end - begin)
+        device, owner = devices[of], owners[of]
+        if n_members + 2 * owner.count > len(members.which):
+            members = _grown(members, n_members, owner.count)
         if said.time[row] > device.clock:
             if not device.done:  # the clock moves on before all have reported
                 rows.row[n], rows.device[n] = row, of
-                n_members = _compose(series, device, order, begin, end, rows, n, members, n_members)
+                n_members = _compose(series, device, chain, owner.first, rows, n, members, n_members)
                 n += 1
             _begin(device, said.time[row])
         _take(series[said.series[row]], said, row, device.row)
         if _completes(device):
             rows.row[n], rows.device[n] = row, of
-            n_members = _compose(series, device, order, begin, end, rows, n, members, n_members)
+            n_members = _compose(series, device, chain, owner.first, rows, n, members, n_members)
             n += 1
     return n, _some(members, n_members)
 
@@ -235,32 +222,32 @@ def _take(series: _Series, said: Said, row: int, number: int) -> None:
 def _compose(
     series: Sequence[_Series],
     device: _Device,
-    order: Keys,
-    begin: int,
-    end: int,
+    chain: Sequence[Link],
+    first: int,
     rows: DeviceRows,
     n: int,
     members: Members,
     n_members: int,
 ) -> int:
     """Row `n`, the present one of a device; how many metrics to look at there are with its own."""
-    seen, size, known, square, rarest, total, most, leader = 0, 0, 0, 0.0, 0.0, 0.0, -1.0, order[begin]
-    for place in range(begin, end):
-        metric = series[order[place]]
+    seen, size, known, square, rarest, total, most, leader = 0, 0, 0, 0.0, 0.0, 0.0, -1.0, first
+    number = first
+    while number != NO_SERIES:
+        metric = series[number]
         seen += metric.row != NEVER
-        if metric.row == NEVER or device.row - metric.row > CARRIED:
-            continue
-        size += 1
-        if not np.isnan(metric.score):
-            square, known = square + metric.score**2, known + 1
-        rarest += 1.0 / metric.p_value
-        surprise = -np.log(metric.p_value)
-        total += surprise
-        if surprise > most:
-            most, leader = surprise, order[place]
-        if device.row % LOOK == 0:
-            _look(metric, order[place], n, members, n_members)
-            n_members += 1
+        if metric.row != NEVER and device.row - metric.row <= CARRIED:
+            size += 1
+            if not np.isnan(metric.score):
+                square, known = square + metric.score**2, known + 1
+            rarest += 1.0 / metric.p_value
+            surprise = -np.log(metric.p_value)
+            total += surprise
+            if surprise > most:
+                most, leader = surprise, number
+            if device.row % LOOK == 0:
+                _look(metric, number, n, members, n_members)
+                n_members += 1
+        number = chain[number].next
     rows.number[n], rows.time[n] = device.row, device.clock
     rows.series[n], rows.leader[n] = SEVERAL if seen >= 2 else leader, leader
     rows.score[n], rows.rarest[n] = np.sqrt(square / known), rarest / size

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
+from ingest.fleet import NO_SERIES, Fleet, Link, Owner
 from ingest.reading import NS_PER_SECOND, BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.rows import StateTable
@@ -123,7 +124,7 @@ class _Bound(Protocol):
 
 
 class _State(NamedTuple):
-    """The records, and how they belong together: `order[start[d]:start[d + 1]]` are the series of device d."""
+    """The records, and how they belong together: the series of a device are a chain, see `ingest.fleet`."""
 
     sites: Sequence[_Site]
     devices: Sequence[_Device]
@@ -131,8 +132,8 @@ class _State(NamedTuple):
     bounds: Sequence[_Bound]
     device_of: IntArray
     site_of: IntArray
-    order: Keys
-    start: Keys
+    owners: Sequence[Owner]
+    chain: Sequence[Link]
 
 
 class _Rows(NamedTuple):
@@ -152,7 +153,7 @@ class Silence:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._order, self._start = np.zeros(0, np.int64), np.zeros(1, np.int64)
+        self._fleet = Fleet()
         self._sites = StateTable({"clock": (np.int64, (), NEVER), "live": (np.bool_, (), False)})
         self._devices = StateTable(
             {
@@ -191,16 +192,14 @@ class Silence:
     def _at_hand(self) -> _State:
         device_of = self._registry.series_device
         site_of = self._registry.device_site  # asked for later, for the registry may grow: every owner is among them
-        if len(self._order) < len(device_of) or len(self._start) <= len(site_of):
-            self._order = np.argsort(device_of, kind="stable")
-            self._start = np.searchsorted(device_of[self._order], np.arange(len(site_of) + 1))
+        self._fleet.follow(device_of, len(site_of))
         self._series.resize(len(device_of))
         self._devices.resize(len(site_of))
         self._bounds.resize(len(site_of))
         self._sites.resize(self._registry.n_sites)
         sites, devices, series, bounds = self._sites, self._devices, self._series, self._bounds
         records = sites.records, devices.records, series.records, bounds.records
-        return _State(*records, device_of, site_of, self._order, self._start)
+        return _State(*records, device_of, site_of, self._fleet.devices, self._fleet.series)
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The state of sites, devices and series as arrays with a row each."""
@@ -316,17 +315,17 @@ def _first_row(rows: _Rows, site: int, due: int, end: int) -> int:
 def _missing_metrics(state: _State, row: int, owner: int, turns: Sequence[_Turn], n: int) -> int:
     """Metrics of a device that are overdue by its own clock are silent from now on."""
     device, earliest = state.devices[owner], NO_LIMIT
-    for place in range(state.start[owner], state.start[owner + 1]):
-        number = state.order[place]
+    number = state.owners[owner].first
+    while number != NO_SERIES:
         own = state.series[number]
-        if own.silent or own.last == NEVER or own.limit == NO_LIMIT:
-            continue
-        due = max(own.last, device.returned) + own.limit
-        if device.clock > due:
-            own.silent = True
-            n = _tell(turns, n, row, owner, number, True, due, own.last, own.limit, own.interval, -1)
-        else:
-            earliest = min(earliest, due)
+        if not own.silent and own.last != NEVER and own.limit != NO_LIMIT:
+            due = max(own.last, device.returned) + own.limit
+            if device.clock > due:
+                own.silent = True
+                n = _tell(turns, n, row, owner, number, True, due, own.last, own.limit, own.interval, -1)
+            else:
+                earliest = min(earliest, due)
+        number = state.chain[number].next
     state.bounds[owner].due = earliest
     return n
 
@@ -334,11 +333,12 @@ def _missing_metrics(state: _State, row: int, owner: int, turns: Sequence[_Turn]
 @compiled
 def _device_limit(state: _State, owner: int) -> int:
     """The limit of a device's fastest metric that is not silent."""
-    limit = NO_LIMIT
-    for place in range(state.start[owner], state.start[owner + 1]):
-        own = state.series[state.order[place]]
+    limit, number = NO_LIMIT, state.owners[owner].first
+    while number != NO_SERIES:
+        own = state.series[number]
         if not own.silent and own.last != NEVER:
             limit = min(limit, own.limit)
+        number = state.chain[number].next
     state.bounds[owner].limit = limit
     return limit
 
@@ -384,13 +384,14 @@ def _overdue(state: _State, rows: _Rows, ticked: BoolArray, turns: Sequence[_Tur
 def _begin_device(state: _State, row: int, owner: int, due: int, turns: Sequence[_Turn], n: int) -> int:
     """A device is silent from `due` on."""
     device, known, only = state.devices[owner], 0, -1
-    limit, interval = NO_LIMIT, np.inf
-    for place in range(state.start[owner], state.start[owner + 1]):
-        own = state.series[state.order[place]]
+    limit, interval, number = NO_LIMIT, np.inf, state.owners[owner].first
+    while number != NO_SERIES:
+        own = state.series[number]
         if own.last != NEVER:
-            known, only = known + 1, state.order[place]
+            known, only = known + 1, number
             limit = min(limit, own.limit)
             interval = min(interval, own.interval)
+        number = state.chain[number].next
     device.silent_from = due
     only = only if known == 1 else -1
     return _tell(turns, n, row, owner, WHOLE_DEVICE, True, due, device.clock, limit, interval, only)
