@@ -36,7 +36,8 @@ CLUSTERS = 24.0
 rows come in clusters, and some of the rarity is lost where p-values are put together (measured: false episodes on
 normal data stay within the budget)."""
 MOST_LEVEL = UNUSUAL
-"""No p-value above this opens an alert, however large the budget and rare the readings: nor may it be a quiet one."""
+"""No p-value above this opens an alert, however large the budget and rare the readings: what opens one is never
+quiet, so that a stretch of unusual rows lasts from `since` on."""
 EARLY = 1e-6
 """What is still young (see `models.warmth.young`) has to be so much rarer for an alert."""
 REST = 100
@@ -150,8 +151,6 @@ class BaselinePolicy:
 
     def _facts(self, i: int, verdicts: Verdicts) -> dict[str, Any]:
         row, device, at, since = (int(getattr(verdicts, name)[i]) for name in ("row", "device", "time", "since"))
-        if verdicts.quiet[i] >= QUIET:  # where rows are sparse, what opens an alert need not be as rare as a stretch
-            since = at
         number, interval_ns = int(verdicts.leader[i]), float(verdicts.interval_ns[i])
         leader = self._registry.metric(number)
         return {

@@ -8,18 +8,18 @@ import pytest
 from alerts.alert import Opened
 from alerts.book import AlarmBook
 from alerts.budget import Budget
-from alerts.policy import BaselinePolicy
+from alerts.policy import BaselinePolicy, alarm_level
 from ingest.registry import Registry
 from models.bank import Verdicts
 from models.detectors.device import FACTS
-from models.evidence import QUIET
+from models.evidence import Evidence
 from models.moves import Moves
 
 HOUR = 3_600 * 10**9
 NOW = 500_000 * HOUR
 
 
-def verdict(quiet: int, since: int, p_value: float) -> Verdicts:
+def verdict(since: int, p_value: float) -> Verdicts:
     """One verdict on a device with a single series that reports each hour."""
     one, real = np.zeros(1, np.int64), np.full(1, p_value)
     moves = Moves()
@@ -35,7 +35,7 @@ def verdict(quiet: int, since: int, p_value: float) -> Verdicts:
         score=real,
         p_value=real,
         confirmed=real,
-        quiet=one + quiet,
+        quiet=one,
         since=one + since,
         interval_ns=np.full(1, float(HOUR)),
         young=np.zeros(1, np.bool_),
@@ -47,19 +47,24 @@ def verdict(quiet: int, since: int, p_value: float) -> Verdicts:
 
 
 @pytest.mark.parametrize(
-    ("quiet", "since", "p_value", "began"),
-    [
-        pytest.param(0, NOW - 3 * HOUR, 1e-4, NOW - 3 * HOUR, id="a stretch that lasts"),
-        pytest.param(QUIET - 1, NOW - 30 * HOUR, 4e-3, NOW - 30 * HOUR, id="a stretch that is not over yet"),
-        pytest.param(QUIET, NOW - 900 * HOUR, 4e-3, NOW, id="not rare enough for a stretch: an earlier one is over"),
-        pytest.param(QUIET + 1, 0, 4e-3, NOW, id="there never was one"),
-    ],
+    "since", [pytest.param(NOW - 3 * HOUR, id="a stretch that lasts"), pytest.param(NOW, id="a stretch that begins")]
 )
-def test_an_alert_does_not_begin_with_trouble_that_is_over(quiet: int, since: int, p_value: float, began: int) -> None:
+def test_an_alert_begins_with_its_stretch_of_unusual_rows(since: int) -> None:
     registry, book = Registry(), AlarmBook()
     registry.series("plant", "pump", "flow")
-    BaselinePolicy(registry, book, Budget.parse("1 per device-day")).decide(verdict(quiet, since, p_value))
+    BaselinePolicy(registry, book, Budget.parse("1 per device-day")).decide(verdict(since, 1e-4))
     (event,) = book.drain()
     assert isinstance(event, Opened)
-    assert event.alert.onset_at == event.alert.evidence["since_at"] == began
-    assert ("for " in event.alert.explanation.en) == (began < NOW)
+    assert event.alert.onset_at == event.alert.evidence["since_at"] == since
+    assert ("for " in event.alert.explanation.en) == (since < NOW)
+
+
+def test_what_opens_an_alert_is_never_quiet() -> None:
+    evidence, rng = Evidence(), np.random.default_rng(5)
+    evidence.resize(3)
+    device = rng.integers(0, 3, 3_000)
+    course = evidence.follow(device, np.arange(3_000), 10.0 ** rng.uniform(-3.5, 0.0, 3_000))
+    rarest = alarm_level(np.array([1e18]), Budget.parse("1 per device-day"))
+    opens = course.confirmed <= rarest
+    assert opens.any()
+    assert (course.quiet[opens] == 0).all()
