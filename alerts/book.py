@@ -43,9 +43,19 @@ class AlarmBook:
     """Opens, confirms, escalates and returns alerts, and collects what happened in order of the triggering rows."""
 
     def __init__(self) -> None:
-        self.open: dict[Subject, OpenAlert] = {}
+        self._open: dict[Subject, OpenAlert] = {}
+        self._by_device: dict[Kind, dict[int, dict[Subject, None]]] = {kind: {} for kind in Kind}
         self._events: list[tuple[int, AlertEvent]] = []
         self._confirmed: dict[Subject, int] = {}
+
+    @property
+    def open(self) -> Mapping[Subject, OpenAlert]:
+        """What is open."""
+        return self._open
+
+    def by_device(self, kind: Kind) -> Mapping[int, Collection[Subject]]:
+        """What is open of one kind, by device number; devices with nothing open are not in it."""
+        return self._by_device[kind]
 
     def raise_(
         self,
@@ -74,7 +84,7 @@ class AlarmBook:
             last_at=raised_at,
             evidence=evidence,
         )
-        self.open[subject] = OpenAlert(identity, severity, raised_at, raised_at, score, metric=names[2])
+        self._put(subject, OpenAlert(identity, severity, raised_at, raised_at, score, metric=names[2]))
         self._events.append((row, Opened(alert)))
 
     def confirm(self, row: int, subject: Subject, at: int, score: float) -> None:
@@ -110,7 +120,7 @@ class AlarmBook:
     def return_(self, row: int, subject: Subject, at: int) -> None:
         """The condition of an open alert is gone."""
         self._tell_confirmed(subject)
-        self._events.append((row, Returned(self.open.pop(subject).id, at)))
+        self._events.append((row, Returned(self._take(subject).id, at)))
 
     def drain(self) -> tuple[AlertEvent, ...]:
         """What happened since the last call, in order of the rows that showed it."""
@@ -134,8 +144,21 @@ class AlarmBook:
         """Forget open alerts but those whose ids are in `kept`, without a word; what they were about."""
         forgotten = [subject for subject, alert in self.open.items() if alert.id not in kept]
         for subject in forgotten:
-            del self.open[subject]
+            self._take(subject)
         return forgotten
+
+    def _put(self, subject: Subject, alert: OpenAlert) -> None:
+        kind, device, _ = subject
+        self._open[subject] = alert
+        self._by_device[kind].setdefault(device, {})[subject] = None
+
+    def _take(self, subject: Subject) -> OpenAlert:
+        kind, device, _ = subject
+        subjects = self._by_device[kind][device]
+        del subjects[subject]
+        if not subjects:
+            del self._by_device[kind][device]
+        return self._open.pop(subject)
 
     def save(self, key: Any) -> list[dict[str, Any]]:
         """The open alerts as plain values; `key(device, series)` gives the names that stand for the numbers."""
@@ -146,8 +169,9 @@ class AlarmBook:
 
     def restore(self, saved: list[dict[str, Any]], numbers: Any) -> None:
         """Take back saved alerts; `numbers(key)` gives (device, series)."""
-        self.open = {}
+        for subject in list(self._open):
+            self._take(subject)
         for item in saved:
             kind, key = Kind(item.pop("kind")), item.pop("key")
             severity = Severity(item.pop("severity"))
-            self.open[kind, *numbers(key)] = OpenAlert(severity=severity, **item)
+            self._put((kind, *numbers(key)), OpenAlert(severity=severity, **item))

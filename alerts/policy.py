@@ -84,11 +84,12 @@ class BaselinePolicy:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
         level = alarm_level(verdicts.interval_ns, self._budget)
         enough = verdicts.confirmed <= np.where(verdicts.young, EARLY * level, level)
-        opened = [device for kind, device, _ in self._book.open if kind is Kind.BASELINE]
+        opened = self._book.by_device(Kind.BASELINE)
         if not opened and not enough.any():
             return
-        concerned = np.union1d(verdicts.device[enough], opened)
-        for i in np.flatnonzero(np.isin(verdicts.device, concerned)).tolist():
+        rare = set(verdicts.device[enough].tolist())
+        concerned = [i for i, d in enumerate(verdicts.device.tolist()) if d in opened or d in rare]
+        for i in concerned:
             self._one(i, verdicts, float(level[i]) if enough[i] else 0.0)
 
     def _one(self, i: int, verdicts: Verdicts, level: float) -> None:
@@ -121,8 +122,7 @@ class BaselinePolicy:
 
     def _open_on(self, device: int) -> Subject | None:
         """The open alert on a device; its subject may be a series, from the time when that was its only one."""
-        subjects = ((Kind.BASELINE, device, n) for n in (WHOLE_DEVICE, *self._registry.series_of(device)))
-        return next((subject for subject in subjects if subject in self._book.open), None)
+        return next(iter(self._book.by_device(Kind.BASELINE).get(device, ())), None)
 
     def _open(self, i: int, verdicts: Verdicts) -> None:
         device, series = int(verdicts.device[i]), int(verdicts.series[i])
@@ -167,7 +167,7 @@ class BaselinePolicy:
 
     def forget(self) -> None:
         """Judge devices without an open alert as if they had never had one."""
-        opened = {device for kind, device, _ in self._book.open if kind is Kind.BASELINE}
+        opened = self._book.by_device(Kind.BASELINE)
         self._past = {device: past for device, past in self._past.items() if device in opened}
 
     def save(self) -> list[tuple[int, int, float]]:

@@ -68,7 +68,7 @@ class RiskPolicy:
         """Look at the instants that reach the threshold, and at all on devices with an open alert."""
         over = risks.probability >= self.point.threshold
         device = risks.instants.device
-        concerned = np.union1d(device[over], [d for kind, d, _ in self._book.open if kind is Kind.FAILURE_RISK])
+        concerned = np.union1d(device[over], list(self._book.by_device(Kind.FAILURE_RISK)))
         for i in np.flatnonzero(np.isin(device, concerned)).tolist():
             self._one(i, risks)
 
