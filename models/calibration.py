@@ -62,7 +62,7 @@ def rarity(interval_ns: FloatArray) -> FloatArray:
     >>> rarity(np.array([3600e9, 1e9, np.nan])).round(6)
     array([1.369e-03, 3.000e-05, 3.000e-05])
     """
-    return np.clip(np.nan_to_num(interval_ns / RARE_PERIOD_NS), MOST_RARE, LEAST_RARE)
+    return np.asarray(np.fmin(np.fmax(interval_ns / RARE_PERIOD_NS, MOST_RARE), LEAST_RARE))
 
 
 def rarity_of_means(rare: FloatArray, readings: int) -> FloatArray:
