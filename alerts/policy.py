@@ -29,15 +29,15 @@ from models.bank import Judgement, Verdicts
 from models.detectors.device import SEVERAL
 from models.detectors.limits import Boundary, LimitRule
 from models.detectors.silence import Turn
-from models.evidence import QUIET, UNUSUAL
+from models.evidence import QUIET
 
 CLUSTERS = 24.0
 """How much higher the level may be than one in the accepted number of rows: two rows of three have to keep to it, rare
 rows come in clusters, and some of the rarity is lost where p-values are put together (measured: false episodes on
 normal data stay within the budget)."""
-MOST_LEVEL = UNUSUAL
-"""No p-value above this opens an alert, however large the budget and rare the readings: what opens one is never
-quiet, so that a stretch of unusual rows lasts from `since` on."""
+MOST_LEVEL = 4e-3
+"""No p-value above this opens an alert, however large the budget and rare the readings: below UNUSUAL, so that what
+opens one is not a quiet row, and by enough that a state which is new takes metrics which are rare themselves."""
 EARLY = 1e-6
 """What is still young (see `models.warmth.young`) has to be so much rarer for an alert."""
 REST = 100
