@@ -66,6 +66,7 @@ VARIANTS: Mapping[str, Variant] = {
     "no-novelty": Variant("no stored states", {"models.evidence:NOVELTY": 0.0}),
     "novelty-alone": Variant("a state that is new may raise an alert alone", {"models.evidence:LEAST_NOVELTY": 1e-30}),
     "recent-states": Variant("the newest states count too", {"models.detectors.novelty:RECENT": 0}),
+    "no-stretches": Variant("states new all along are learned", {"models.calibration:STRETCH": 0.0}),
     "plain-tail": Variant("an exponential tail, no heavier", {"models.calibration:MAX_SHAPE": 1e-6}),
     "learn-all": Variant("calibration keeps nothing out", {"models.calibration:RARE_SHARE": BLOCK + 1}),
     "learn-little": Variant("calibration keeps out what is below p = 0.01", {"models.calibration:MOST_RARE": 0.01}),

@@ -13,7 +13,7 @@ in a month are kept out while that lasts, at most for a while. After that they a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,9 @@ RARE_PERIOD_NS = 30.44 * 86_400e9
 MOST_RARE, LEAST_RARE = 3e-5, 1e-2
 """… but where readings are very frequent or very sparse, within these two: so far a few hundred scores reach."""
 RARE_SHARE = 4
-"""A block is kept out when so many of its p-values are rare, a quarter of it …"""
+"""A block is kept out when so many of its p-values are rare, a quarter of it, …"""
+STRETCH, STRETCH_SHARE = 3e-3, 12
+"""… or, where stretches are kept out too, when so many of them, three quarters, are below this; …"""
 STILL = 0.05
 """… and goes on being kept out while half of its p-values are below this."""
 GROWTH, RAREST_FIT = 32, 256
@@ -70,6 +72,15 @@ def rarity_of_means(rare: FloatArray, readings: int) -> FloatArray:
     return np.asarray(np.clip(rare * readings, MOST_RARE, LEAST_RARE))
 
 
+class _Rule(NamedTuple):
+    """What differs between calibrators."""
+
+    min_scores: int
+    hold: int
+    stretch: float
+    """A p-value up to here counts for a stretch."""
+
+
 class _Key(Protocol):
     """A record of the state."""
 
@@ -88,10 +99,13 @@ class _Key(Protocol):
 
 
 class Calibrator:
-    """Histogram and tail of every key; `min_scores` are wanted before a p-value, `hold` is HOLD by default."""
+    """Histogram and tail of every key; `min_scores` are wanted before a p-value, `hold` is HOLD by default.
 
-    def __init__(self, min_scores: int = MIN_SCORES, hold: int = HOLD) -> None:
-        self._min_scores, self._hold = min_scores, hold
+    With `stretches`, blocks that are unusual all along are kept out as well, though nothing in them is rare.
+    """
+
+    def __init__(self, min_scores: int = MIN_SCORES, hold: int = HOLD, *, stretches: bool = False) -> None:
+        self._rule = _Rule(min_scores, hold, STRETCH if stretches else 0.0)
         self._state = StateTable(
             {
                 "histogram": (np.float32, (BINS,), 0.0),
@@ -116,7 +130,7 @@ class Calibrator:
     @property
     def ready(self) -> BoolArray:
         """Whether each key has enough scores for a p-value."""
-        return np.asarray(self._state["learned"] >= self._min_scores)
+        return np.asarray(self._state["learned"] >= self._rule.min_scores)
 
     def rate(self, keys: Keys, score: FloatArray, rare: FloatArray) -> FloatArray:
         """p-values, in (0, 1], of scores in order of arrival, which are then learned; NaN while there are too few.
@@ -124,8 +138,7 @@ class Calibrator:
         A score of NaN gets NaN and is not learned. `rare` is as `rarity` tells for each.
         """
         p_value = np.empty(len(keys))
-        records = self._state.records
-        _rate(records, self._min_scores, self._hold, keys.astype(np.int64, copy=False), score, rare, p_value)
+        _rate(self._state.records, self._rule, keys.astype(np.int64, copy=False), score, rare, p_value)
         return p_value
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -139,19 +152,19 @@ class Calibrator:
 
 @compiled
 def _rate(
-    records: Sequence[_Key], least: int, hold: int, keys: Keys, score: FloatArray, rare: FloatArray, out: FloatArray
+    records: Sequence[_Key], rule: _Rule, keys: Keys, score: FloatArray, rare: FloatArray, out: FloatArray
 ) -> None:
     for row in range(len(keys)):
         state, found = records[keys[row]], np.nan
         if not np.isnan(score[row]):
-            ready, column, place = state.learned >= least, state.filled, _place(score[row])
+            ready, column, place = state.learned >= rule.min_scores, state.filled, _place(score[row])
             if ready:
                 found = _p_value(state, score[row], place)
             state.bins[column] = min(int(place), BINS - 1)
             state.p_values[column] = found if ready else 1.0
             state.filled += 1
             if column == BLOCK - 1:
-                _learn(state, rare[row], ready, hold)
+                _learn(state, rule, rare[row], ready)
         out[row] = found
 
 
@@ -179,13 +192,14 @@ def _p_value(state: _Key, score: float, place: float) -> float:
 
 
 @compiled
-def _learn(state: _Key, rare: float, ready: bool, hold: int) -> None:
+def _learn(state: _Key, rule: _Rule, rare: float, ready: bool) -> None:
     """Learn a full block, unless it is kept out."""
     state.filled = 0
-    if ready and state.held < hold and _strange(state, rare):
+    if not ready or not _strange(state, rare, rule.stretch):
+        state.held = 0
+    elif state.held < rule.hold:
         state.held += BLOCK
         return
-    state.held = 0
     for k in range(BINS):
         state.histogram[k] *= np.float32(FORGET)
     for column in range(BLOCK):
@@ -196,13 +210,14 @@ def _learn(state: _Key, rare: float, ready: bool, hold: int) -> None:
 
 
 @compiled
-def _strange(state: _Key, rare: float) -> bool:
+def _strange(state: _Key, rare: float, stretch: float) -> bool:
     """Whether a block shows trouble, or trouble that lasts: half of its p-values are then low."""
-    rarest, low = 0, 0
-    for column in range(BLOCK):
-        rarest += state.p_values[column] <= rare
-        low += state.p_values[column] <= STILL
-    return rarest >= RARE_SHARE or (state.held > 0 and 2 * low >= BLOCK)
+    rarest, unusual, low = 0, 0, 0
+    for p_value in state.p_values:
+        rarest += p_value <= rare
+        unusual += p_value <= stretch
+        low += p_value <= STILL
+    return rarest >= RARE_SHARE or unusual >= STRETCH_SHARE or (state.held > 0 and 2 * low >= BLOCK)
 
 
 @compiled

@@ -1,10 +1,39 @@
-"""How often what follows from the histogram is worked out."""
+"""What is learned of scores, what is kept out for a while, and how often what follows is worked out."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from models.calibration import _is_due
+from ingest.reading import FloatArray
+from models.blocks import BLOCK
+from models.calibration import HOLD, Calibrator, _is_due
+
+
+def rated(calibrator: Calibrator, score: FloatArray, rare: float = 3e-5) -> FloatArray:
+    """p-values of one key's scores, which are learned block by block."""
+    calibrator.resize(1)
+    return calibrator.rate(np.zeros(len(score), np.int64), score, np.full(len(score), rare))
+
+
+@pytest.mark.parametrize(
+    ("stretches", "still_unusual"), [pytest.param(True, True, id="kept out"), pytest.param(False, False, id="learned")]
+)
+def test_what_is_unusual_all_along_is_kept_out_where_stretches_are(stretches: bool, still_unusual: bool) -> None:
+    calibrator = Calibrator(stretches=stretches)
+    rated(calibrator, np.random.default_rng(0).exponential(size=1024) + 1.0)
+    odd = rated(calibrator, np.full(HOLD + 4 * BLOCK, 8.0))
+    assert 3e-5 < odd[0] < 3e-3, "unusual, but not rare"
+    assert bool(odd[HOLD - BLOCK] < 3e-3) is still_unusual
+    assert odd[-1] > 0.01, "the new normal"
+
+
+def test_what_lasts_is_learned_to_its_end_once_it_was_held_for_long_enough() -> None:
+    calibrator, rng = Calibrator(), np.random.default_rng(0)
+    rated(calibrator, rng.exponential(size=8192) + 1.0)
+    odd = rated(calibrator, rng.exponential(size=3 * HOLD) + 20.0)
+    assert (odd[:HOLD] < 3e-5).all()
+    assert np.median(odd[2 * HOLD :]) > 0.01, "one block after each HOLD would take a week of them"
 
 
 @pytest.mark.parametrize(
