@@ -1,9 +1,9 @@
 """The detectors in order over one batch: readings in, calibrated scores and verdicts on devices out.
 
 reading ─▶ Shift ─▶ score ─▶ Calibrator ─▶ p-value of the series ─┐
-             │  │     │         block means ─▶ Drift ─▶ p ────────┤
-             │        └─▶ DeviceView ─▶ row ─▶ Calibrator ─▶ p ───┤
-             └─▶ averages ────────────────▶ Novelty ──────▶ p ────┴─▶ Evidence ─▶ verdict on the device
+             │  │     │         block means ─▶ Drift ─▶ p ────────┤        ┌─▶ Telling ─▶ what people see of it
+             │        └─▶ DeviceView ─▶ row ─▶ Calibrator ─▶ p ───┤        │
+             └─▶ averages ────────────────▶ Novelty ──────▶ p ────┴─▶ p-value ─▶ Evidence ─▶ verdict on the device
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from models.detectors.shift import Shift
 from models.evidence import UNUSUAL, Evidence, of_device, of_metrics, with_drift
 from models.moves import Moves
 from models.score import DeviceScores, Scores
+from models.telling import Telling, tempered
 from models.warmth import enough_at, young
 
 
@@ -44,6 +45,9 @@ class Verdicts:
     time: TimeArray
     score: FloatArray
     p_value: FloatArray
+    """What is decided by."""
+    told: FloatArray
+    """What people are told of it: see `models.telling`."""
     confirmed: FloatArray
     """See `models.evidence.Course`; so are `quiet` and `since`."""
     quiet: Keys
@@ -69,7 +73,7 @@ class Verdicts:
     def device_scores(self) -> DeviceScores:
         """Those on several metrics together; what is said about a device's only series is in its own scores."""
         several = self.series == SEVERAL
-        return DeviceScores(self.device[several], self.time[several], self.score[several], self.p_value[several])
+        return DeviceScores(self.device[several], self.time[several], self.score[several], self.told[several])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Bank:
         self._row_calibrator = Calibrator()
         self._novelty = Novelty()
         self._evidence = Evidence()
+        self._telling = Telling()
         self._moves = Moves()
 
     def judge(self, batch: ReadingBatch, device_of: Keys, n_devices: int) -> Judgement:
@@ -110,10 +115,10 @@ class Bank:
         said = self._judge_series(batch, rarity(interval))
         rows, members = self._view.advance(said, device_of)
         verdicts = self._judge_rows(rows, members)
-        p_value = said.p_value
+        p_value = tempered(said.p_value)
         alone = np.flatnonzero(verdicts.series != SEVERAL)
         alone = alone[verdicts.time[alone] == batch.time[verdicts.row[alone]]]  # not a row that closed late
-        p_value[verdicts.row[alone]] = verdicts.p_value[alone]
+        p_value[verdicts.row[alone]] = verdicts.told[alone]
         numbers = np.arange(len(batch), dtype=np.int32)
         band = said.band.T
         scores = Scores(numbers, batch.series, batch.time, batch.value, np.fmax(said.score, 0.0), p_value, *band)
@@ -151,6 +156,7 @@ class Bank:
             rows.time,
             np.fmax(rows.score, 0.0),
             p_value,
+            self._telling.tell(rows.device, rows.time, p_value, interval),
             *course,
             interval,
             young((rows.time - self._row_interval.first[rows.device]).astype(np.float64), interval),
@@ -163,7 +169,7 @@ class Bank:
     def _resize(self, n_series: int, n_devices: int) -> None:
         for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift):
             part.resize(n_series)
-        for each in (self._row_interval, self._row_calibrator, self._evidence):
+        for each in (self._row_interval, self._row_calibrator, self._evidence, self._telling):
             each.resize(n_devices)
         for both in (self._view, self._novelty):
             both.resize(n_series, n_devices)
@@ -206,8 +212,9 @@ class Bank:
         first: dict[str, _OfSeries] = {"interval": self.interval, "shift": self._shift}
         return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift}
 
-    def _of_devices(self) -> dict[str, Interval | Calibrator | Evidence]:
-        return {"interval": self._row_interval, "calibrator": self._row_calibrator, "evidence": self._evidence}
+    def _of_devices(self) -> dict[str, Interval | Calibrator | Evidence | Telling]:
+        first: dict[str, Interval | Calibrator | Evidence | Telling] = {"interval": self._row_interval}
+        return first | {"calibrator": self._row_calibrator, "evidence": self._evidence, "telling": self._telling}
 
     def _of_both(self) -> dict[str, DeviceView | Novelty]:
         return {"view": self._view, "novelty": self._novelty}

@@ -14,8 +14,9 @@ MOST_POINTS = 1_500
 """Points of one line: more than a screen has pixels; longer ranges are drawn as buckets."""
 MOST_SCORES = 50_000
 """Scores that are read for a band; on a longer range of a faster series the band is left out."""
-STANDS_OUT = 1e-4
-"""p-value from which a reading is marked: on normal data one in ten thousand is."""
+STANDS_OUT = 8e-3
+"""p-value from which a reading is marked, as it is told (see `models.telling`): on a stationary series that is one of
+some thousands."""
 _BUCKETS_S = (10, 30, 60, 300, 600, 1_800, 3_600, 3 * 3_600, 6 * 3_600, 24 * 3_600, 7 * 24 * 3_600)
 
 

@@ -19,8 +19,8 @@ from ingest.reading import NS_PER_SECOND, FloatArray
 from ingest.registry import Registry
 from ingest.truth import Label
 
-RAREST = 6.0
-"""The strip of rarity is full at one in a million."""
+RAREST = 4.0
+"""The strip of rarity is full at one in ten thousand, as p-values are told."""
 
 
 @dataclass(frozen=True, slots=True)

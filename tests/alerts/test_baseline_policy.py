@@ -34,6 +34,7 @@ def verdict(since: int, p_value: float) -> Verdicts:
         time=one + NOW,
         score=real,
         p_value=real,
+        told=real,
         confirmed=real,
         quiet=one,
         since=one + since,

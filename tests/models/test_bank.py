@@ -66,9 +66,11 @@ def test_nothing_is_unusual_before_there_is_enough_data() -> None:
 @pytest.mark.parametrize("shape", ["normal", "laplace"])
 def test_p_values_are_calibrated_on_normal_data(shape: str) -> None:
     values = getattr(np.random.default_rng(7), shape)(size=(4000, 50))
-    p = judge(values).scores.p_value[50 * 500 :]
+    judgement = judge(values)
+    p, told = judgement.verdicts.p_value[50 * 500 :], judgement.scores.p_value[50 * 500 :]
     for level in (0.05, 0.01):
         assert 0.5 * level <= (p <= level).mean() <= 1.5 * level
+        assert (told <= level).mean() <= 1.5 * level
     assert 0 < (p <= 1e-3).mean() <= 1.5e-3, "on the safe side where few scores were ever seen"
 
 
@@ -91,7 +93,7 @@ def test_an_outlier_does_not_drag_its_own_baseline_along() -> None:
 def test_a_shift_within_the_noise_is_seen_when_it_lasts() -> None:
     values = np.random.default_rng(4).normal(20, 1.0, size=(1600, 20))
     values[1500:1560] += 2.0
-    p = judge(values).scores.p_value.reshape(1600, 20)
+    p = judge(values).verdicts.p_value.reshape(1600, 20)
     assert np.median(p[1530:1560].min(axis=0)) < 1e-4
     assert np.median(p[1400:1500].min(axis=0)) > 1e-3
 

@@ -39,7 +39,7 @@ def test_a_value_that_creeps_up_over_days_is_seen(weight: float, monkeypatch: py
     monkeypatch.setattr("models.evidence.SLOW", weight)
     values = daily(25)
     values[18 * DAY :, 0] += np.linspace(0, 3, 7 * DAY)
-    p_value = judge(values, Bank()).scores.p_value
+    p_value = judge(values, Bank()).verdicts.p_value
     assert p_value[9 * DAY : 18 * DAY].min() > 1e-4, "no day is like the other"
     assert bool(p_value[18 * DAY :].min() < 1e-6) is (weight == SLOW)
 
