@@ -3,7 +3,8 @@
     pin the spool ─▶ pin the database ─▶ pin the telemetry ─▶ copy each as of its moment ─▶ backup.json
 
 The moments lie milliseconds apart, the spool's first: what was judged or stored after it is in the other copies
-already, and what a restored service judges again from the spool leads to the same alerts and the same points.
+already, and what a restored service judges again from the spool leads to the same alerts and the same points. With
+the spool goes the engine's checkpoint that was in its place before that moment and after it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from forewarn.setting_types import EMBEDDED
 from forewarn.settings import Settings
 from forewarn.versions import installed_version
 from ingest import inbox
+from ingest.checkpointfile import HeldCheckpoint, checkpoint_path
 from ingest.errors import InputError, RejectedError, RetryableError
 from ingest.sqlitefile import Snapshot
 from ingest.stores import sqlite
@@ -30,6 +32,8 @@ MANIFEST = "backup.json"
 DATABASE_NAME = "forewarn.db"
 BUSY_S = 10.0
 PAGES = 1_000
+TRIES = 20
+"""To find a moment at which no checkpoint takes its place; they are half a minute apart."""
 
 Copy = Callable[[Path], None]
 """Writes a pinned file to a path."""
@@ -55,7 +59,7 @@ def run_backup(folder: Path, settings: Settings, now: int) -> Backup:
         raise InputError(f"data.dir = {str(data)!r} holds no service's data")
     left_out: list[str] = []
     with ExitStack() as pinned:
-        copies = {inbox.FILE_NAME: pinned.enter_context(_pinned(data / inbox.FILE_NAME))}
+        copies = pinned.enter_context(_pinned_spool(data / inbox.FILE_NAME))
         database = _sqlite_file(settings.database_url)
         if database is None:
             left_out.append(
@@ -86,6 +90,18 @@ def _sqlite_file(url: str) -> Path | None:
     """The file of a SQLite database, None if the URL is a server's."""
     address = sa.make_url(url)
     return Path(address.database) if address.get_backend_name() == "sqlite" and address.database else None
+
+
+@contextmanager
+def _pinned_spool(source: Path) -> Iterator[dict[str, Copy]]:
+    """The spool, and the checkpoint whose entries it has deleted and no more."""
+    path = checkpoint_path(source)
+    for _ in range(TRIES):
+        with HeldCheckpoint(path) as checkpoint, _pinned(source) as copy:
+            if checkpoint.is_current():
+                yield {source.name: copy} | ({path.name: checkpoint.copy} if checkpoint.exists else {})
+                return
+    raise RetryableError(f"{path}: is replaced again and again")
 
 
 @contextmanager

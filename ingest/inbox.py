@@ -10,8 +10,8 @@ from ingest.sqlitefile import SqliteFile
 FILE_NAME = "spool.db"
 """Its name in `data.dir`."""
 
-VERSION = 2
-"""Raised with either schema."""
+VERSION = 3
+"""Raised with either schema; since 3 the engine's checkpoint is no longer in it."""
 
 
 def inbox_file(path: Path) -> SqliteFile:

@@ -5,7 +5,8 @@
                      └ mark "engine": covered by the checkpoint up to here; entries behind both are gone
 
 A reading is acknowledged to its sender once `append` returned. After a crash the engine is restored from the
-checkpoint and fed the entries behind its mark; the store gets the entries behind its own.
+checkpoint and fed the entries behind its position; the store gets the entries behind its mark. The checkpoint is a
+file of its own, for a commit of its size would keep `append` waiting; the position in it is what counts.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from enum import StrEnum
 from functools import partial
 
 import apsw
+import structlog
 
 from ingest import spoolnames
-from ingest.errors import NoSpaceError, SpoolFullError
+from ingest.checkpointfile import CheckpointFile, checkpoint_path
+from ingest.errors import NoSpaceError, RejectedError, SpoolFullError
 from ingest.keyed import KeyedBatch
 from ingest.keyedscores import KeyedScores
 from ingest.spoolnames import SpoolNames
@@ -45,6 +48,8 @@ SPARE_BYTES = 64 << 20
 
 _LAST = 2**63 - 1
 
+log = structlog.get_logger(__name__)
+
 
 class Consumer(StrEnum):
     """Who reads the spool; an entry stays until all of them are past it."""
@@ -54,12 +59,13 @@ class Consumer(StrEnum):
 
 
 class FaultPoint(StrEnum):
-    """Where a test may end the process: before and after the commits that matter."""
+    """Where a test may end the process: before and after what makes something durable."""
 
     APPEND = "append: entry written, not committed"
     APPENDED = "append: committed"
     MARK = "mark: written, not committed"
-    CHECKPOINT = "checkpoint: written, not committed"
+    CHECKPOINT = "checkpoint: written, not in its place"
+    CHECKPOINTED = "checkpoint: in its place, entries not deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,8 @@ class Spool:
     ) -> None:
         self._local, self._max_bytes, self._consumers, self._fault = local, max_bytes, tuple(consumers), fault
         self._lock = threading.Lock()
+        self._checkpoint = CheckpointFile(checkpoint_path(local.path))
+        self._saving = threading.Lock()
         self._last = 0
         self._marks: dict[str, int] = {}
         self._waiting = _Counts(0, 0, 0)
@@ -128,8 +136,11 @@ class Spool:
             self._marks = dict(db.execute("SELECT name, position FROM mark"))
             self._waiting = _counts(db, _LAST, _LAST)
             newest = db.execute("SELECT coalesce(max(position), 0) FROM entry").get
-            self._last = max(newest, *self._marks.values(), 0)
             self._names.load(db)
+        saved = self._saved_position()
+        self._last = max(newest, *self._marks.values(), saved or 0)
+        if saved is not None:
+            self._trim(saved)
 
     # -- arrivals ------------------------------------------------------------------------------------------------
     def append(self, batch: KeyedBatch, also: Callable[[], object] | None = None) -> int:
@@ -220,16 +231,47 @@ class Spool:
         with self._lock:
             return dict(self._marks)
 
-    def save_checkpoint(self, position: int, state: bytes, name: str = Consumer.ENGINE) -> None:
-        """Keep the whole state of `name` as of `position`, and its mark, in one durable commit."""
-        with self._lock:
-            with self._local.change() as db:
-                db.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", (str(name), position, state))
-                freed = self._pass(db, name, position)
-                self._fault(FaultPoint.CHECKPOINT)
-            self._marks[name] = position
-            self._waiting -= freed
+    def save_checkpoint(self, position: int, state: bytes) -> None:
+        """Keep the whole state of the engine as of `position`, durably, and then move its mark there.
+
+        Nothing waits for that which takes its time, the writing of the state; entries go once it is in its place.
+        """
+        with self._saving:
+            self._checkpoint.write(position, state)
+            self._synchronize()
+            self._fault(FaultPoint.CHECKPOINT)
+            self._checkpoint.replace()
+            self._fault(FaultPoint.CHECKPOINTED)
+            self._trim(position)
         self._local.shrink(SPARE_BYTES)
+
+    def _synchronize(self) -> None:
+        """Make all changes so far durable: a checkpoint counts on the scores that were kept before it."""
+        with self._lock, self._local.change() as db:  # a commit that changes nothing would not wait for the disk
+            db.execute(
+                "INSERT OR REPLACE INTO mark VALUES (?, ?)", (Consumer.ENGINE, self._marks.get(Consumer.ENGINE, 0))
+            )
+
+    def _trim(self, position: int) -> None:
+        """Delete what the file at that position covers, and the checkpoint that an earlier release kept here."""
+        self.mark(Consumer.ENGINE, position)
+        with self._lock, self._local.change(durable=False) as db:
+            db.execute("DELETE FROM checkpoint WHERE name = ?", (Consumer.ENGINE,))
+
+    def load_checkpoint(self) -> tuple[int, bytes] | None:
+        """The position and the state that were saved last, None before the first; of a damaged file an empty state."""
+        try:
+            return self._checkpoint.read() or self._row(Consumer.ENGINE)
+        except RejectedError as error:
+            log.warning("the checkpoint cannot be read", error=str(error))
+            return self.marks().get(Consumer.ENGINE, 0), b""
+
+    def _saved_position(self) -> int | None:
+        """Position of the file; None if there is none, or if it is damaged: then the mark is what is left."""
+        try:
+            return self._checkpoint.position()
+        except RejectedError:
+            return None
 
     def keep(self, name: str, state: bytes) -> None:
         """Keep something beside the entries, for `kept`; durable with the change that it is made in, or by itself."""
@@ -238,14 +280,13 @@ class Spool:
 
     def kept(self, name: str) -> bytes | None:
         """What was kept last under that name."""
-        found = self.load_checkpoint(name)
+        found = self._row(name)
         return None if found is None else found[1]
 
-    def load_checkpoint(self, name: str = Consumer.ENGINE) -> tuple[int, bytes] | None:
-        """The position and the state that `name` saved last, None before the first."""
+    def _row(self, name: str) -> tuple[int, bytes] | None:
         query = "SELECT position, state FROM checkpoint WHERE name = ?"
         with self._local.look() as db:
-            return next(((int(at), bytes(state)) for at, state in db.execute(query, (str(name),))), None)
+            return next(((int(at), bytes(state)) for at, state in db.execute(query, (name,))), None)
 
     def _pass(self, db: apsw.Connection, consumer: str, position: int) -> _Counts:
         """Move a mark and delete what nobody needs any more; what that frees."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from forewarn import backup
 from forewarn.backup import run_backup
 from forewarn.database_admin import open_database
 from forewarn.importing import run_import
@@ -17,6 +18,7 @@ from ingest.inbox import FILE_NAME, inbox_file
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.spool import Consumer, Spool
+from ingest.sqlitefile import Snapshot
 from ingest.stores.sqlite import SqliteStore
 from tests.forewarn.test_importing import NOW, START, engine_of, values, write
 from tests.ingest.spool_child import batch
@@ -33,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_a_backup_brings_everything_back(settings: Settings, tmp_path: Path) -> None:
     told = run_backup(tmp_path / "backup", settings, NOW)
-    assert set(told.files) == {"spool.db", "forewarn.db", "telemetry.db"}
+    assert set(told.files) == {"spool.db", "spool.checkpoint", "forewarn.db", "telemetry.db"}
     assert told.left_out == ()
     before = engine_of(settings)[0].save()
     shutil.rmtree(settings.data.dir)
@@ -106,6 +108,37 @@ def test_it_is_taken_while_everything_is_written(settings: Settings, tmp_path: P
     copy.close()
 
 
+def test_a_checkpoint_that_takes_its_place_meanwhile_is_taken(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first moment is one between two checkpoints: the spool has deleted what the one that is held needs."""
+    local = inbox_file(settings.data.dir / FILE_NAME)
+    local.open()
+    spool = Spool(local)
+    spool.open()
+    for _ in range(3):
+        spool.append(batch(spool.last + 1))
+    spool.mark(Consumer.STORE, spool.last)
+    moments: list[int] = []
+
+    def between(source: Path) -> Snapshot:
+        if source == local.path:
+            moments.append(len(moments))
+            if len(moments) == 1:
+                spool.save_checkpoint(3, b"newer")
+        return Snapshot(source)
+
+    monkeypatch.setattr(backup, "Snapshot", between)
+    run_backup(tmp_path / "backup", settings, NOW)
+    local.close()
+    copy = inbox_file(tmp_path / "backup" / FILE_NAME)
+    copy.open()
+    kept = Spool(copy)
+    kept.open()
+    assert (moments, kept.load_checkpoint(), kept.marks()["engine"]) == ([0, 1], (3, b"newer"), 3)
+    copy.close()
+
+
 def test_what_servers_keep_is_left_to_their_own_tools(settings: Settings, tmp_path: Path) -> None:
     elsewhere = settings.model_copy(
         update={
@@ -114,7 +147,7 @@ def test_what_servers_keep_is_left_to_their_own_tools(settings: Settings, tmp_pa
         }
     )
     told = run_backup(tmp_path / "backup", elsewhere, NOW)
-    assert told.files == ("spool.db",)
+    assert told.files == ("spool.db", "spool.checkpoint")
     assert ["database.url" in told.left_out[0], "store.url" in told.left_out[1]] == [True, True]
 
 

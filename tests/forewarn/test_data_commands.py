@@ -32,7 +32,7 @@ def test_import_and_backup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert said.out == "3 readings imported, 3 of them judged\n"
     assert said.err == "warning: 1 bad rows are in forewarn-data/rejects.csv\n"
     assert run("backup", "copy") == 0
-    assert capsys.readouterr().out == "spool.db, forewarn.db, telemetry.db: copy\n"
+    assert capsys.readouterr().out == "spool.db, spool.checkpoint, forewarn.db, telemetry.db: copy\n"
     assert (tmp_path / "copy" / "backup.json").exists()
 
 

@@ -27,6 +27,7 @@ from forewarn.receiving import MEMORY
 from forewarn.replaying import Replaying
 from forewarn.settings import IngestSettings
 from ingest.adapters import make_adapters
+from ingest.checkpointfile import checkpoint_path
 from ingest.decode import Decoder
 from ingest.errors import RetryableError
 from ingest.handover import Handover
@@ -356,12 +357,19 @@ def test_requests_are_refused_when_there_is_no_room(site: Site) -> None:
         site.pipeline.submit([{"device": "a", "values": {"t": 1.0}}])
 
 
-def test_a_damaged_checkpoint_costs_the_memory_and_no_reading(tmp_path: Path, sqlite_engine: sa.Engine) -> None:
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_damaged_checkpoint_costs_the_memory_and_no_reading(
+    tmp_path: Path, sqlite_engine: sa.Engine, torn: bool
+) -> None:
     with running(tmp_path, sqlite_engine) as first:
         first.say(1.0)
         first.settle()
     broken = Site(tmp_path, sqlite_engine)
-    broken.spool.save_checkpoint(broken.spool.last, b"nonsense")
+    if torn:
+        path = checkpoint_path(broken.local.path)
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        broken.spool.save_checkpoint(broken.spool.last, b"nonsense")
     broken.start()
     broken.say(2.0, first=1)
     broken.settle()

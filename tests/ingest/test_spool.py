@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pytest
 
 from ingest import spool as spool_module
 from ingest import sqlitefile as sqlitefile_module
-from ingest.errors import InputError, RejectedError, RetryableError, SpoolFullError
+from ingest.checkpointfile import checkpoint_path
+from ingest.errors import InputError, NoSpaceError, RejectedError, RetryableError, SpoolFullError
 from ingest.inbox import inbox_file
 from ingest.keyedscores import KeyedScores
 from ingest.spool import Consumer, FaultPoint, Spool
@@ -85,11 +87,11 @@ def test_an_entry_stays_until_engine_and_store_are_past_it(spool: Spool) -> None
 
 def test_others_may_keep_a_state_too_and_hold_no_entry_back(spool: Spool) -> None:
     spool.append(batch(1))
-    spool.save_checkpoint(0, b"theirs", "adapters")
+    spool.keep("adapters", b"theirs")
     assert spool.load_checkpoint() is None
     spool.save_checkpoint(1, b"ours")
     spool.mark(Consumer.STORE, 1)
-    assert (spool.load_checkpoint("adapters"), spool.load_checkpoint()) == ((0, b"theirs"), (1, b"ours"))
+    assert (spool.kept("adapters"), spool.load_checkpoint()) == (b"theirs", (1, b"ours"))
     assert numbers(spool) == []
 
 
@@ -320,6 +322,85 @@ def test_the_disk_gets_back_what_a_burst_took(local: SqliteFile, monkeypatch: py
         assert db.pragma("page_count") * db.pragma("page_size") < 200_000
 
 
+def row_of_an_earlier_release(local: SqliteFile, position: int, state: bytes) -> None:
+    with local.change() as db:
+        db.execute("INSERT INTO checkpoint VALUES ('engine', ?, ?)", (position, state))
+        db.execute("INSERT INTO mark VALUES ('engine', ?)", (position,))
+
+
+def rows(local: SqliteFile) -> int:
+    with local.look() as db:
+        return int(db.execute("SELECT count(*) FROM checkpoint").get)
+
+
+def test_the_checkpoint_of_an_earlier_release_is_read_until_there_is_another(local: SqliteFile) -> None:
+    row_of_an_earlier_release(local, 3, b"theirs")
+    spool = opened(local)
+    assert (spool.load_checkpoint(), spool.last, rows(local)) == ((3, b"theirs"), 3, 1)
+    assert spool.append(batch(4)) == 4
+    spool.save_checkpoint(4, b"ours")
+    assert (spool.load_checkpoint(), rows(local)) == ((4, b"ours"), 0)
+
+
+def test_the_file_counts_where_a_kill_left_the_row_of_an_earlier_release(local: SqliteFile) -> None:
+    spool = opened(local)
+    spool.append(batch(1))
+    spool.save_checkpoint(1, b"ours")
+    with local.change() as db:
+        db.execute("INSERT INTO checkpoint VALUES ('engine', 0, x'00')")
+    assert (opened(local).load_checkpoint(), rows(local)) == ((1, b"ours"), 0)
+
+
+def test_a_torn_checkpoint_costs_the_state_and_no_entry(local: SqliteFile) -> None:
+    spool = opened(local)
+    for n in (1, 2, 3):
+        spool.append(batch(n))
+    spool.mark(Consumer.STORE, 3)
+    spool.save_checkpoint(2, b"state")
+    path = checkpoint_path(local.path)
+    path.write_bytes(path.read_bytes()[:-1])
+    again = opened(local)
+    assert (again.load_checkpoint(), numbers(again), again.last) == ((2, b""), [3], 3)
+
+
+def test_a_full_disk_keeps_the_checkpoint_that_was_there(spool: Spool, local: SqliteFile) -> None:
+    """Another file system takes nothing: what is written goes to /dev/full."""
+    spool.append(batch(1))
+    spool.save_checkpoint(1, b"old")
+    spool.append(batch(2))
+    part = local.path.with_name("spool.checkpoint.part")
+    part.symlink_to("/dev/full")
+    with pytest.raises(NoSpaceError, match=r"spool\.checkpoint: the disk is full"):
+        spool.save_checkpoint(2, b"new")
+    assert not part.is_symlink()
+    assert (spool.load_checkpoint(), numbers(spool), spool.append(batch(3))) == ((1, b"old"), [1, 2], 3)
+    spool.save_checkpoint(2, b"new")
+    assert opened(local).load_checkpoint() == (2, b"new")
+
+
+def test_entries_come_in_while_a_checkpoint_is_written(local: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first sync of the file lasts until an entry is durable."""
+    spool = opened(local)
+    spool.append(batch(1))
+    syncs: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        if not syncs:
+            other = threading.Thread(target=spool.append, args=(batch(2),))
+            other.start()
+            other.join(60)
+        syncs.append(descriptor)
+        fsync(descriptor)
+
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", sync)
+    saver = threading.Thread(target=spool.save_checkpoint, args=(1, b"state"), daemon=True)
+    saver.start()
+    saver.join(60)
+    assert not saver.is_alive()
+    assert (spool.load_checkpoint(), spool.last, len(syncs)) == ((1, b"state"), 2, 3)
+
+
 # -- a process that is killed ----------------------------------------------------------------------------------------
 
 
@@ -355,6 +436,30 @@ def check_after(killed: Killed, path: Path, before: int) -> int:
     assert spool.depth() == opened(local).depth()
     local.close()
     return spool.last
+
+
+@pytest.mark.parametrize(
+    ("point", "saved", "left"),
+    [
+        pytest.param(FaultPoint.CHECKPOINT, 5, [6, 7, 8, 9, 10], id="before it is in its place: the old one"),
+        pytest.param(FaultPoint.CHECKPOINTED, 10, [9, 10], id="before the entries are deleted: the new one"),
+    ],
+)
+def test_killed_in_a_checkpoint_there_is_the_old_one_or_the_new_one(
+    tmp_path: Path, point: FaultPoint, saved: int, left: list[int]
+) -> None:
+    """The store has confirmed 8; the second checkpoint, at 10, is the one that is killed."""
+    path = tmp_path / "spool.db"
+    assert Killed(path, point, "2").done == {"append": 10, "store": 8, "engine": 5}
+    local = local_of(path)
+    with local.look() as db:
+        assert db.execute("SELECT position FROM entry ORDER BY position LIMIT 1").get == 6
+    spool = opened(local)
+    assert (spool.load_checkpoint(), spool.marks()["engine"]) == ((saved, str(saved).encode()), saved)
+    assert numbers(spool) == left
+    spool.save_checkpoint(10, b"next")
+    assert opened(local).load_checkpoint() == (10, b"next")
+    local.close()
 
 
 @pytest.mark.parametrize("point", FaultPoint)
