@@ -23,18 +23,21 @@ from alerts.budget import Budget
 from alerts.explain import explain_baseline, explain_limit, explain_silence
 from alerts.leading import deviation, moved, rarity
 from alerts.limits import LimitTable, with_alarm
-from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
+from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
 from models.bank import Judgement, Verdicts
 from models.detectors.device import SEVERAL
 from models.detectors.limits import Boundary, LimitRule
 from models.detectors.silence import Turn
 from models.evidence import QUIET
+from models.telling import tempered
 
 CLUSTERS = 24.0
 """How much higher the level may be than one in the accepted number of rows: two rows of three have to keep to it, rare
 rows come in clusters, and some of the rarity is lost where p-values are put together (measured: false episodes on
 normal data stay within the budget)."""
+LONG_CLUSTERS = 12.0
+"""The same for what lasts: means over a hundred rows are few independent ones, but extreme where there is trouble."""
 MOST_LEVEL = 4e-3
 """No p-value above this opens an alert, however large the budget and rare the readings: below UNUSUAL, so that what
 opens one is not a quiet row, and by enough that a state which is new takes metrics which are rare themselves."""
@@ -55,14 +58,22 @@ def severity_for(criticality: Criticality, usual: Severity) -> Severity:
     return list(Severity)[min(max(usual.rank + shift, 0), Severity.HIGH.rank)]
 
 
-def alarm_level(interval_ns: FloatArray, budget: Budget) -> FloatArray:
+def alarm_level(interval_ns: FloatArray, budget: Budget, clusters: float | None = None) -> FloatArray:
     """The p-value two of which open an alert: chance falls below it as often as the budget accepts.
+
+    `clusters` is CLUSTERS by default.
 
     >>> alarm_level(np.array([60e9]), Budget.parse("1 per device-month"))
     array([0.00054753])
     """
-    per_row = CLUSTERS * budget.per_device_second * interval_ns / NS_PER_SECOND
-    return np.asarray(np.minimum(per_row, MOST_LEVEL))
+    per_row = budget.per_device_second * interval_ns / NS_PER_SECOND
+    return np.asarray(np.minimum((CLUSTERS if clusters is None else clusters) * per_row, MOST_LEVEL))
+
+
+def has_lasted(verdicts: Verdicts, budget: Budget) -> BoolArray:
+    """Where what lasts is first as rare as the budget asks; devices that are young are not yet judged by it."""
+    level = alarm_level(verdicts.interval_ns, budget, LONG_CLUSTERS)
+    return np.asarray((verdicts.lasts.p_value <= level) & (verdicts.lasts.lowest > level) & ~verdicts.young)
 
 
 @dataclass(slots=True)
@@ -74,7 +85,10 @@ class _Past:
 
 
 class BaselinePolicy:
-    """Opens an alert on a device when two p-values are as rare as the budget asks; ends it after a quiet while."""
+    """Opens an alert on a device when two p-values, or what lasts, are as rare as the budget asks.
+
+    It ends after a quiet while.
+    """
 
     def __init__(self, registry: Registry, book: AlarmBook, budget: Budget) -> None:
         self._registry, self._book, self._budget = registry, book, budget
@@ -83,21 +97,23 @@ class BaselinePolicy:
     def decide(self, verdicts: Verdicts) -> None:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
         level = alarm_level(verdicts.interval_ns, self._budget)
-        enough = verdicts.confirmed <= np.where(verdicts.young, EARLY * level, level)
-        opened = self._book.by_device(Kind.BASELINE)
+        rarity = np.where(has_lasted(verdicts, self._budget), verdicts.lasts.p_value, np.inf)
+        confirmed = verdicts.confirmed <= np.where(verdicts.young, EARLY * level, level)
+        rarity[confirmed] = verdicts.confirmed[confirmed]
+        opened, enough = self._book.by_device(Kind.BASELINE), rarity < np.inf
         if not opened and not enough.any():
             return
         rare = set(verdicts.device[enough].tolist())
         concerned = [i for i, d in enumerate(verdicts.device.tolist()) if d in opened or d in rare]
         for i in concerned:
-            self._one(i, verdicts, float(level[i]) if enough[i] else 0.0)
+            self._one(i, verdicts, float(level[i]) if confirmed[i] else 0.0, float(rarity[i]))
 
-    def _one(self, i: int, verdicts: Verdicts, level: float) -> None:
-        """Verdict i; `level` is the one its p-value keeps to, or 0."""
+    def _one(self, i: int, verdicts: Verdicts, level: float, rarity: float) -> None:
+        """Verdict i; `level` is the one its p-value keeps to, or 0, `rarity` what may open an alert, or infinite."""
         row, device, at = int(verdicts.row[i]), int(verdicts.device[i]), int(verdicts.time[i])
         subject = self._open_on(device)
         if subject is None:
-            if level and self._is_news(device, int(verdicts.number[i]), float(verdicts.confirmed[i])):
+            if rarity < math.inf and self._is_news(device, int(verdicts.number[i]), rarity):
                 self._open(i, verdicts)
             return
         past = self._past[device]
@@ -152,14 +168,15 @@ class BaselinePolicy:
     def _facts(self, i: int, verdicts: Verdicts) -> dict[str, Any]:
         row, device, at, since = (int(getattr(verdicts, name)[i]) for name in ("row", "device", "time", "since"))
         number, interval_ns = int(verdicts.leader[i]), float(verdicts.interval_ns[i])
+        told = float(min(verdicts.told[i], tempered(verdicts.lasts.p_value[i])))
         leader = self._registry.metric(number)
         return {
             "metric": leader.name,
             **deviation(verdicts.facts[i].tolist()),
             "unit": leader.unit,
             "together": bool(verdicts.share[i] < LEADS),
-            "p_value": float(verdicts.told[i]),
-            **rarity(float(verdicts.told[i]), int(verdicts.number[i])),
+            "p_value": told,
+            **rarity(told, int(verdicts.number[i])),
             "since_at": since,
             "at": at,
             **moved(self._registry, verdicts.moves, device, row, at, since, interval_ns, number),

@@ -22,9 +22,11 @@ from models.calibration import Calibrator, rarity
 from models.detectors.device import SEVERAL, DeviceRows, DeviceView, Said
 from models.detectors.drift import Drift
 from models.detectors.interval import Interval
+from models.detectors.lasting import Course as Lasts
+from models.detectors.lasting import Lasting
 from models.detectors.novelty import AVERAGES, Members, Novelty
 from models.detectors.shift import Shift
-from models.evidence import UNUSUAL, Evidence, of_device, of_metrics, with_drift
+from models.evidence import QUIET, UNUSUAL, Evidence, of_device, of_metrics, with_drift
 from models.moves import Moves
 from models.score import DeviceScores, Scores
 from models.telling import Telling, tempered
@@ -52,6 +54,7 @@ class Verdicts:
     """See `models.evidence.Course`; so are `quiet` and `since`."""
     quiet: Keys
     since: TimeArray
+    lasts: Lasts
     interval_ns: FloatArray
     """How often there is a verdict; NaN while not known."""
     young: BoolArray
@@ -87,6 +90,7 @@ class Judgement:
 
 
 _OfSeries: TypeAlias = Interval | Shift | Calibrator | Moves | Drift
+_OfDevices: TypeAlias = Interval | Calibrator | Evidence | Lasting | Telling
 
 
 class Bank:
@@ -102,6 +106,7 @@ class Bank:
         self._row_calibrator = Calibrator()
         self._novelty = Novelty()
         self._evidence = Evidence()
+        self._lasting = Lasting()
         self._telling = Telling()
         self._moves = Moves()
 
@@ -148,6 +153,7 @@ class Bank:
         metrics = np.where(np.isnan(together), 1.0 / rows.rarest, of_metrics(whole, rows.rarest))
         p_value = of_device(metrics, self._novelty.follow(rows.device, rows.number, rare, members))
         course = self._evidence.follow(rows.device, rows.time, p_value)
+        lasts = self._lasting.follow(rows.device, p_value, rare, course.quiet < QUIET)
         return Verdicts(
             rows.row,
             rows.device,
@@ -158,6 +164,7 @@ class Bank:
             p_value,
             self._telling.tell(rows.device, rows.time, p_value, interval),
             *course,
+            lasts,
             interval,
             young((rows.time - self._row_interval.first[rows.device]).astype(np.float64), interval),
             rows.leader,
@@ -169,7 +176,7 @@ class Bank:
     def _resize(self, n_series: int, n_devices: int) -> None:
         for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift):
             part.resize(n_series)
-        for each in (self._row_interval, self._row_calibrator, self._evidence, self._telling):
+        for each in (self._row_interval, self._row_calibrator, self._evidence, self._lasting, self._telling):
             each.resize(n_devices)
         for both in (self._view, self._novelty):
             both.resize(n_series, n_devices)
@@ -212,9 +219,9 @@ class Bank:
         first: dict[str, _OfSeries] = {"interval": self.interval, "shift": self._shift}
         return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift}
 
-    def _of_devices(self) -> dict[str, Interval | Calibrator | Evidence | Telling]:
-        first: dict[str, Interval | Calibrator | Evidence | Telling] = {"interval": self._row_interval}
-        return first | {"calibrator": self._row_calibrator, "evidence": self._evidence, "telling": self._telling}
+    def _of_devices(self) -> dict[str, _OfDevices]:
+        first: dict[str, _OfDevices] = {"interval": self._row_interval, "calibrator": self._row_calibrator}
+        return first | {"evidence": self._evidence, "lasting": self._lasting, "telling": self._telling}
 
     def _of_both(self) -> dict[str, DeviceView | Novelty]:
         return {"view": self._view, "novelty": self._novelty}

@@ -12,6 +12,7 @@ from alerts.policy import BaselinePolicy, alarm_level
 from ingest.registry import Registry
 from models.bank import Verdicts
 from models.detectors.device import FACTS
+from models.detectors.lasting import Course
 from models.evidence import Evidence
 from models.moves import Moves
 
@@ -19,9 +20,10 @@ HOUR = 3_600 * 10**9
 NOW = 500_000 * HOUR
 
 
-def verdict(since: int, p_value: float) -> Verdicts:
+def verdict(since: int, p_value: float, lasts: tuple[float, float] = (1.0, 1.0), *, young: bool = False) -> Verdicts:
     """One verdict on a device with a single series that reports each hour."""
     one, real = np.zeros(1, np.int64), np.full(1, p_value)
+    lasting = Course(*(np.full(1, p) for p in lasts))
     moves = Moves()
     moves.resize(1)
     facts = np.array([[5.0, 1.0, 0.0, 2.0, 1.5, 0.1]])
@@ -38,8 +40,9 @@ def verdict(since: int, p_value: float) -> Verdicts:
         confirmed=real,
         quiet=one,
         since=one + since,
+        lasts=lasting,
         interval_ns=np.full(1, float(HOUR)),
-        young=np.zeros(1, np.bool_),
+        young=np.full(1, young),
         leader=one,
         share=np.ones(1),
         facts=facts,
@@ -69,3 +72,20 @@ def test_what_opens_an_alert_is_never_quiet() -> None:
     opens = course.confirmed <= rarest
     assert opens.any()
     assert (course.quiet[opens] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("lasts", "young", "opens"),
+    [
+        pytest.param((1e-5, 0.3), False, True, id="first below the level"),
+        pytest.param((1e-5, 1e-4), False, False, id="below it before"),
+        pytest.param((0.1, 0.3), False, False, id="not rare"),
+        pytest.param((1e-5, 0.3), True, False, id="a device that is young"),
+    ],
+)
+def test_what_lasts_opens_an_alert_where_it_is_first_rare(lasts: tuple[float, float], young: bool, opens: bool) -> None:
+    registry, book = Registry(), AlarmBook()
+    registry.series("plant", "pump", "flow")
+    policy = BaselinePolicy(registry, book, Budget.parse("1 per device-month"))
+    policy.decide(verdict(NOW, 0.01, lasts, young=young))
+    assert len(book.drain()) is int(opens)
