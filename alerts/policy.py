@@ -36,8 +36,8 @@ CLUSTERS = 24.0
 """How much higher the level may be than one in the accepted number of rows: two rows of three have to keep to it, rare
 rows come in clusters, and some of the rarity is lost where p-values are put together (measured: false episodes on
 normal data stay within the budget)."""
-LONG_CLUSTERS = 12.0
-"""The same for what lasts: means over a hundred rows are few independent ones, but extreme where there is trouble."""
+LONG_CLUSTERS = 1.0
+"""The same for what lasts: it is heard once, and extreme where there is trouble."""
 MOST_LEVEL = 4e-3
 """No p-value above this opens an alert, however large the budget and rare the readings: below UNUSUAL, so that what
 opens one is not a quiet row, and by enough that a state which is new takes metrics which are rare themselves."""
