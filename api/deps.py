@@ -89,8 +89,8 @@ class Deps:
     log: LogStore
     replays: Replays
     models: ModelReviews
-    looking: Callable[[], Sequence[str | None]]
-    """Digests of the models that the engine judges by at this moment."""
+    looking: Callable[[], tuple[str | None, str | None]]
+    """Digests of the active model and the shadow that the engine judges by at this moment."""
     not_ready: Callable[[], Mapping[str, str]]
     """The parts that are down and why; empty when all is well."""
     metrics: CollectorRegistry

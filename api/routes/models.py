@@ -114,7 +114,7 @@ class ModelItem(BaseModel):
     sha256: str = Field(description="Of its artefact")
     name: str = Field(description="Of the file that it came from")
     state: ModelState
-    looks: bool = Field(description="Whether the running engine judges by it at this moment")
+    looks: bool = Field(description="Whether the running engine judges by it, in that state, at this moment")
     added_at: Time
     added_by: str
     trained_on: DataItem | None
@@ -164,7 +164,8 @@ def _fields(model: KeptModel, deps: Deps) -> dict[str, Any]:
         "sha256": model.digest,
         "name": model.name,
         "state": model.state,
-        "looks": model.digest in deps.looking(),
+        "looks": (model.state, model.digest)
+        in zip((ModelState.ACTIVE, ModelState.SHADOW), deps.looking(), strict=True),
         "added_at": format_time(model.added_at),
         "added_by": model.added_by,
         "trained_on": DataItem.of(model.facts),

@@ -114,10 +114,13 @@ def test_it_is_not_promoted_without_evidence_unless_it_is_forced(made: Site, cli
     assert (told["state"], told["actions"][-1]["forced"]) == ("active", True)
 
 
-def test_a_model_looks_when_the_engine_judges_by_it(made: Site) -> None:
+def test_a_model_looks_when_the_engine_judges_by_it_in_its_state(made: Site) -> None:
     add(made.database)
-    deps = replace_deps(made, looking=lambda: (None, MODEL.digest))
-    with client_of(deps) as client:
+    with client_of(replace_deps(made, looking=lambda: (None, MODEL.digest))) as client:
+        assert client.get(f"/api/v1/models/{ID}").json()["looks"]
+        promoted = client.post(f"/api/v1/models/{ID}/promote", json={"force": True}).json()
+        assert (promoted["state"], promoted["looks"]) == ("active", False), "the engine takes it for the shadow still"
+    with client_of(replace_deps(made, looking=lambda: (MODEL.digest, None))) as client:
         assert client.get(f"/api/v1/models/{ID}").json()["looks"]
 
 

@@ -85,7 +85,6 @@ def say_what_it_was(service: Live, site: Fleet) -> tuple[str, str]:
     return right, wrong
 
 
-@pytest.mark.soak  # in one run of some, the promoted model warns of nothing: to be traced before it comes back
 @pytest.mark.timeout(600)
 def test_the_life_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = with_failures()
