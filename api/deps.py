@@ -93,6 +93,8 @@ class Deps:
     """Digests of the active model and the shadow that the engine judges by at this moment."""
     not_ready: Callable[[], Mapping[str, str]]
     """The parts that are down and why; empty when all is well."""
+    degraded: Callable[[], Mapping[str, str]]
+    """The parts that do less than they should, while readings are taken in and judged, and why."""
     metrics: CollectorRegistry
     clock: Callable[[], int]
     """Now, ns UTC."""

@@ -1,4 +1,8 @@
-"""Which parts of the service are down, and why: written by its threads, read by `/readyz`."""
+"""Which parts of the service are down or do less than they should, and why: written by its threads, read by `/readyz`.
+
+A part that is down makes the service not ready: telemetry is better sent elsewhere or later. One that is degraded does
+not: readings are taken in, stored and judged as ever, only something that adds to that is missing.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,12 @@ log = structlog.get_logger(__name__)
 
 
 class Health:
-    """What is wrong, by part and by who noticed."""
+    """What is wrong, by part, and where it is down by who noticed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._problems: dict[tuple[str, str], str] = {}
+        self._degraded: dict[str, str] = {}
 
     def note(self, part: str, problem: str | None, by: str = "") -> None:
         """Note what is wrong with a part, or with None that nothing is any more; each `by` speaks for itself."""
@@ -31,6 +36,19 @@ class Health:
         """The parts that are down and why."""
         with self._lock:
             return {part: problem for (part, _), problem in self._problems.items()}
+
+    def degrade(self, part: str, problem: str | None) -> None:
+        """Note what a part cannot do while the service goes on without it, or with None that it can again."""
+        with self._lock:
+            if problem is None:
+                self._degraded.pop(part, None)
+            else:
+                self._degraded[part] = problem
+
+    def degraded(self) -> Mapping[str, str]:
+        """The parts that do less than they should and why."""
+        with self._lock:
+            return dict(self._degraded)
 
 
 @contextmanager

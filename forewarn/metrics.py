@@ -53,6 +53,8 @@ class Metrics:
         )
         self.series = Gauge("forewarn_series", "Series that are known", registry=registry)
         self.up = Gauge("forewarn_mqtt_connected", "1 while messages can come in over MQTT", registry=registry)
+        less = "Parts that do less than they should while readings are judged"
+        self.degraded = Gauge("forewarn_degraded_parts", less, registry=registry)
 
 
 class SpoolMetrics(Collector):

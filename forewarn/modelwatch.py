@@ -22,7 +22,7 @@ from ingest.registry import Registry
 from models.supervised.model import RiskModel
 
 PART = "models"
-"""The part of the service that is down while a model is wanted and cannot be read."""
+"""The part of the service that is degraded while a model is wanted and cannot be read."""
 Digests: TypeAlias = tuple[str | None, str | None]
 """Of the active model and the shadow."""
 
@@ -89,6 +89,6 @@ class ModelWatch:
         self._want(models, begun)
         if problems != self._said:
             self._said = problems
-            self._health.note(PART, "; ".join(problems) or None)
+            self._health.degrade(PART, "; ".join(problems) or None)
             for problem in problems:
                 log.error("a model cannot be used", problem=problem)

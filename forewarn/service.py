@@ -184,6 +184,7 @@ class Service:
             models=ModelReviews(held.database),
             looking=lambda: self.pipeline.judging.models.digests,
             not_ready=self.not_ready,
+            degraded=self.health.degraded,
             metrics=self.metrics.registry,
             clock=self._clock,
             loopback=is_loopback(settings.http.host),
@@ -250,6 +251,7 @@ class Service:
         self.metrics.handover.set(len(self._handover))
         self.metrics.dropped.set(self._input.dropped)
         self.metrics.series.set(self.registry.n_series)
+        self.metrics.degraded.set(len(self.health.degraded()))
 
     # -- stop ------------------------------------------------------------------------------------------------------
     def stop(self) -> None:

@@ -50,6 +50,11 @@ class Api:
             return {"http": str(error)}
         return said
 
+    def degraded(self) -> dict[str, str]:
+        """The parts that do less than they should, and why."""
+        said: dict[str, str] = self.http.get("/readyz").json()["degraded"]
+        return said
+
     def items(self, resource: str, **params: str) -> list[dict[str, Any]]:
         """Everything in a list, page by page."""
         found: list[dict[str, Any]] = []

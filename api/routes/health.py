@@ -20,10 +20,12 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether every part works; `down` names the parts that do not, with the reason."""
+    """Whether telemetry can be taken in and judged; `down` names the parts that keep it from that, with the reason."""
 
     status: str
     down: dict[str, str]
+    degraded: dict[str, str]
+    """Parts that the service does without at the moment, with the reason; they do not make it less ready."""
 
 
 @router.get("/healthz")
@@ -34,9 +36,9 @@ def healthz(deps: Parts) -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "A part is down"}})
 def readyz(deps: Parts) -> Readiness:
-    """Whether every part works."""
+    """Whether telemetry can be taken in and judged."""
     down = dict(deps.not_ready())
-    ready = Readiness(status="down" if down else "ready", down=down)
+    ready = Readiness(status="down" if down else "ready", down=down, degraded=dict(deps.degraded()))
     return JSONResponse(ready.model_dump(), 503) if down else ready  # type: ignore[return-value]
 
 

@@ -83,6 +83,7 @@ class Site:
     hub: Hub = field(default_factory=Hub)
     now: int = NOW
     down: dict[str, str] = field(default_factory=dict)
+    degraded: dict[str, str] = field(default_factory=dict)
     full: bool = False
     submitted: list[object] = field(default_factory=list)
 
@@ -108,6 +109,7 @@ class Site:
             models=ModelReviews(self.database),
             looking=lambda: self.engine.models.digests,
             not_ready=lambda: self.down,
+            degraded=lambda: self.degraded,
             metrics=metrics,
             clock=lambda: self.now,
             loopback=True,

@@ -185,7 +185,7 @@ def test_a_page_that_is_out_of_date_tells_the_reason(made: Site, client: TestCli
 
 def test_a_model_that_cannot_be_read_is_told(made: Site, client: TestClient) -> None:
     add(made.database)
-    made.down["models"] = "model x does not look: its artefact is damaged"
+    made.degraded["models"] = "model x does not look: its artefact is damaged"
     text = client.get("/models").text
-    assert made.down["models"] in text
+    assert made.degraded["models"] in text
     assert "It does not look at this moment" in text

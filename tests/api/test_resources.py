@@ -14,12 +14,20 @@ ROW = {"site": "plant", "device": "pump-1", "ts": 1_780_000_000_000, "values": {
 
 def test_alive_and_ready(client: TestClient, made: Site) -> None:
     assert client.get("/healthz").json() == {"status": "ok", "version": "0.0.0"}
-    assert client.get("/readyz").json() == {"status": "ready", "down": {}}
+    assert client.get("/readyz").json() == {"status": "ready", "down": {}, "degraded": {}}
     made.down["store"] = "http://influx:8086: connection refused"
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "down", "down": {"store": "http://influx:8086: connection refused"}}
+    said = {"status": "down", "down": {"store": "http://influx:8086: connection refused"}, "degraded": {}}
+    assert answer.json() == said
     assert client.get("/healthz").status_code == 200
+
+
+def test_what_the_service_can_do_without_does_not_make_it_less_ready(client: TestClient, made: Site) -> None:
+    made.degraded["models"] = "model x does not look"
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "down": {}, "degraded": {"models": "model x does not look"}}
 
 
 def test_metrics(looking: TestClient) -> None:

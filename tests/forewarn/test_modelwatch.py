@@ -63,7 +63,7 @@ def test_what_the_registry_says_is_wanted(sqlite_engine: sa.Engine) -> None:
     models, begun = watched.look()
     assert (models.digests, begun) == ((FIRST.digest, SECOND.digest), False)
     assert models.shadow is watched.look()[0].shadow, "an artefact is read once"
-    assert watched.health.not_ready() == {}
+    assert watched.health.degraded() == {}
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,11 @@ def test_a_damaged_model_does_not_look_and_the_service_says_so(
         session.execute(sa.update(ModelRow).values(artefact=artefact))
     watched = Watched(sqlite_engine)
     assert watched.look()[0].digests == (None, None)
-    assert watched.health.not_ready() == {PART: f"model {FIRST.digest[:12]} does not look: its artefact {said}"}
+    assert watched.health.not_ready() == {}
+    assert watched.health.degraded() == {PART: f"model {FIRST.digest[:12]} does not look: its artefact {said}"}
     store.retire(FIRST.digest, RETIRE)
     watched.look()
-    assert watched.health.not_ready() == {}
+    assert watched.health.degraded() == {}
 
 
 def test_a_model_that_a_checkpoint_names_and_nobody_has(sqlite_engine: sa.Engine) -> None:
@@ -205,17 +206,19 @@ def test_a_service_starts_with_a_damaged_model_and_says_so(tmp_path: Path) -> No
     with writing(database) as session:
         session.execute(sa.update(ModelRow).where(ModelRow.digest == FIRST.digest).values(artefact=b"damaged"))
     with live(settings) as service:
-        wait_until(lambda: service.down().keys() == {PART}, "everything is ready but the model", WITHIN_S)
-        assert service.down()[PART].startswith(f"model {FIRST.digest[:12]} does not look: its artefact is no model")
+        wait_until(service.ready, "it is ready without the model", WITHIN_S)
+        problem = service.degraded()[PART]
+        assert problem.startswith(f"model {FIRST.digest[:12]} does not look: its artefact is no model")
         looking = {item["id"]: item["looks"] for item in service.http.get("/api/v1/models").json()["items"]}
         assert looking[FIRST.digest[:12]] is False
         wait_until(lambda: looks(service, SECOND), "the other one looks", WITHIN_S)
-        assert service.down()[PART] in service.http.get("/models").text
+        assert problem in service.http.get("/models").text
+        wait_until(lambda: service.metric("degraded_parts") == 1, "so do the metrics", WITHIN_S)
         said = {"device": "pump-1", "values": {"t": 1.0}}
         assert service.http.post("/api/v1/telemetry", json=said).status_code == 202
         service.settle()
         with pytest.raises(WrongStateError):
             add(database, FIRST)
-        wait_until(service.ready, "repaired by adding the file again", WITHIN_S)
+        wait_until(lambda: not service.degraded(), "repaired by adding the file again", WITHIN_S)
         wait_until(lambda: looks(service, FIRST), "it looks", WITHIN_S)
     database.dispose()
