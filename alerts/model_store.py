@@ -3,10 +3,13 @@
                  add                    promote
     (a file) ──────────▶ shadow ────────────────────▶ active
                   ▲         │ retire, or another one is added    │ retire, or another one is promoted
-                  └──── retired ◀────────────────────────────────┘
+                  ├──── retired ◀────────────────────────────────┘
+                  │         │ delete
+                  └──── deleted
 
 At most one model is active and one is a shadow. Every change is one transaction, so a process that is killed leaves
-what was before or what comes after. Artefacts stay: a retired model can come back, and a checkpoint may name it.
+what was before or what comes after. The artefact of a retired model stays until it is deleted: the model can come back.
+Its history and what is known of it stay for good, as alerts name the model that raised them.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ SHORT, LEAST_PREFIX = 12, 6
 """Letters of a digest that name a model, and the fewest that may."""
 NOT_KEPT = frozenset({"curve"})
 """Facts that are read from the artefact alone."""
-_IN_USE = sa.text("state <> 'retired'")
+_IN_USE = sa.text("state IN ('active', 'shadow')")
 
 
 class ModelRow(Base):
@@ -75,6 +78,11 @@ class ModelState(StrEnum):
     """It judges beside the active one; what it would raise is noted, nobody is told."""
     RETIRED = "retired"
     """It does not look."""
+    DELETED = "deleted"
+    """Nor can it, as its artefact is gone."""
+
+
+IN_USE = frozenset({ModelState.ACTIVE, ModelState.SHADOW})
 
 
 class ModelActionKind(StrEnum):
@@ -83,6 +91,7 @@ class ModelActionKind(StrEnum):
     ADD = "add"
     PROMOTE = "promote"
     RETIRE = "retire"
+    DELETE = "delete"
 
 
 UNSAID = Explanation("", "")
@@ -131,7 +140,7 @@ class ModelStore:
 
     # -- looking -----------------------------------------------------------------------------------------------------
     def list(self) -> list[KeptModel]:
-        """All models: the active one, the shadow, then the others, the newest first."""
+        """All models: the active one, the shadow, the retired and then the deleted ones, the newest first."""
         with reading(self._engine) as session:
             found = [_kept(row) for row in session.scalars(sa.select(ModelRow))]
         return sorted(found, key=lambda one: (list(ModelState).index(one.state), -one.added_at, one.digest))
@@ -150,13 +159,14 @@ class ModelStore:
     def in_use(self) -> dict[ModelState, KeptModel]:
         """The active model and the shadow, as far as there are any."""
         with reading(self._engine) as session:
-            rows = session.scalars(sa.select(ModelRow).where(ModelRow.state != ModelState.RETIRED))
+            rows = session.scalars(sa.select(ModelRow).where(ModelRow.state.in_(IN_USE)))
             return {ModelState(row.state): _kept(row) for row in rows}
 
     def model(self, digest: str) -> RiskModel:
         """A model, read with every check. Raises NotFoundError, and InputError if its artefact is damaged."""
         with reading(self._engine) as session:
-            blob = session.scalar(sa.select(ModelRow.artefact).where(ModelRow.digest == digest))
+            there = sa.select(ModelRow.artefact).where(ModelRow.digest == digest, ModelRow.state != ModelState.DELETED)
+            blob = session.scalar(there)
         if blob is None:
             raise NotFoundError(f"there is no model {digest[:SHORT]!r}")
         model = read_bytes(bytes(blob))
@@ -181,25 +191,27 @@ class ModelStore:
                 session.add(row)
                 session.flush()
             row.artefact, before = blob, ModelState(row.state)
-            if before is ModelState.RETIRED:
+            if before not in IN_USE:
                 _vacate(session, ModelState.SHADOW, told)
                 row.state, row.looks_since = ModelState.SHADOW, None
                 _write(session, row.digest, told)
             kept = _kept(row)
-        if before is not ModelState.RETIRED:
+        if before in IN_USE:
             raise WrongStateError(f"model {kept.id} is there already: it is the {_WORDS[before]}")
         return kept
 
     def promote(self, wanted: str, action: ModelAction) -> KeptModel:
         """Make a model the active one; the one before it is retired. Whether it should be is for who calls.
 
-        Raises NotFoundError, or WrongStateError if it is active already, or no shadow and it is not forced.
+        Raises NotFoundError, or WrongStateError if it is active already, deleted, or no shadow and it is not forced.
         """
         with writing(self._engine) as session:
             _lock(session)
             row = _found(session, wanted)
             if row.state == ModelState.ACTIVE:
                 raise WrongStateError(f"model {row.digest[:SHORT]} is the active one already")
+            if row.state == ModelState.DELETED:
+                raise WrongStateError(f"model {row.digest[:SHORT]} is deleted: to bring it back, add its file")
             if row.state != ModelState.SHADOW and not action.forced:
                 raise WrongStateError(f"model {row.digest[:SHORT]} is retired: to bring it back has to be forced")
             told = replace(action, action=ModelActionKind.PROMOTE)
@@ -213,10 +225,24 @@ class ModelStore:
         with writing(self._engine) as session:
             _lock(session)
             row = _found(session, wanted)
-            if row.state == ModelState.RETIRED:
-                raise WrongStateError(f"model {row.digest[:SHORT]} is retired already")
+            if row.state not in IN_USE:
+                raise WrongStateError(f"model {row.digest[:SHORT]} is {row.state} already")
             row.state = ModelState.RETIRED
             _write(session, row.digest, replace(action, action=ModelActionKind.RETIRE))
+            return _kept(row)
+
+    def delete(self, wanted: str, action: ModelAction) -> KeptModel:
+        """Delete the artefact of a retired model. Raises NotFoundError, or WrongStateError if it is not retired."""
+        with writing(self._engine) as session:
+            _lock(session)
+            row = _found(session, wanted)
+            if row.state == ModelState.DELETED:
+                raise WrongStateError(f"model {row.digest[:SHORT]} is deleted already")
+            if row.state != ModelState.RETIRED:
+                word = _WORDS[ModelState(row.state)]
+                raise WrongStateError(f"model {row.digest[:SHORT]} is the {word}: to delete it, retire it first")
+            row.state, row.artefact = ModelState.DELETED, b""
+            _write(session, row.digest, replace(action, action=ModelActionKind.DELETE))
             return _kept(row)
 
     # -- what the service notes --------------------------------------------------------------------------------------

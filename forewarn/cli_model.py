@@ -113,3 +113,13 @@ def retire(wanted: Id, note: Note = "", config: Config = None) -> None:
     with _reviews(config) as reviews:
         kept = reviews.models.retire(wanted, _action(ModelActionKind.RETIRE, note))
     typer.echo(f"model {kept.id} is retired")
+
+
+@models.command()
+def delete(wanted: Id, note: Note = "", config: Config = None) -> None:
+    """Delete the artefact of a retired model; its history stays."""
+    from alerts.model_store import ModelActionKind
+
+    with _reviews(config) as reviews:
+        kept = reviews.models.delete(wanted, _action(ModelActionKind.DELETE, note))
+    typer.echo(f"model {kept.id} is deleted")

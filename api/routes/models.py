@@ -176,7 +176,7 @@ def _fields(model: KeptModel, deps: Deps) -> dict[str, Any]:
 
 @router.get("")
 def list_models(deps: Parts) -> ItemPage[ModelItem]:
-    """All models: the active one, the shadow with what is recorded about it, then the retired ones, newest first."""
+    """All models: the active one, the shadow and what is on record about it, retired and deleted ones, newest first."""
     return ItemPage(items=[ModelItem.of(model, deps) for model in deps.models.models.list()])
 
 

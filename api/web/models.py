@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from alerts.alert import WrongStateError
-from alerts.model_store import KeptModel, ModelAction, ModelActionKind, ModelState
+from alerts.model_store import IN_USE, KeptModel, ModelAction, ModelActionKind, ModelState
 from api.access.principal import Role
 from api.deps import Parts
 from api.routes.models import DataItem, MeasuresItem, ModelId, TallyItem
@@ -63,7 +63,7 @@ def retire(request: Request, deps: Parts, id: ModelId, note: Note = "", csrf: Cs
 def _page(view: View, chosen: KeptModel | None = None, error: str | None = None, status: int = 200) -> Response:
     store = view.deps.models.models
     found = store.list()
-    by_state = {model.state: model for model in found if model.state is not ModelState.RETIRED}
+    by_state = {model.state: model for model in found if model.state in IN_USE}
     shadow = by_state.get(ModelState.SHADOW)
     return view.page(
         "models.html",
@@ -71,6 +71,7 @@ def _page(view: View, chosen: KeptModel | None = None, error: str | None = None,
         here="models",
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
         models=[(model, _told(model)) for model in found],
+        in_use=IN_USE,
         active=by_state.get(ModelState.ACTIVE),
         shadow=shadow,
         review=view.deps.models.review(shadow, view.now) if shadow else None,

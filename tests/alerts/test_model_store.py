@@ -19,7 +19,7 @@ from models.supervised.artefact import encode
 from tests.small_model import small_model
 
 ROOT = Path(__file__).parents[2]
-ADD, PROMOTE, RETIRE = ModelActionKind
+ADD, PROMOTE, RETIRE, DELETE = ModelActionKind
 FACTS: dict[str, Any] = {"trained_on": {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}}
 FIRST, SECOND, THIRD = (small_model(drift=drift, **FACTS) for drift in (1.0, 0.9, 0.8))
 
@@ -90,6 +90,47 @@ def test_what_a_state_does_not_allow(engine: sa.Engine) -> None:
     store.retire(FIRST.digest, ModelAction(RETIRE, 4, ""))
     with pytest.raises(WrongStateError, match="is retired already"):
         store.retire(FIRST.digest, ModelAction(RETIRE, 5, ""))
+
+
+def test_a_retired_model_is_deleted_and_its_history_stays(engine: sa.Engine) -> None:
+    store = ModelStore(engine)
+    for at, model in enumerate((FIRST, SECOND, THIRD)):
+        add(store, model, at)
+    for model in (FIRST, SECOND):
+        store.delete(model.digest, ModelAction(DELETE, 4, "ann", "superseded"))
+    retired = ModelState.SHADOW, ModelState.DELETED, ModelState.DELETED
+    assert states(store) == list(zip((THIRD.digest, SECOND.digest, FIRST.digest), retired, strict=True))
+    assert store.get(FIRST.digest).facts["trained_on"] == FACTS["trained_on"]
+    assert [one.action for one in store.history(FIRST.digest)] == [ADD, RETIRE, DELETE]
+    assert store.history(FIRST.digest)[-1].note == "superseded"
+    with pytest.raises(NotFoundError, match="there is no model"):
+        store.model(FIRST.digest)
+    assert {state: one.digest for state, one in store.in_use().items()} == {ModelState.SHADOW: THIRD.digest}
+
+
+def test_a_deleted_model_comes_back_with_its_file(engine: sa.Engine) -> None:
+    store = ModelStore(engine)
+    add(store)
+    store.retire(FIRST.digest, ModelAction(RETIRE, 2, "ann"))
+    store.delete(FIRST.digest, ModelAction(DELETE, 3, "ann"))
+    with pytest.raises(WrongStateError, match="is deleted: to bring it back, add its file"):
+        store.promote(FIRST.digest, ModelAction(PROMOTE, 4, "ann", forced=True))
+    for again, said in ((store.retire, "is deleted already"), (store.delete, "is deleted already")):
+        with pytest.raises(WrongStateError, match=said):
+            again(FIRST.digest, ModelAction(RETIRE, 4, "ann"))
+    assert add(store, at=5).state is ModelState.SHADOW
+    assert store.model(FIRST.digest).digest == FIRST.digest
+
+
+@pytest.mark.parametrize("state", ["shadow", "active one"])
+def test_what_looks_is_not_deleted(sqlite_engine: sa.Engine, state: str) -> None:
+    store = ModelStore(sqlite_engine)
+    add(store)
+    if state != "shadow":
+        store.promote(FIRST.digest, ModelAction(PROMOTE, 2, ""))
+    with pytest.raises(WrongStateError, match=f"is the {state}: to delete it, retire it first"):
+        store.delete(FIRST.digest, ModelAction(DELETE, 3, ""))
+    assert store.model(FIRST.digest).digest == FIRST.digest
 
 
 @pytest.mark.parametrize("wanted", ["", "abc", "no-such-model", "%%%%%%"])

@@ -62,6 +62,8 @@ def test_the_life_of_a_model(said: Said) -> None:
         0,
         f"model {SHORT} is the active one from now on\n",
     )
+    status, told = said("delete", SHORT)
+    assert (status, told) == (2, f"forewarn: model {SHORT} is the active one: to delete it, retire it first\n")
     assert said("retire", SHORT) == (0, f"model {SHORT} is retired\n")
     status, told = said("show", SHORT)
     lines = told.splitlines()
@@ -73,6 +75,9 @@ def test_the_life_of_a_model(said: Said) -> None:
     assert history[0][2:] == ["first"]
     assert history[1][2] == "forced"
     assert history[1][-1] == "pilot"
+    assert said("delete", SHORT, "--note", "a better one is there") == (0, f"model {SHORT} is deleted\n")
+    assert said("list")[1].startswith(f"{SHORT}\tdeleted\tfleet.model\t")
+    assert said("show", SHORT)[1].endswith("\tdelete\tann\ta better one is there\n")
 
 
 def test_a_model_without_measures_says_so(said: Said) -> None:

@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from alerts.model_store import ModelRow
 from forewarn import database_admin
 from forewarn.database_admin import is_current, newest, open_database, upgrade
 from forewarn.migrations.tables import METADATA, TABLES
@@ -46,6 +47,17 @@ def test_the_partial_unique_index_is_the_one_that_the_code_describes(empty: sa.E
     assert index["column_names"] == ["site", "device"]
     condition = index["dialect_options"][f"{empty.dialect.name}_where"]
     assert str(condition).strip("()") == "closed_at IS NULL"
+
+
+def test_taken_back_to_before_models_were_deleted_they_are_retired(empty: sa.Engine) -> None:
+    upgrade(empty)
+    deleted = {"name": "", "state": "deleted", "facts": {}, "artefact": b"", "added_at": 0, "added_by": ""}
+    with empty.execution_options(writes=True).begin() as connection:
+        connection.execute(sa.insert(ModelRow), [deleted | {"digest": digest} for digest in "ab"])
+    with database_admin._migrating(empty) as config:
+        command.downgrade(config, "0005")
+    with empty.connect() as connection:
+        assert list(connection.exec_driver_sql("SELECT state FROM model").scalars()) == ["retired", "retired"]
 
 
 def test_upgrading_again_changes_nothing(empty: sa.Engine) -> None:

@@ -24,7 +24,7 @@ from tests.failing_fleet import HOUR, START, fleet
 from tests.small_model import small_model
 
 MODEL = small_model()
-ADD, PROMOTE, _ = (ModelAction(kind, 1, "ann") for kind in ModelActionKind)
+ADD, PROMOTE, *_ = (ModelAction(kind, 1, "ann") for kind in ModelActionKind)
 NOW = START + 400 * HOUR
 SITE = fleet(n_devices=2, days=10)
 

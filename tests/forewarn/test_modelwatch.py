@@ -28,7 +28,7 @@ from tests.small_model import small_model
 from tests.waiting import wait_until
 
 FIRST, SECOND = small_model(), small_model(drift=0.9)
-ADD, PROMOTE, RETIRE = (ModelAction(kind, 1, "ann") for kind in ModelActionKind)
+ADD, PROMOTE, RETIRE, DELETE = (ModelAction(kind, 1, "ann") for kind in ModelActionKind)
 
 
 def add(engine: sa.Engine, model: RiskModel) -> ModelStore:
@@ -92,6 +92,15 @@ def test_a_damaged_model_does_not_look_and_the_service_says_so(
 def test_a_model_that_a_checkpoint_names_and_nobody_has(sqlite_engine: sa.Engine) -> None:
     shelf = ModelShelf(ModelStore(sqlite_engine), speaks=True)
     models, problems = shelf.models((FIRST.digest, None))
+    assert models == Models()
+    assert problems == [f"model {FIRST.digest[:12]} does not look: its artefact is missing"]
+
+
+def test_a_deleted_model_that_a_checkpoint_names_is_missing(sqlite_engine: sa.Engine) -> None:
+    store = add(sqlite_engine, FIRST)
+    store.retire(FIRST.digest, RETIRE)
+    store.delete(FIRST.digest, DELETE)
+    models, problems = ModelShelf(store, speaks=True).models((FIRST.digest, None))
     assert models == Models()
     assert problems == [f"model {FIRST.digest[:12]} does not look: its artefact is missing"]
 

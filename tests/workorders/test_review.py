@@ -28,7 +28,7 @@ from workorders.store import OrderStore
 
 MODEL, OTHER = small_model(warned_within_s=72 * 3600.0), small_model(drift=0.9)
 NOW = START + 2_000 * HOUR
-ADD, PROMOTE, RETIRE = (ModelAction(kind, NOW, "ann") for kind in ModelActionKind)
+ADD, PROMOTE, RETIRE, _ = (ModelAction(kind, NOW, "ann") for kind in ModelActionKind)
 
 
 def baseline(device: str, hours: int) -> Alert:
