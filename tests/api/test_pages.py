@@ -154,6 +154,7 @@ def test_an_order_from_the_page(client: TestClient) -> None:
     assert client.post(f"{url}/close", data={"code": "leak", "note": "sealed"}).status_code == 200
     page = client.get(f"{url}?show=all").text
     assert "sealed" in page
+    assert re.findall(r'<li class="(\w*)" title', page) == ["done", "done", *[""] * 7], "seven stages were skipped"
     assert "Leak" in page
     assert client.post(f"{url}/advance", data={}).status_code == 409
 

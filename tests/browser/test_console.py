@@ -222,8 +222,21 @@ def test_an_order_from_assignment_to_the_end(own_console: Console, look: Look) -
     page.locator("details").get_by_label("Note (optional)").fill("bearing replaced")
     page.get_by_role("button", name="Close", exact=True).click()
     expect(page.locator(".history")).to_contain_text("bearing replaced")
-    expect(page.locator(".stages .done")).to_have_count(9)
+    expect(page.locator(".stages .done")).to_have_count(2)
     assert own_console.made.deps().orders.get(order.number).closure_note == "bearing replaced"
+
+
+def test_a_form_that_is_open_stays_open_while_the_page_follows(own_console: Console, look: Look) -> None:
+    order = own_console.made.deps().orders.list(OrderFilter(device="pump-1")).items[0]
+    page = look(f"{own_console.base}/work-orders/{order.number}").page
+    settle(page)
+    page.get_by_text("Close this order").click()
+    page.get_by_label("What was it?").select_option("bearing")
+    own_console.made.deps().orders.assign(order.number, "li.wei", "ada", own_console.made.now)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
+    expect(page.locator(".history")).to_contain_text("li.wei")
+    expect(page.get_by_label("What was it?")).to_be_visible()
+    expect(page.get_by_label("What was it?")).to_have_value("bearing")
 
 
 def test_a_reject_is_read_once_more(own_console: Console, look: Look) -> None:
