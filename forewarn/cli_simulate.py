@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from simulators.scenario import Timeline
 
 EARLIEST_START, LATEST_START = "1990-01-01T00:00:00Z", "2200-01-01T00:00:00Z"
 BROKER = "mqtt://127.0.0.1:1883"
@@ -19,7 +22,7 @@ def simulate(
     list_: Annotated[bool, typer.Option("--list", help="List the built-in scenarios.")] = False,
     mqtt: Broker = BROKER,
     speed: Speed = "1",
-    start: Annotated[str | None, typer.Option(metavar="TIME", help="Where faults begin to count.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="When it begins; its history comes before.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same readings.")] = 0,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what was wrong and when.")] = None,
     expected: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what must be raised.")] = None,
@@ -35,6 +38,7 @@ def simulate(
     from forewarn.serving import asked_to_stop
     from simulators.publish import parse_speed, simulate_to_csv, simulate_to_mqtt
     from simulators.scenario import list_scenarios, load_scenario
+    from simulators.simulation import DEFAULT_START
 
     if list_:
         for name, description in list_scenarios():
@@ -56,6 +60,7 @@ def simulate(
                 progress=progress,
             )
             typer.echo(f"{count} readings: {out}")
+            typer.echo(_span(loaded.spec.timeline, DEFAULT_START if begin is None else begin))
             return
         with asked_to_stop() as stop:
             played = simulate_to_mqtt(
@@ -106,6 +111,15 @@ def _time(text: str | None) -> int | None:
     if not parse_time(EARLIEST_START) <= start <= parse_time(LATEST_START):
         raise typer.BadParameter(f"--start {text!r}: allowed is {EARLIEST_START} to {LATEST_START}")
     return start
+
+
+def _span(timeline: Timeline, start: int) -> str:
+    """From when to when a scenario goes whose history precedes `start` (ns UTC)."""
+    from ingest.times import format_time
+
+    begin, end = format_time(start - timeline.history), format_time(start + timeline.span)
+    history = f"history from {begin}, " if timeline.history else ""
+    return f"{history}start {format_time(start)}, end {end}"
 
 
 def _shown(url: str) -> str:

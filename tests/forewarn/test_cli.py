@@ -148,6 +148,19 @@ def test_simulate_to_a_file_and_backtest(run: Run, tmp_path: Path) -> None:
     assert run("backtest", "h.csv", "--out", "result")[0] == 0
 
 
+def test_simulate_tells_history_start_and_end(run: Run, tmp_path: Path) -> None:
+    """The start is where moments of the scenario count from; its history comes before."""
+    scenario = 'description = "d"\n[timeline]\nhistory = "2d"\ninterval = "1h"\nspan = "3h"\n'
+    (tmp_path / "few.toml").write_text(f'{scenario}[[device]]\nname = "pump-1"\nmodel = "pump"\n', "utf-8")
+    status, out, _ = run("simulate", "few.toml", "--out", "h.csv", "--start", "2026-03-03T00:00:00Z")
+    assert status == 0
+    said = "history from 2026-03-01T00:00:00Z, start 2026-03-03T00:00:00Z, end 2026-03-03T03:00:00Z"
+    assert out.splitlines()[1] == said
+    times = [line.split(",")[0] for line in (tmp_path / "h.csv").read_text("utf-8").splitlines()[1:]]
+    assert min(times) < "2026-03-01T01"
+    assert "2026-03-03T02" <= max(times) < "2026-03-03T03"
+
+
 def test_simulate_through_one_gateway_with_qos_0(run: Run, tmp_path: Path, mosquitto: Mosquitto) -> None:
     (tmp_path / "few.toml").write_text(
         'description = "d"\n[timeline]\ninterval = "1s"\nspan = "3s"\n'
