@@ -1,7 +1,7 @@
 """`forewarn demo`: the whole service with a simulated site, its quiet past first, then faults developing.
 
-    scenario ─▶ registry file, settings ─▶ Service ◀── MQTT ── the site's history, as fast as it goes
-                                                   ◀── MQTT ── the site from now on, at the speed of the clock
+    scenario ─▶ registry, limits, settings ─▶ Service ◀── MQTT ── the site's history, as fast as it goes
+                                                      ◀── MQTT ── the site from now on, at the speed of the clock
 
 The service knows nothing of all that: it is configured and fed like any other.
 """
@@ -36,6 +36,8 @@ SCENARIO = "demo"
 SEED = 1
 MARK = "demo.toml"
 """The registry file of the simulated site; a folder that holds it is an earlier demo's."""
+ZONES = '[[limit]]\nmetric = "vibration"\nzones = "ISO 10816-3"\n'
+"""Its limits: vibration zones, where power and support of a machine are such that the standard has one."""
 HISTORY_WITHIN_S = 600.0
 CLOSE_ENOUGH_NS = 3 * 1_000_000_000
 """While the past was sent, time went on: what became of it is sent as well, until the site is this close to now."""
@@ -81,7 +83,7 @@ def _clear(data: Path) -> None:
                 path.unlink()
 
 
-def demo_settings(folder: Path, port: int, registry: Path) -> Settings:
+def demo_settings(folder: Path, port: int, registry: Path, limits: Path) -> Settings:
     """The shipped configuration, on loopback ports that are free."""
     http = free_port(HOST, port)
     mqtt = free_port(HOST, MQTT_PORT, frozenset({http}))
@@ -90,6 +92,7 @@ def demo_settings(folder: Path, port: int, registry: Path) -> Settings:
         http=HttpSettings(host=HOST, port=http),
         mqtt=MqttSettings(host=HOST, port=mqtt),
         registry=FileSettings(file=registry),
+        limits=FileSettings(file=limits),
         log=LogSettings(level="warning"),
     )
 
@@ -105,9 +108,10 @@ class Demo:
         self._ahead = time.time_ns() - DEFAULT_START
         self.simulation = Simulation(scenario, seed, DEFAULT_START)
         folder.mkdir(parents=True, exist_ok=True)
-        registry = folder / MARK
+        registry, limits = folder / MARK, folder / "limits.toml"
         registry.write_text(registry_toml(self.simulation), "utf-8")
-        self.settings = demo_settings(folder, port, registry)
+        limits.write_text(ZONES, "utf-8")
+        self.settings = demo_settings(folder, port, registry, limits)
         self.service = Service(self.settings)
         self._stop = threading.Event()
         self._site = threading.Thread(target=self._live, name="site", daemon=True)

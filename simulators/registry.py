@@ -6,6 +6,7 @@ import json
 
 from simulators.bearings import BEARINGS
 from simulators.duration import NS
+from simulators.machines.rotating import Rotating
 from simulators.scenario import DeviceSpec
 from simulators.simulation import Simulation
 
@@ -33,14 +34,17 @@ def registry_toml(sim: Simulation) -> str:
 
 
 def _machine(spec: DeviceSpec) -> list[str]:
-    """What judges a waveform needs: speed and bearing, and the power where the model has one."""
-    if spec.waveform is None:
+    """What judges the vibration of a machine needs: power and support, and for a waveform speed and bearing."""
+    machine = spec.machine()
+    if not isinstance(machine, Rotating):
         return []
-    bearing, power = BEARINGS[spec.waveform.bearing], getattr(spec.machine(), "power_kw", None)
-    lines = ["[device.machine]", f"speed_rpm = {60.0 * spec.waveform.shaft_hz:g}"]
-    lines += [f"power_kw = {power:g}"] if power is not None else []
+    lines = ["[device.machine]", f"power_kw = {machine.power_kw:g}", f"foundation = {_text(machine.foundation)}"]
+    if spec.waveform is None:
+        return lines
+    bearing = BEARINGS[spec.waveform.bearing]
     size = f"ball_mm = {bearing.ball_mm:g}, pitch_mm = {bearing.pitch_mm:g}, contact_deg = {bearing.contact_deg:g}"
-    return [*lines, f"bearing = {{ balls = {bearing.n_balls}, {size} }}"]
+    speed = f"speed_rpm = {60.0 * spec.waveform.shaft_hz:g}"
+    return [*lines, speed, f"bearing = {{ balls = {bearing.n_balls}, {size} }}"]
 
 
 def _text(value: str) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from simulators.faults import Effect
-from simulators.machines.machine import Channel, Machine, Surroundings
+from simulators.machines.machine import Channel, Surroundings
+from simulators.machines.rotating import Rotating, Support
 from simulators.signals import lagged
 from simulators.tape import FloatArray
 
@@ -22,7 +23,7 @@ _IDLE_POWER = 0.28
 """Share of rated power that an unloaded screw still draws."""
 
 
-class Compressor(Machine):
+class Compressor(Rotating):
     """An air compressor."""
 
     asset_class: ClassVar[str] = "compressor"
@@ -45,6 +46,8 @@ class Compressor(Machine):
         Channel("current", "A", 0.6, 0.1, 0.0, 500.0, 20.0, default=False),
     )
 
+    power_kw: float = Field(55.0, gt=0, le=2000)
+    foundation: Support = Support.FLEXIBLE
     current_a: float = Field(105.0, gt=0, le=3000)
     pressure_bar: float = Field(7.0, gt=0, le=15)
     band_bar: float = Field(0.3, gt=0, le=2)

@@ -15,14 +15,15 @@ from pydantic import Field
 
 from simulators.climate import relative_humidity, saturation_pa
 from simulators.faults import Effect
-from simulators.machines.machine import Channel, Machine, Surroundings
+from simulators.machines.machine import Channel, Surroundings
+from simulators.machines.rotating import Rotating, Support
 from simulators.signals import lagged
 from simulators.tape import FloatArray
 
 _COIL_TAU_S = 600.0
 
 
-class Fan(Machine):
+class Fan(Rotating):
     """A fan in an air-handling unit."""
 
     asset_class: ClassVar[str] = "ahu"
@@ -46,6 +47,8 @@ class Fan(Machine):
         Channel("current", "A", 0.12, 0.1, 0.0, 100.0, 3.5, default=False),
     )
 
+    power_kw: float = Field(9.2, gt=0, le=2000)
+    foundation: Support = Support.FLEXIBLE
     current_a: float = Field(18.0, gt=0, le=1000)
     filter_pa: float = Field(120.0, gt=0, le=1000)
     supply_c: float = Field(17.0, ge=5, le=35)

@@ -13,14 +13,15 @@ import numpy as np
 from pydantic import Field
 
 from simulators.faults import Effect
-from simulators.machines.machine import Channel, Machine, Surroundings
+from simulators.machines.machine import Channel, Surroundings
+from simulators.machines.rotating import Rotating, Support
 from simulators.signals import lagged
 from simulators.tape import FloatArray
 
 _MAGNETISING = 0.4
 
 
-class GearMotor(Machine):
+class GearMotor(Rotating):
     """A gear motor; figures are those at rated load."""
 
     asset_class: ClassVar[str] = "gearmotor"
@@ -35,6 +36,8 @@ class GearMotor(Machine):
         Channel("speed", "rpm", 1.5, 1.0, 0.0, 3600.0, 60.0, default=False),
     )
 
+    power_kw: float = Field(37.0, gt=0, le=2000)
+    foundation: Support = Support.RIGID
     current_a: float = Field(68.0, gt=0, le=3000)
     speed_rpm: float = Field(1480.0, gt=10, le=3600)
     rise_k: float = Field(42.0, gt=0, le=90)

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from simulators.faults import Effect
-from simulators.machines.machine import Channel, Machine, Surroundings
+from simulators.machines.machine import Channel, Surroundings
+from simulators.machines.rotating import Rotating, Support
 from simulators.signals import lagged
 from simulators.tape import FloatArray
 
@@ -23,7 +24,7 @@ _CURVE_RISE = 0.25
 _MAGNETISING = 0.35
 
 
-class Pump(Machine):
+class Pump(Rotating):
     """A pump; figures are those at rated speed."""
 
     asset_class: ClassVar[str] = "pump"
@@ -49,6 +50,7 @@ class Pump(Machine):
     )
 
     power_kw: float = Field(30.0, gt=0, le=2000)
+    foundation: Support = Support.RIGID
     current_a: float = Field(55.0, gt=0, le=3000)
     flow_m3h: float = Field(80.0, gt=0, le=20000)
     pressure_bar: float = Field(4.0, gt=0, le=100)

@@ -84,10 +84,12 @@ def test_make_demo_shows_an_alert_its_reason_and_its_order_within_a_minute(brows
             page.goto(f"{url}?lang=zh")
             expect(page.get_by_text("工单").first).to_be_visible()
             page.screenshot(path=SCREENSHOTS / "overview.zh.png")
-        alerts = items(url, "alerts")
-        (first, *_) = [alert for alert in alerts if alert["device"] == "pump-1"]
+        (first, *_) = items(url, "alerts", device="pump-1", kind="baseline")
         assert "its own baseline" in first["explanation"]["en"]
         assert "自身基线" in first["explanation"]["zh"]
+        zones = wait_until(lambda: items(url, "alerts", kind="limit"), "its vibration leaves zone B", timeout_s=60)
+        assert {alert["device"] for alert in zones} == {"pump-1"}
+        assert "ISO 10816-3 group 2 rigid" in zones[0]["explanation"]["en"]
         order = httpx.get(f"{url}api/v1/work-orders/{first['work_order']}").json()
         assert first["id"] in order["alerts"]
         asked = time.monotonic()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -16,7 +15,6 @@ from forewarn.engine import Engine, EngineConfig
 from forewarn.registry_file import fill, parse_registry
 from ingest.adapters import make_adapters
 from ingest.decode import Decoder
-from ingest.machine import Foundation
 from ingest.message import Message
 from ingest.receiver import Receiver
 from ingest.registry import Registry
@@ -50,8 +48,6 @@ def events_of(defect: str, days: int) -> tuple[int, Sequence[AlertEvent]]:
     """(start of the simulation, what the engine said) of a site whose waveforms come by MQTT."""
     sim, registry = site(defect, days), Registry()
     fill(registry, parse_registry(tomllib.loads(registry_toml(sim)), "registry.toml"))
-    for _, device in registry.devices():
-        registry.put_device(replace(device, machine=replace(device.machine, foundation=Foundation.RIGID)))
     adapters = make_adapters(None, registry.machine)
     receiver = Receiver(registry, Decoder(timedelta(hours=24), timedelta(seconds=1), 8 * 2**20, adapters), Sequences())
     engine, events = Engine(registry, EngineConfig(limits=ZONES)), list[AlertEvent]()

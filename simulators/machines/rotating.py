@@ -1,0 +1,29 @@
+"""What machines with a shaft have besides: what the nameplate says, and how they stand.
+
+Both are what ISO 10816-3:2009 asks for before it judges a vibration; a supported machine is rigid on its foundation if
+its lowest natural frequency is well above that of the shaft, as on a grouted base plate, and flexible on springs or
+rubber mounts.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from simulators.machines.machine import Machine
+
+
+class Support(StrEnum):
+    """How a machine stands."""
+
+    RIGID = "rigid"
+    FLEXIBLE = "flexible"
+
+
+class Rotating(Machine):
+    """A machine with a shaft."""
+
+    power_kw: float = Field(gt=0, le=2000)
+    """Rated power; by default what a three-phase motor of the rated current gives at 400 V."""
+    foundation: Support
