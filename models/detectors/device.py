@@ -18,7 +18,7 @@ from ingest.fleet import NO_SERIES, Fleet, Link, Owner
 from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import Keys
-from models.detectors.novelty import LOOK, SIZE, Members
+from models.detectors.novelty import LOOK, MEMBER, SIZE, Member, Members
 
 CARRIED = 8
 """Rows of the device for which the last score of a metric still counts."""
@@ -30,6 +30,8 @@ FACTS = 6
 and how far that usually is from the middle."""
 _OF_30 = 1
 """Which of the averages that make a state that is."""
+ROOM = 64
+"""Metrics of rows that are looked at for which there is room, beside one for each reading."""
 
 
 class Said(NamedTuple):
@@ -143,10 +145,14 @@ class DeviceView:
         """
         self._fleet.follow(device_of, self._devices.n)
         rows = DeviceRows.room(2 * len(said.series))  # a reading closes one at most and completes one
-        fleet = self._fleet
-        series, devices = self._series.records, self._devices.records
-        n, members = _walk(series, devices, fleet.series, fleet.devices, said, device_of, rows)
-        return rows.first(n), members
+        fleet, series, devices = self._fleet, self._series.records, self._devices.records
+        members: Any = np.empty(len(said.series) + ROOM, MEMBER)
+        done = (0, 0, 0)
+        while True:
+            done = _walk(series, devices, fleet.series, fleet.devices, said, device_of, rows, members, *done)
+            if done[0] == len(said.series):
+                return rows.first(done[1]), members[: done[2]]
+            members = np.concatenate([members, np.empty(len(members) + 2 * len(device_of), MEMBER)])
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The state of series and devices as arrays with a row each."""
@@ -167,14 +173,20 @@ def _walk(
     said: Said,
     device_of: Keys,
     rows: DeviceRows,
-) -> tuple[int, Members]:
-    """Fill `rows`; how many there are, and the metrics of those that are looked at."""
-    n, members, n_members = 0, _members(len(said.series)), 0
-    for row in range(len(said.series)):
+    members: Members,
+    row: int,
+    n: int,
+    n_members: int,
+) -> tuple[int, int, int]:
+    """Take in readings from `row` on until all are done or the metrics of two more rows may find no room.
+
+    The next reading, and how many rows and members there are, with the `n` and `n_members` of before.
+    """
+    while row < len(said.series):
         of = device_of[said.series[row]]
         device, owner = devices[of], owners[of]
-        if n_members + 2 * owner.count > len(members.which):
-            members = _grown(members, n_members, owner.count)
+        if n_members + 2 * owner.count > len(members):
+            break
         if said.time[row] > device.clock:
             if not device.done:  # the clock moves on before all have reported
                 rows.row[n], rows.device[n] = row, of
@@ -186,7 +198,8 @@ def _walk(
             rows.row[n], rows.device[n] = row, of
             n_members = _compose(series, device, chain, owner.first, rows, n, members, n_members)
             n += 1
-    return n, _some(members, n_members)
+        row += 1
+    return row, n, n_members
 
 
 @compiled
@@ -245,7 +258,7 @@ def _compose(
             if surprise > most:
                 most, leader = surprise, number
             if device.row % LOOK == 0:
-                _look(metric, number, n, members, n_members)
+                _look(metric, number, n, members[n_members])
                 n_members += 1
         number = chain[number].next
     rows.number[n], rows.time[n] = device.row, device.clock
@@ -265,27 +278,7 @@ def _tell(series: _Series, facts: FloatArray, n: int) -> None:
 
 
 @compiled
-def _look(series: _Series, number: int, row: int, members: Members, n: int) -> None:
-    members.which[n], members.series[n] = row, number
+def _look(series: _Series, number: int, row: int, member: Member) -> None:
+    member.row, member.series = row, number
     for k in range(SIZE):
-        members.average[n, k], members.usual[n, k] = series.average[k], series.usual[k]
-
-
-@compiled
-def _members(n: int) -> Members:
-    """Room for `n` metrics."""
-    return Members(np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, SIZE)), np.empty((n, SIZE)))
-
-
-@compiled
-def _grown(members: Members, n: int, metrics: int) -> Members:
-    """Room for twice as many, and for two rows of so many metrics."""
-    more = _members(2 * len(members.which) + 2 * metrics)
-    more.which[:n], more.series[:n] = members.which[:n], members.series[:n]
-    more.average[:n], more.usual[:n] = members.average[:n], members.usual[:n]
-    return more
-
-
-@compiled
-def _some(members: Members, n: int) -> Members:
-    return Members(members.which[:n], members.series[:n], members.average[:n], members.usual[:n])
+        member.average[k], member.usual[k] = series.average[k], series.usual[k]

@@ -11,7 +11,7 @@ It costs more than the other detectors and sees slow things, so it looks at ever
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,18 +40,30 @@ MIN_SCORES = 64
 """Scores before a p-value: with WARM_UP, 256 rows."""
 HOLD = 200
 """Scores, 400 rows, after which a lasting change is the new normal."""
+_INFINITE = np.float32(np.inf).view(np.uint32)
+"""The bits of an infinite number."""
 
 
-class Members(NamedTuple):
-    """The metrics of rows of devices that are looked at."""
+MEMBER = np.dtype(
+    [("row", np.int64), ("series", np.int64), ("average", np.float64, (SIZE,)), ("usual", np.float64, (SIZE,))],
+    align=True,
+)
 
-    which: Keys
-    """For each metric, the place of its row among the rows; ascending."""
-    series: Keys
+
+class Member(Protocol):
+    """A metric of a row that is looked at, a record of MEMBER."""
+
+    row: int
+    """The place of its row among the rows."""
+    series: int
     average: FloatArray
-    """As known with the metric's last reading, in its unit, shape (n_members, SIZE)."""
+    """As known with the metric's last reading, in its unit, shape (SIZE,)."""
     usual: FloatArray
     """Their usual distances, of the same shape."""
+
+
+Members: TypeAlias = Sequence[Member]
+"""Those of one row stand together, in the order of the rows."""
 
 
 class _Series(Protocol):
@@ -88,12 +100,10 @@ class Novelty:
         `number` tells which row of its device each is; `rare` is the p-value that is rare at its pace, see
         `models.calibration.rarity`. `members` are the metrics of the rows whose number is a multiple of LOOK.
         """
-        looked = np.flatnonzero(number % LOOK == 0)
-        first = np.append(np.searchsorted(members.which, looked), len(members.which))
-        distance, p_value = np.empty(len(looked)), np.empty(len(device))
+        distance, p_value, square = np.empty(len(device)), np.empty(len(device)), np.empty(SLOTS, np.float32)
         series, devices = self._series.records, self._devices.records
-        _look(series, devices, device[looked], number[looked], first, members, distance)
-        found = np.fmin(self._calibrator.rate(device[looked], distance, rare[looked]), 1.0)
+        _look(series, devices, device, number, members, square, square.view(np.uint32), distance)
+        found = self._calibrator.rate(device, distance, rare)
         _carry(devices, device, number, found, p_value)
         return p_value
 
@@ -116,73 +126,103 @@ def _look(
     devices: Sequence[_Device],
     device: Keys,
     number: Keys,
-    first: Keys,
     members: Members,
+    square: NDArray[np.float32],
+    bits: NDArray[np.uint32],
     out: FloatArray,
 ) -> None:
-    """Mean distance of each state to the nearest stored ones, NaN where too little is known.
+    """Mean distance of each state to the nearest stored ones, NaN where nobody looks or too little is known.
 
-    The metrics of a state are those from its `first` to that of the next one.
+    `square` is room for the squared distances from what is in each slot, and `bits` the same room.
     """
-    total, square = np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)
-    for state in range(len(device)):
-        of, begin, end = devices[device[state]], first[state], first[state + 1]
-        out[state] = np.nan
-        if number[state] > WARM_UP:
-            total[:] = np.float32(0.0)
-            for member in range(begin, end):
-                _squares(series[members.series[member]], members.average, members.usual, member, square)
-                total += square
-            out[state] = _nearest(total, of.stored, SIZE * (end - begin))
-        if number[state] % STORE == 0:
-            for member in range(begin, end):
-                _store(series[members.series[member]], members.average, member, of.stored % SLOTS)
+    end = 0
+    for row in range(len(device)):
+        out[row] = np.nan
+        if number[row] % LOOK != 0:
+            continue
+        of, begin = devices[device[row]], end
+        while end < len(members) and members[end].row == row:
+            end += 1
+        if number[row] > WARM_UP:
+            square[:] = np.float32(0.0)
+            for place in range(begin, end):
+                _add(series[members[place].series], members[place], square)
+            out[row] = _nearest(square, bits, of.stored, SIZE * (end - begin))
+        if number[row] % STORE == 0:
+            for place in range(begin, end):
+                _store(series[members[place].series], members[place], of.stored % SLOTS)
             of.stored += 1
 
 
 @compiled
-def _squares(series: _Series, average: FloatArray, usual: FloatArray, member: int, square: NDArray[np.float32]) -> None:
-    """The squared distances of a metric's averages from what is in each slot, added up."""
-    square[:] = np.float32(0.0)
-    for k in range(SIZE):
-        unit = np.float32(1.0 / usual[member, k])
-        here = np.float32(average[member, k] - series.origin)
-        for slot in range(SLOTS):
-            away = (series.states[k, slot] - here) * unit
-            square[slot] += away * away
+def _add(series: _Series, member: Member, square: NDArray[np.float32]) -> None:
+    """Add the squared distances of a metric's averages from what is in each slot; NaN where there is nothing.
+
+    The three averages are written out, so that it goes through the slots once.
+    """
+    short, longer, longest = _place(series, member, 0), _place(series, member, 1), _place(series, member, 2)
+    per_short, per_longer, per_longest = _per_unit(member, 0), _per_unit(member, 1), _per_unit(member, 2)
+    for slot in range(SLOTS):
+        a = (series.states[0, slot] - short) * per_short
+        b = (series.states[1, slot] - longer) * per_longer
+        c = (series.states[2, slot] - longest) * per_longest
+        square[slot] += a * a + b * b + c * c
 
 
 @compiled
-def _nearest(total: NDArray[np.float32], stored: int, size: int) -> float:
+def _place(series: _Series, member: Member, k: int) -> np.float32:
+    """Average `k` as it is stored: from the origin of its series on."""
+    return np.float32(member.average[k] - series.origin)
+
+
+@compiled
+def _per_unit(member: Member, k: int) -> np.float32:
+    return np.float32(1.0 / member.usual[k])
+
+
+@compiled
+def _nearest(square: NDArray[np.float32], bits: NDArray[np.uint32], stored: int, size: int) -> float:
     """Mean of the two least distances among the slots that count, as root mean squares over `size` averages."""
-    recent = min(stored // 3, RECENT)
-    oldest = min(recent + STATES, stored)
-    nearest, second = np.float32(np.inf), np.float32(np.inf)
-    for age in range(recent, oldest):
-        square = total[(stored - 1 - age) % SLOTS]
-        if square < nearest:
-            nearest, second = square, nearest
-        elif square < second:
-            second = square
-    found = (np.sqrt(nearest / np.float64(size)) + np.sqrt(second / np.float64(size))) / 2.0
+    slot = stored % SLOTS
+    for _ in range(min(stored // 3, RECENT)):
+        slot = (slot if slot > 0 else SLOTS) - 1
+        square[slot] = np.float32(np.inf)
+    _least_first(bits)
+    found = (np.sqrt(square[0] / np.float64(size)) + np.sqrt(square[1] / np.float64(size))) / 2.0
     return found if np.isfinite(found) else np.nan
 
 
 @compiled
-def _store(series: _Series, average: FloatArray, member: int, slot: int) -> None:
+def _least_first(bits: NDArray[np.uint32]) -> None:
+    """Put the two least into the first two slots.
+
+    Numbers that are not negative order as their bits do, and NaN comes last; of whole numbers the least is found eight
+    at a time.
+    """
+    least, times, second = _INFINITE, 0, _INFINITE
+    for slot in range(SLOTS):
+        least = min(least, bits[slot])
+    for slot in range(SLOTS):
+        is_least = bits[slot] == least
+        times += is_least
+        second = min(second, _INFINITE if is_least else bits[slot])
+    bits[0], bits[1] = least, least if times > 1 else second
+
+
+@compiled
+def _store(series: _Series, member: Member, slot: int) -> None:
+    """Remember where a metric is."""
     if np.isnan(series.origin):
-        series.origin = average[member, 0]
+        series.origin = member.average[0]
     for k in range(SIZE):
-        series.states[k, slot] = np.float32(average[member, k] - series.origin)
+        series.states[k, slot] = _place(series, member, k)
 
 
 @compiled
 def _carry(devices: Sequence[_Device], device: Keys, number: Keys, found: FloatArray, out: FloatArray) -> None:
     """The p-value found at each device's last look so far."""
-    looks = 0
     for row in range(len(device)):
         of = devices[device[row]]
         if number[row] % LOOK == 0:
-            of.p_value = found[looks]
-            looks += 1
+            of.p_value = np.fmin(found[row], 1.0)
         out[row] = of.p_value
