@@ -31,6 +31,11 @@ from ingest.times import format_time
 from workorders.store import OrderFilter
 
 LANGUAGE_COOKIE = "forewarn_lang"
+PARTS = (
+    *("database", "store", "spool", "mqtt", "service", "models"),
+    *("receiving", "judging", "forwarding", "watch"),
+)
+"""The parts of the service that can be down or degraded and have a text; another one is told by its name."""
 SOON_NS = 30 * 60 * NS_PER_SECOND
 """A due time this near is pointed out."""
 _YEAR_S = 365 * 86_400
@@ -164,6 +169,7 @@ def _frame(view: View) -> dict[str, Any]:
         "may_act": view.may_act,
         "csrf": view.csrf,
         "counts": _counts(view.deps, view.now),
+        "troubles": {**view.deps.not_ready(), **view.deps.degraded()}.items(),
         # What a button shows is an answer, which must stay; a page that was asked for follows what happens.
         "self_url": _without_language(view.request) if view.request.method in _LOOKING else None,
     }

@@ -15,6 +15,7 @@ from api.guard import Reason
 from api.web import alerts as alert_page
 from api.web import device as device_page
 from api.web import models as model_page
+from api.web import render
 from api.web import work_orders as order_page
 from api.web.figures import Health
 from api.web.i18n import Language, Translator, choose, texts
@@ -73,6 +74,7 @@ def families() -> dict[str, set[str]]:
         "model_did.": set(ModelActionKind),
         "model_state.": set(ModelState),
         "models.": {*model_page.FIGURES, "told_model", "told_baseline", "may", "may_not"},
+        "part.": {*render.PARTS, "other"},
         "priority.": set(Priority),
         "range.": set(device_page.RANGES),
         "reject_source.": set(RejectSource),

@@ -105,6 +105,36 @@ def test_times_are_of_the_site(looking: TestClient) -> None:
     assert 'datetime="2026-05-28T20:25:40Z" title="2026-05-29 04:25:40 Asia/Shanghai"' in text
 
 
+@pytest.mark.parametrize(
+    ("language", "part", "text"),
+    [
+        ("en", "judging", "nothing raises an alert. Restart the service."),
+        ("zh", "mqtt", "MQTT 没有数据进来。"),
+        ("en", "something new", "A part of the service does not work."),
+    ],
+)
+def test_every_page_says_what_does_not_work(
+    client: TestClient, made: Site, language: str, part: str, text: str
+) -> None:
+    pages = [path for path in PATHS[:-1] if "north" not in path]
+    assert not any("troubles" in client.get(path).text for path in pages)
+    made.down[part] = "<refused>"
+    made.degraded["models"] = "one is damaged"
+    for path in pages:
+        page = parse_and_return(client.get(path, headers={"Accept-Language": language}).text)
+        assert text in page
+        assert f"{part}: &lt;refused&gt;" in page
+        assert "models: one is damaged" in page
+
+
+def test_all_is_quiet_only_while_everything_works(made: Site, client: TestClient) -> None:
+    for alert in client.get("/api/v1/alerts").json()["items"]:
+        client.post(f"/api/v1/alerts/{alert['id']}/close")
+    assert "All quiet" in client.get("/").text
+    made.down["mqtt"] = "connection refused"
+    assert "All quiet" not in client.get("/").text
+
+
 def test_what_devices_are_called_cannot_become_markup(client: TestClient, made: Site) -> None:
     name = "<b>x"
     made.registry.put_device(Device("plant", name, title='"><script>alert(1)</script>', customer="<i>"))
