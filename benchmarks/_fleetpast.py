@@ -42,7 +42,7 @@ def prepare(folder: Path, devices: int) -> None:
     local.open()
     spool = Spool(local)
     spool.open()
-    spool.save_checkpoint(0, state)
+    spool.save_checkpoint(0, *state)
     local.close()
 
 

@@ -160,7 +160,7 @@ def run_import(
         records.save(registry)
         LogStore(database).add(told.entries)
         Desk(database, registry, NotifyConfig()).record(told.events, clock())
-        spool.save_checkpoint(position, replace(before, engine=engine.save(), board=b"").encode())
+        spool.save_checkpoint(position, *replace(before, engine=engine.save(), board=b"").encode())
     return told
 
 

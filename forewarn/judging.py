@@ -301,7 +301,7 @@ class Judging:
             for item in self._target.waiting():
                 self._spool.put_scores(item.position, KeyedScores.of(item.value.scores, self._names))
             state = Checkpoint(self._engine.save(), self._sequences.save(), board=self._announcer.memory())
-            self._spool.save_checkpoint(self.done, state.encode())
+            self._spool.save_checkpoint(self.done, *state.encode())
         except IngestError as error:
             log.warning("no checkpoint", error=str(error))
             return error

@@ -13,7 +13,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -55,13 +55,16 @@ class CheckpointFile:
         self.path = path
         self._part = path.with_name(path.name + ".part")
 
-    def write(self, position: int, state: bytes) -> None:
-        """Make a new one durable beside the one that is there. Raises NoSpaceError, keeping nothing, on a full disk."""
+    def write(self, position: int, *state: bytes) -> None:
+        """Make a new one durable beside the one that is there; its state is these parts, one after the other.
+
+        Raises NoSpaceError, keeping nothing, on a full disk.
+        """
         try:
             with _translated(self.path), self._part.open("wb", buffering=0) as part:
-                _write(part, _head(position, len(state)))
-                for start in range(0, len(state), STEP_BYTES):
-                    _write(part, memoryview(state)[start : start + STEP_BYTES])
+                _write(part, _head(position, sum(map(len, state))))
+                for piece in _steps(state):
+                    _write(part, piece)
                     os.fsync(part.fileno())
                 os.fsync(part.fileno())
         except RetryableError:
@@ -93,6 +96,13 @@ class CheckpointFile:
 def _head(position: int, size: int) -> bytes:
     facts = _FACTS.pack(_MAGIC, position, size)
     return facts + _CHECK.pack(zlib.crc32(facts))
+
+
+def _steps(parts: Sequence[bytes]) -> Iterator[memoryview]:
+    """The parts, cut so small that one can be waited for."""
+    for part in parts:
+        for start in range(0, len(part), STEP_BYTES):
+            yield memoryview(part)[start : start + STEP_BYTES]
 
 
 def _write(file: FileIO, data: bytes | memoryview) -> None:

@@ -231,13 +231,14 @@ class Spool:
         with self._lock:
             return dict(self._marks)
 
-    def save_checkpoint(self, position: int, state: bytes) -> None:
+    def save_checkpoint(self, position: int, *state: bytes) -> None:
         """Keep the whole state of the engine as of `position`, durably, and then move its mark there.
 
-        Nothing waits for that which takes its time, the writing of the state; entries go once it is in its place.
+        The state may come in parts, for it is large. Nothing waits for its writing, which takes the time; entries go
+        once it is in its place.
         """
         with self._saving:
-            self._checkpoint.write(position, state)
+            self._checkpoint.write(position, *state)
             self._synchronize()
             self._fault(FaultPoint.CHECKPOINT)
             self._checkpoint.replace()

@@ -8,7 +8,7 @@ from forewarn.engine import StateError
 
 def test_it_comes_back_as_it_was() -> None:
     made = Checkpoint(b"engine\0state", [["site", "pump", [[1, 2, 3]]]], b'{"adapters": 1}', b"board\0")
-    assert Checkpoint.decode(made.encode()) == made
+    assert Checkpoint.decode(b"".join(made.encode())) == made
 
 
 def test_one_of_a_release_without_a_board_is_read() -> None:

@@ -162,7 +162,7 @@ def test_an_alert_that_was_open_before_may_return_and_is_kept_otherwise(settings
     local.open()
     spool = Spool(local)
     spool.open()
-    spool.save_checkpoint(7, Checkpoint(engine.save(), [["s", "d", []]], b"").encode())
+    spool.save_checkpoint(7, *Checkpoint(engine.save(), [["s", "d", []]], b"").encode())
     local.close()
     assert len(engine.open_alerts) == 1
     known = engine.open_alerts

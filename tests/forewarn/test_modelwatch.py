@@ -141,7 +141,7 @@ def test_models_are_exchanged_with_a_checkpoint(site: Site) -> None:
 def test_a_checkpoint_that_cannot_be_made_is_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    def full(position: int, state: bytes) -> None:
+    def full(position: int, *state: bytes) -> None:
         tried.append(position)
         raise NoSpaceError("the disk is full")
 

@@ -30,6 +30,9 @@ def test_it_comes_back_as_it_was(file: CheckpointFile, monkeypatch: pytest.Monke
     for position, state in ((2**40, b"in several steps"), (0, b""), (7, b"six678")):
         save(file, position, state)
         assert (file.position(), file.read()) == (position, (position, state))
+    file.write(8, b"parts, ", b"", b"one after the other")
+    file.replace()
+    assert file.read() == (8, b"parts, one after the other")
     assert [one.name for one in file.path.parent.iterdir()] == ["spool.checkpoint"]
 
 
