@@ -47,8 +47,8 @@ class StateTable:
         self.n = n
 
     def save(self) -> dict[str, NDArray[Any]]:
-        """Copies of all fields, cut to the rows in use."""
-        return {name: self._records[name][: self.n].copy() for name in self._fresh.dtype.fields or ()}
+        """All fields, cut to the rows in use: views, good until the next row is written, for they may be large."""
+        return {name: self._records[name][: self.n] for name in self._fresh.dtype.fields or ()}
 
     def restore(self, saved: Mapping[str, NDArray[Any]], rows: IntArray) -> None:
         """Write saved row i to row `rows[i]`; `rows` lets numbers differ from those at the time of saving."""

@@ -165,11 +165,10 @@ def test_state_is_restored_under_other_numbers() -> None:
     half = len(batch) // 2
     whole = Telemetry(HOUR, 2)
     advance([batch[:half]], whole, DUE)
-    saved = whole.save()
-    expected = whole.advance(batch[half:], METRIC_OF, DEVICE_OF, [])
     series, devices = np.array([3, 1, 0, 2], np.int32), np.array([2, 0, 1], np.int32)
     other = Telemetry(HOUR, 2)
-    other.restore(saved, series, devices)
+    other.restore(whole.save(), series, devices)
+    expected = whole.advance(batch[half:], METRIC_OF, DEVICE_OF, [])
     moved = ReadingBatch.of(series[batch.series[half:]], batch.time[half:], batch.value[half:])
     metric_of, device_of = np.empty(4, np.intp), np.empty(4, np.int32)
     metric_of[series], device_of[series] = METRIC_OF, devices[DEVICE_OF]
