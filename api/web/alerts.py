@@ -10,12 +10,13 @@ from starlette.responses import Response
 from alerts.advice import first_steps
 from alerts.alert import Alert, Kind, Severity, State
 from alerts.store import AlertFilter, Verdict
-from api.deps import Parts
+from api.deps import RECALLED, Parts
 from api.items import OPEN_STATES
 from api.routes.alerts import act as publish_after
 from api.web.evidence import lines
 from api.web.forms import Csrf, Note, act, filter_query
 from api.web.render import View, view_of
+from api.web.standing import standing
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Metric, Registry
 
@@ -47,7 +48,7 @@ def page(
     return _page(view_of(request, deps), None, show, severity, kind, device, cursor)
 
 
-@router.get("/{id}")
+@router.get("/{id}", dependencies=[RECALLED])
 def one(
     request: Request,
     deps: Parts,
@@ -148,6 +149,7 @@ def _detail(view: View, alert: Alert) -> dict[str, Any]:
         "history": deps.alerts.history(alert.id),
         "first_steps": first_steps(alert.kind, alert.metric, alert.evidence),
         "similar": deps.past.similar(alert),
+        "standing": standing(deps, alert.site, alert.device, alert.metric, MOST_CHARTS),
         "evidence": lines(alert.evidence, view.t, deps.zone),
         "chart_metrics": charted(deps.registry, alert),
         "chart_start": start,

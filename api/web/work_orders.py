@@ -13,7 +13,7 @@ from alerts.advice import first_steps
 from alerts.alert import Alert
 from alerts.headline import headline
 from alerts.store import AlertFilter
-from api.deps import Parts
+from api.deps import RECALLED, Parts
 from api.items import OrderDetail, OrderEventItem
 from api.routes.work_orders import act as publish_after
 from api.web.evidence import lines
@@ -21,6 +21,7 @@ from api.web.figures import is_overdue, next_due
 from api.web.format import clock_time, span
 from api.web.forms import Csrf, Note, act, filter_query
 from api.web.render import SOON_NS, View, view_of
+from api.web.standing import standing
 from ingest.reading import NS_PER_SECOND
 from ingest.times import parse_time
 from workorders.closure import LABELS, ClosureCode
@@ -31,6 +32,7 @@ router = APIRouter(include_in_schema=False, prefix="/work-orders")
 SHOWS: dict[str, bool | None] = {"open": True, "closed": False, "all": None}
 """What a person can choose to see; whether that means open orders."""
 MOST_ROWS = 100
+MOST_VALUES = 4
 FILTERS = ("show", "priority", "device")
 Number = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
@@ -70,7 +72,7 @@ def page(
     return _page(view_of(request, deps), None, show, priority, device, cursor)
 
 
-@router.get("/{number}")
+@router.get("/{number}", dependencies=[RECALLED])
 def one(
     request: Request, deps: Parts, number: Number, show: Choice = "open", priority: Choice = "", device: Device = ""
 ) -> Response:
@@ -179,6 +181,7 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
         "solve": promise(order.solved_at, order.solve_due_at, view),
         "first_steps": first_steps(order.evidence.kind, order.evidence.metric, order.evidence.facts),
         "similar": similar,
+        "standing": standing(view.deps, order.site, order.device, order.evidence.metric, MOST_VALUES),
         "evidence": lines(order.evidence.facts, view.t, view.deps.zone),
         "alerts": alerts,
         "codes": list(LABELS.items()),

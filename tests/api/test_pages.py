@@ -135,6 +135,22 @@ def test_all_is_quiet_only_while_everything_works(made: Site, client: TestClient
     assert "All quiet" not in client.get("/").text
 
 
+def test_alerts_and_orders_tell_how_the_device_stands_and_who_looks_after_it(client: TestClient, made: Site) -> None:
+    made.registry.put_device(Device("plant", "pump-1", "pump", owner="li.wei", team="rotating", customer="Northwind"))
+    made.feed(ReadingBatch.of([0], [made.now], [71.5]))
+    (alert,) = client.get("/api/v1/alerts").json()["items"]
+    (order,) = client.get("/api/v1/work-orders").json()["items"]
+    for path in (f"/alerts/{alert['id']}", f"/work-orders/{order['number']}"):
+        page = parse_and_return(client.get(path).text)
+        assert re.search(r"<dt>Newest</dt><dd>temperature <strong>71.5\s°C</strong> .*just now", page)
+        for name, value in (("Owner", "li.wei"), ("Team", "rotating"), ("Customer", "Northwind")):
+            assert f"<dt>{name}</dt><dd>{value}</dd>" in page
+    assert 'name="assignee" required maxlength="128" value="li.wei"' in page, "suggested: who looks after it"
+    assert client.delete("/api/v1/devices/plant/pump-1").status_code == 204
+    for path in (f"/alerts/{alert['id']}", f"/work-orders/{order['number']}"):
+        assert "<dt>Newest</dt>" not in client.get(path).text
+
+
 def test_what_devices_are_called_cannot_become_markup(client: TestClient, made: Site) -> None:
     name = "<b>x"
     made.registry.put_device(Device("plant", name, title='"><script>alert(1)</script>', customer="<i>"))
