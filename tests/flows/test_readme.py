@@ -54,7 +54,7 @@ def run(words: list[str], folder: Path, **more: str) -> str:
 
 def test_no_command_is_left_out() -> None:
     tested = {"make demo", "make test", "forewarn serve", "forewarn simulate", "forewarn backtest", "forewarn user"}
-    tested |= {"forewarn token", "mosquitto_pub -q", "curl -H", "cp deploy/env.example", "docker compose"}
+    tested |= {". .venv/bin/activate", "forewarn token", "mosquitto_pub -q", "curl -H", "cp deploy/env.example", "docker compose"}
     assert {" ".join(words[:2]) for words in COMMANDS} == tested
 
 
@@ -109,6 +109,14 @@ def test_a_simulated_history_can_be_backtested(tmp_path: Path) -> None:
     run(command("forewarn", "backtest"), tmp_path)
     with (tmp_path / "result" / "alerts.csv").open(newline="", encoding="utf-8") as file:
         assert {row["device"] for row in csv.DictReader(file)} >= {"pump-1", "coldroom-1"}
+
+
+def test_set_up_leaves_the_command_in_the_environment() -> None:
+    activate = f"{shlex.join(command('.'))} && command -v forewarn"
+    done = subprocess.run(
+        ["/bin/sh", "-c", activate], cwd=ROOT, env={"PATH": "/usr/bin:/bin"}, capture_output=True, timeout=30, check=True
+    )
+    assert Path(done.stdout.decode().strip()) == ROOT / ".venv/bin/forewarn"
 
 
 def test_the_example_of_the_compose_settings_is_there(tmp_path: Path) -> None:

@@ -46,6 +46,15 @@ def test_the_readme_says_the_same_in_both_languages() -> None:
     assert blocks("README.md") == blocks("README.zh-CN.md")
 
 
+def test_the_readme_leads_to_the_same_documents_in_both_languages() -> None:
+    def documents(name: str) -> set[str]:
+        return {link for link in LINKS.findall((ROOT / name).read_text(encoding="utf-8")) if link.startswith("docs/")}
+
+    images = {"docs/images/overview.png", "docs/images/overview.zh.png"}
+    assert documents("README.md") - images == documents("README.zh-CN.md") - images
+    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= documents("README.md")
+
+
 def test_every_decision_has_its_three_parts_and_its_number() -> None:
     decisions = sorted((ROOT / "docs/decisions").glob("*.md"))
     assert [int(path.name[:4]) for path in decisions] == list(range(1, len(decisions) + 1))
