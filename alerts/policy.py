@@ -168,7 +168,7 @@ class BaselinePolicy:
     def _facts(self, i: int, verdicts: Verdicts) -> dict[str, Any]:
         row, device, at, since = (int(getattr(verdicts, name)[i]) for name in ("row", "device", "time", "since"))
         number, interval_ns = int(verdicts.leader[i]), float(verdicts.interval_ns[i])
-        told = float(min(verdicts.told[i], tempered(verdicts.lasts.p_value[i])))
+        told = float(min(verdicts.told[i], *tempered(verdicts.lasts.p_value[i : i + 1])))
         leader = self._registry.metric(number)
         return {
             "metric": leader.name,

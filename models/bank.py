@@ -24,9 +24,9 @@ from models.detectors.drift import Drift
 from models.detectors.interval import Interval
 from models.detectors.lasting import Course as Lasts
 from models.detectors.lasting import Lasting
-from models.detectors.novelty import AVERAGES, Members, Novelty
+from models.detectors.novelty import Members, Novelty
 from models.detectors.shift import Shift
-from models.evidence import QUIET, UNUSUAL, Evidence, of_device, of_metrics, with_drift
+from models.evidence import QUIET, Evidence, of_device
 from models.moves import Moves
 from models.score import DeviceScores, Scores
 from models.telling import Telling, tempered
@@ -116,8 +116,9 @@ class Bank:
         `device_of` gives the device number of every series number, shape (n_series,).
         """
         self._resize(len(device_of), n_devices)
-        interval = self.interval.learn(batch.series, batch.time)
-        said = self._judge_series(batch, rarity(interval))
+        series = batch.series.astype(np.int64)
+        interval = self.interval.learn(series, batch.time)
+        said = self._judge_series(series, batch, rarity(interval))
         rows, members = self._view.advance(said, device_of)
         verdicts = self._judge_rows(rows, members)
         p_value = tempered(said.p_value)
@@ -125,33 +126,25 @@ class Bank:
         alone = alone[verdicts.time[alone] == batch.time[verdicts.row[alone]]]  # not a row that closed late
         p_value[verdicts.row[alone]] = verdicts.told[alone]
         numbers = np.arange(len(batch), dtype=np.int32)
-        band = said.band.T
-        scores = Scores(numbers, batch.series, batch.time, batch.value, np.fmax(said.score, 0.0), p_value, *band)
+        score = np.fmax(said.score, 0.0)
+        scores = Scores(numbers, batch.series, batch.time, batch.value, score, p_value, *said.band)
         return Judgement(scores, interval, verdicts)
 
-    def _judge_series(self, batch: ReadingBatch, rare: FloatArray) -> Said:
+    def _judge_series(self, series: Keys, batch: ReadingBatch, rare: FloatArray) -> Said:
         """What each series says by itself."""
-        series, time = batch.series, batch.time
-        judged = self._shift.advance(series, batch.value, time)
-        fast = np.fmin(self._calibrator.rate(series, judged.score, rare), 1.0)  # 1 while not known
-        slow = self._drift.follow(series, judged.block_mean, time, rare)
-        known = ~np.isnan(slow.p_value)
-        p_value = np.where(known, with_drift(fast, slow.p_value), fast)
-        by_drift = known & (slow.p_value < fast) & (slow.p_value <= UNUSUAL)
-        band = np.where(by_drift[:, None], slow.band, judged.band)
+        judged = self._shift.advance(series, batch.value, batch.time)
+        p_value = self._calibrator.rate(series, judged.score, rare)
+        self._drift.follow(series, judged.block_mean, batch.time, rare, p_value, judged.band)
         self._moves.begin()
-        self._moves.follow(series, p_value, time, judged.number)
-        state = np.array(AVERAGES)
-        average, usual = judged.average[:, state], judged.usual[:, state]
-        return Said(series, time, judged.score, p_value, batch.value, band, average, usual)
+        self._moves.follow(series, p_value, batch.time, judged.number)
+        return Said(series, batch.time, judged.score, p_value, batch.value, judged.band, judged.average, judged.usual)
 
     def _judge_rows(self, rows: DeviceRows, members: Members) -> Verdicts:
         interval = self._row_interval.learn(rows.device, rows.time)
         rare = rarity(interval)
-        together = np.where(rows.series == SEVERAL, rows.score, np.nan)
-        whole = np.fmin(self._row_calibrator.rate(rows.device, together, rare), 1.0)
-        metrics = np.where(np.isnan(together), 1.0 / rows.rarest, of_metrics(whole, rows.rarest))
-        p_value = of_device(metrics, self._novelty.follow(rows.device, rows.number, rare, members))
+        whole = self._row_calibrator.rate(rows.device, rows.together, rare)
+        novelty = self._novelty.follow(rows.device, rows.number, rare, members)
+        p_value = of_device(rows.together, whole, rows.rarest, novelty)
         course = self._evidence.follow(rows.device, rows.time, p_value)
         lasts = self._lasting.follow(rows.device, p_value, rare, course.quiet < QUIET)
         return Verdicts(

@@ -64,7 +64,15 @@ def rarity(interval_ns: FloatArray) -> FloatArray:
     >>> rarity(np.array([3600e9, 1e9, np.nan])).round(6)
     array([1.369e-03, 3.000e-05, 3.000e-05])
     """
-    return np.asarray(np.fmin(np.fmax(interval_ns / RARE_PERIOD_NS, MOST_RARE), LEAST_RARE))
+    rare = np.empty(len(interval_ns))
+    _rarity(interval_ns, rare)
+    return rare
+
+
+@compiled
+def _rarity(interval_ns: FloatArray, out: FloatArray) -> None:
+    for row in range(len(interval_ns)):
+        out[row] = min(np.fmax(interval_ns[row] / RARE_PERIOD_NS, MOST_RARE), LEAST_RARE)
 
 
 def rarity_of_means(rare: FloatArray, readings: int) -> FloatArray:
@@ -138,7 +146,7 @@ class Calibrator:
         A score of NaN gets NaN and is not learned. `rare` is as `rarity` tells for each.
         """
         p_value = np.empty(len(keys))
-        _rate(self._state.records, self._rule, keys.astype(np.int64, copy=False), score, rare, p_value)
+        _rate(self._state.records, self._rule, keys, score, rare, p_value)
         return p_value
 
     def save(self) -> dict[str, NDArray[Any]]:

@@ -25,8 +25,6 @@ NOVELTY = 0.7
 """Weight of where the device has been before, beside how far its metrics are off."""
 LEAST_NOVELTY = 5e-3
 """Being where it never was says no more than this: a new state alone wakes nobody, it only ranks."""
-SLOW = 0.3
-"""Weight of where a metric has drifted over days, beside its readings."""
 UNUSUAL = 5e-3
 """A p-value up to here is not quiet: as high as one may be that opens an alert, and below what a new state alone can
 make."""
@@ -36,28 +34,30 @@ CONFIRMING = 1
 """So many of the two rows before have to be as rare as a row for it to count: none, one or both."""
 
 
-def with_drift(fast: FloatArray, slow: FloatArray) -> FloatArray:
-    """p-value of a metric, from that of its readings and that of its drift.
+def of_device(together: FloatArray, whole: FloatArray, rarest: FloatArray, novelty: FloatArray) -> FloatArray:
+    """p-values of rows of devices; columns of one length.
 
-    >>> with_drift(np.array([0.7]), np.array([3e-6])).round(8)
-    array([1.e-05])
+    `together` is the score of all metrics, NaN where there is none, and `whole` its p-value, NaN while not known;
+    `rarest` is the mean of 1/p over the metrics, and `novelty` the p-value of the state.
+
+    >>> of_device(np.array([3.0]), np.array([0.5]), np.array([1e6]), np.array([1.0])).round(8)
+    array([6.67e-06])
     """
-    return np.asarray(1.0 / ((1.0 - SLOW) / fast + SLOW / slow))
+    p_value = np.empty(len(whole))
+    _of_device(together, whole, rarest, novelty, MIN_P, p_value)
+    return p_value
 
 
-def of_metrics(whole: FloatArray, rarest: FloatArray) -> FloatArray:
-    """p-value of how far a device's metrics are off; `rarest` is the mean of 1/p over the metrics.
-
-    >>> of_metrics(np.array([0.5]), np.array([1e6]))
-    array([1.999996e-06])
-    """
-    return np.asarray(1.0 / (WHOLE / whole + (1.0 - WHOLE) * rarest))
-
-
-def of_device(metrics: FloatArray, novelty: FloatArray) -> FloatArray:
-    """p-value of a device, from that of its metrics and that of its state."""
-    known = NOVELTY / np.maximum(novelty, LEAST_NOVELTY) + (1.0 - NOVELTY) / metrics
-    return np.asarray(np.clip(1.0 / known, MIN_P, 1.0))
+@compiled
+def _of_device(
+    together: FloatArray, whole: FloatArray, rarest: FloatArray, novelty: FloatArray, least: float, out: FloatArray
+) -> None:
+    for row in range(len(out)):
+        metrics = rarest[row]
+        if not np.isnan(together[row]):
+            metrics = WHOLE / np.fmin(whole[row], 1.0) + (1.0 - WHOLE) * rarest[row]
+        known = NOVELTY / max(novelty[row], LEAST_NOVELTY) + (1.0 - NOVELTY) * metrics
+        out[row] = min(max(1.0 / known, least), 1.0)
 
 
 class Course(NamedTuple):
@@ -94,7 +94,7 @@ class Evidence:
     def follow(self, device: Keys, time: TimeArray, p_value: FloatArray) -> Course:
         """Take in rows, in order of each device's time."""
         course = Course(np.empty(len(p_value)), np.empty(len(p_value), np.int64), np.empty(len(p_value), np.int64))
-        _follow(self._state.records, device.astype(np.int64, copy=False), time, p_value, course)
+        _follow(self._state.records, device, time, p_value, course)
         return course
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -107,9 +107,7 @@ class Evidence:
 
 
 @compiled
-def _follow(
-    records: Sequence[_Device], device: NDArray[np.int64], time: TimeArray, p_value: FloatArray, course: Course
-) -> None:
+def _follow(records: Sequence[_Device], device: Keys, time: TimeArray, p_value: FloatArray, course: Course) -> None:
     for row in range(len(device)):
         state, p = records[device[row]], p_value[row]
         last, before = state.last[0], state.last[1]

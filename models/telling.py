@@ -40,7 +40,16 @@ def tempered(p_value: FloatArray) -> FloatArray:
     >>> tempered(np.array([0.5, 0.02, 1e-6])).round(4).tolist()
     [0.5, 0.02, 0.0038]
     """
-    return np.asarray(np.where(p_value < FAR, FAR * (p_value / FAR) ** POWER, p_value))
+    told = np.empty(len(p_value))
+    _temper(p_value, told)
+    return told
+
+
+@compiled
+def _temper(p_value: FloatArray, told: FloatArray) -> None:
+    for row in range(len(p_value)):
+        p = p_value[row]
+        told[row] = FAR * (p / FAR) ** POWER if p < FAR else p
 
 
 class _Device(Protocol):

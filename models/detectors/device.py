@@ -44,7 +44,7 @@ class Said(NamedTuple):
     p_value: FloatArray
     value: FloatArray
     band: FloatArray
-    """Shape (n_readings, 3)."""
+    """Shape (3, n_readings)."""
     average: FloatArray
     """The averages that make a state, shape (n_readings, SIZE)."""
     usual: FloatArray
@@ -65,6 +65,8 @@ class DeviceRows(NamedTuple):
     """The device's only series, or SEVERAL."""
     score: FloatArray
     """Root mean square of the metrics' scores; NaN where none is known."""
+    together: FloatArray
+    """The same; NaN where there is a single series as well."""
     rarest: FloatArray
     """Mean of 1 / p-value over the metrics."""
     leader: Keys
@@ -77,10 +79,9 @@ class DeviceRows(NamedTuple):
     @classmethod
     def room(cls, n: int) -> DeviceRows:
         """Room for `n` rows."""
-        numbers, reals = np.empty((6, n), np.int64), np.empty((3, n))
-        row, device, number, time, series, leader = numbers
-        score, rarest, share = reals
-        return cls(row, device, number, time, series, score, rarest, leader, share, np.empty((n, FACTS)))
+        row, device, number, time, series, leader = np.empty((6, n), np.int64)
+        score, together, rarest, share = np.empty((4, n))
+        return cls(row, device, number, time, series, score, together, rarest, leader, share, np.empty((n, FACTS)))
 
     def first(self, n: int) -> DeviceRows:
         """The first `n` of them."""
@@ -226,7 +227,7 @@ def _take(series: _Series, said: Said, row: int, number: int) -> None:
     series.row, series.score, series.p_value = number, said.score[row], said.p_value[row]
     series.value = said.value[row]
     for k in range(3):
-        series.band[k] = said.band[row, k]
+        series.band[k] = said.band[k, row]
     for k in range(SIZE):
         series.average[k], series.usual[k] = said.average[row, k], said.usual[row, k]
 
@@ -264,6 +265,7 @@ def _compose(
     rows.number[n], rows.time[n] = device.row, device.clock
     rows.series[n], rows.leader[n] = SEVERAL if seen >= 2 else leader, leader
     rows.score[n], rows.rarest[n] = np.sqrt(square / known), rarest / size
+    rows.together[n] = rows.score[n] if seen >= 2 else np.nan
     rows.share[n] = most / total if total > 0 else 0.0
     _tell(series[leader], rows.facts, n)
     return n_members

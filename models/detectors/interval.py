@@ -66,7 +66,7 @@ class Interval:
     def learn(self, rows: Keys, time: TimeArray) -> FloatArray:
         """Learn readings in order, each newer than its row's last; the intervals known with each, in ns or NaN."""
         interval = np.empty(len(rows))
-        _learn(self._state.records, rows.astype(np.int64, copy=False), time, interval)
+        _learn(self._state.records, rows, time, interval)
         return interval
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -79,7 +79,7 @@ class Interval:
 
 
 @compiled
-def _learn(records: Sequence[_Series], keys: NDArray[np.int64], time: TimeArray, interval: FloatArray) -> None:
+def _learn(records: Sequence[_Series], keys: Keys, time: TimeArray, interval: FloatArray) -> None:
     for row in range(len(keys)):
         state = records[keys[row]]
         if state.last == NEVER:

@@ -1,6 +1,6 @@
 """Asks whether a device has been where it is: the distance of its state to the nearest ones of its past.
 
-The state of a device is the averages of all its metrics over a short, a longer and a long while (`SPANS` in
+The state of a device is the averages of all its metrics over a short, a longer and a long while (`TOLD` in
 `models.detectors.shift`), each in units of its usual distance. Now and then a state is stored; the score is the mean
 distance to the nearest stored ones (Ramaswamy, Rastogi and Shim, "Efficient algorithms for mining outliers from large
 data sets", SIGMOD 2000). States of the recent past do not count, so that trouble is not its own excuse.
@@ -21,6 +21,7 @@ from ingest.reading import FloatArray, IntArray
 from ingest.rows import StateTable, under
 from models.blocks import Keys
 from models.calibration import Calibrator
+from models.detectors.shift import TOLD
 
 LOOK = 2
 """Rows of a device from one look to the next."""
@@ -31,9 +32,8 @@ STATES = 64
 RECENT = 16
 """The newest stored states, of 256 rows, are not compared with; at first the newest third."""
 SLOTS = STATES + RECENT
-AVERAGES = (0, 2, 3)
-"""Which of the averages make the state."""
-SIZE = len(AVERAGES)
+SIZE = len(TOLD)
+"""Averages of a metric in the state."""
 WARM_UP = 128
 """Rows before a score is given."""
 MIN_SCORES = 64

@@ -27,6 +27,8 @@ a sensor that suddenly reports every second still shows its shifts over the same
 AVERAGED = len(SPANS)
 SCORED = 3
 """So many of the averages, from the shortest on, make the score."""
+TOLD = (0, 2, 3)
+"""Which of the averages others are told: those that make the state of a device in `models.detectors.novelty`."""
 GAINS = 2.0 / (SPANS + 1.0)
 OUTAGE = 4.0
 """A gap longer than this many usual ones counts as this many when the usual one is learned."""
@@ -61,9 +63,9 @@ class Judged(NamedTuple):
 
     score: FloatArray
     band: FloatArray
-    """What was expected: middle, lower and upper end, shape (n_rows, 3)."""
+    """What was expected: middle, lower and upper end, shape (3, n_rows)."""
     average: FloatArray
-    """The averages after each reading, shape (n_rows, len(SPANS))."""
+    """The averages that are told, as they are after each reading, shape (n_rows, len(TOLD))."""
     usual: FloatArray
     """Their usual distances from the level, of the same shape."""
     number: Keys
@@ -125,8 +127,8 @@ class Shift:
     def advance(self, series: Keys, value: FloatArray, time: TimeArray) -> Judged:
         """Score values of `series`, read at `time` (ns), each newer than the last of its series; then learn them."""
         n = len(series)
-        score, number, mean = np.empty(n), np.empty(n, np.int64), np.full(n, np.nan)
-        judged = Judged(score, np.empty((n, 3)), np.empty((n, AVERAGED)), np.empty((n, AVERAGED)), number, mean)
+        average, usual = np.empty((n, len(TOLD))), np.empty((n, len(TOLD)))
+        judged = Judged(np.empty(n), np.empty((3, n)), average, usual, np.empty(n, np.int64), np.empty(n))
         _advance(self._state.records, self._scored, series, value, time, judged)
         return judged
 
@@ -151,6 +153,7 @@ def _advance(
         _tell(state, row, out)
         state.values[column] = value[row]
         state.seen += 1
+        out.block_mean[row] = np.nan
         if column == BLOCK - 1:
             out.block_mean[row] = _mean(state.values)
             _learn(state)
@@ -183,11 +186,11 @@ def _move(state: _Series, value: float, share: float) -> None:
 def _tell(state: _Series, row: int, out: Judged) -> None:
     known = state.learned >= WARM_UP
     level, half = state.level, BAND * state.unit[0]
-    out.band[row, 0] = level if known else np.nan
-    out.band[row, 1] = level - half if known else np.nan
-    out.band[row, 2] = level + half if known else np.nan
-    for k in range(AVERAGED):
-        out.average[row, k], out.usual[row, k] = state.average[k], state.unit[k]
+    out.band[0, row] = level if known else np.nan
+    out.band[1, row] = level - half if known else np.nan
+    out.band[2, row] = level + half if known else np.nan
+    for k in range(len(TOLD)):
+        out.average[row, k], out.usual[row, k] = state.average[TOLD[k]], state.unit[TOLD[k]]
     out.number[row] = state.seen
 
 
