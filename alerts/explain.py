@@ -180,4 +180,11 @@ def explain_silence(metric: str | None, evidence: Mapping[str, Fact]) -> Explana
     who, wer = (f"{metric} has", f"{metric_zh(metric)}") if metric else ("the device has", "设备")
     en = f"{who} not reported for {duration(limit)}; a reading is expected every {duration(interval)}"
     zh = f"{wer}已 {duration(limit, zh=True)}没有上报数据；正常应每 {duration(interval, zh=True)}上报一次"
-    return Explanation(en, zh)
+    usual = evidence.get("usual_gap_s")
+    if usual is None:
+        return Explanation(en, zh)
+    gap = float(usual)
+    return Explanation(
+        f"{en}, though gaps of more than {duration(gap)} were common lately",
+        f"{zh}（近期常有超过 {duration(gap, zh=True)}的间断）",
+    )

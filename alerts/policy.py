@@ -27,6 +27,7 @@ from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
 from models.bank import Judgement, Verdicts
 from models.detectors.device import SEVERAL
+from models.detectors.gaps import least_limit
 from models.detectors.limits import Boundary, LimitRule
 from models.detectors.silence import Turn
 from models.evidence import QUIET
@@ -346,6 +347,8 @@ class SilencePolicy:
             "last_at": turn.last,
             "at": turn.at,
         }
+        if turn.limit_ns > least_limit(turn.interval_ns):
+            facts["usual_gap_s"] = limit_s / 2
         self._book.raise_(
             turn.row,
             subject,

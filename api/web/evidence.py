@@ -182,6 +182,7 @@ _LINES: tuple[_Teller, ...] = (
     _length("held_s"),
     _length("limit_s"),
     _length("interval_s"),
+    _length("usual_gap_s"),
     _together,
     _time("since"),
     _last,
@@ -190,7 +191,7 @@ _LINES: tuple[_Teller, ...] = (
 )
 _TOLD = frozenset(
     {"value", "limit", "label", "side", "expected", "low", "high", "unit", "p_value", "one_in", "together"}
-    | {"held_s", "limit_s", "interval_s", "last_at", "at"}
+    | {"held_s", "limit_s", "interval_s", "usual_gap_s", "last_at", "at"}
     | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
     | {"probability", "horizon_s", "codes", "code_at", "metric", "off", "since", "model"}
     | {"average", "distances", "rarer", "moved_first", "moved_first_at", "moved_with", "moved_then", "metric_since_at"}

@@ -3,6 +3,8 @@
     site clock ──ticks──▶ device: nothing heard for the limit of its fastest metric   → the device is silent
     device clock ───────▶ metric: the device speaks on, this metric does not           → the metric is silent
 
+How long the limit of a metric is, `models.detectors.gaps` tells.
+
 A device is measured against the clock of its site as it stood when the device was last heard, so that a device whose
 clock is off, or that is fed late, is not taken for a mute one. A gap between two readings of the device itself counts
 as well, whoever else spoke in between. Silence begins the moment its limit is over, not when somebody notices: the
@@ -23,13 +25,10 @@ from ingest.compiled import compiled
 from ingest.fleet import NO_SERIES, Fleet, Link, Owner
 from ingest.reading import NS_PER_SECOND, BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
-from ingest.rows import StateTable
+from ingest.rows import StateTable, under
 from models.blocks import Keys
+from models.detectors.gaps import Gaps
 
-INTERVALS = 10
-"""Expected intervals without a reading that make a silence."""
-SHORTEST_NS = 300 * NS_PER_SECOND
-"""No silence is shorter than 5 minutes, however fast the metric."""
 OBSERVER_GAP_NS = 60 * NS_PER_SECOND
 """Ticks further apart than this mean that nobody listened in between: the time away does not count as silence."""
 NEVER = int(np.iinfo(np.int64).min)
@@ -137,12 +136,13 @@ class _State(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """A batch, with the expected interval as of each row."""
+    """A batch, with the expected interval and the limit as of each row."""
 
     series: IntArray
     time: TimeArray
     quality: FlagArray
     interval_ns: FloatArray
+    limit: TimeArray
     site: Keys
     """Filled in along the way: the site of each row, and its clock after the row."""
     site_after: TimeArray
@@ -153,7 +153,7 @@ class Silence:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._fleet = Fleet()
+        self._fleet, self._gaps = Fleet(), Gaps()
         self._sites = StateTable({"clock": (np.int64, (), NEVER), "live": (np.bool_, (), False)})
         self._devices = StateTable(
             {
@@ -179,13 +179,14 @@ class Silence:
 
         `interval_ns` is each row's expected interval as known with that reading, NaN if unknown.
         """
-        state, rows = self._at_hand(), _rows(batch, interval_ns)
+        state = self._at_hand()
+        rows = _rows(batch, interval_ns, self._gaps.limits(batch.series, batch.time, interval_ns))
         turns = _room(state, len(batch))
         return _told(turns[: _advance(state, rows, turns)])
 
     def tick(self, now: int) -> list[Turn]:
         """It is now `now` (ns UTC) at every site whose last reading was a live one."""
-        state, rows = self._at_hand(), _rows(ReadingBatch.empty(), np.zeros(0))
+        state, rows = self._at_hand(), _rows(ReadingBatch.empty(), np.zeros(0), np.zeros(0, np.int64))
         turns = _room(state, 0)
         return _told(turns[: _tick(state, rows, now, turns)])
 
@@ -194,6 +195,7 @@ class Silence:
         site_of = self._registry.device_site  # asked for later, for the registry may grow: every owner is among them
         self._fleet.follow(device_of, len(site_of))
         self._series.resize(len(device_of))
+        self._gaps.resize(len(device_of))
         self._devices.resize(len(site_of))
         self._bounds.resize(len(site_of))
         self._sites.resize(self._registry.n_sites)
@@ -203,7 +205,8 @@ class Silence:
 
     def save(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The state of sites, devices and series as arrays with a row each."""
-        return {"site": self._sites.save(), "device": self._devices.save(), "series": self._series.save()}
+        series = self._series.save() | {f"gaps.{name}": column for name, column in self._gaps.save().items()}
+        return {"site": self._sites.save(), "device": self._devices.save(), "series": series}
 
     def restore(
         self, saved: Mapping[str, Mapping[str, NDArray[Any]]], sites: IntArray, devices: IntArray, series: IntArray
@@ -212,6 +215,7 @@ class Silence:
         self._sites.restore(saved["site"], sites)
         self._devices.restore(saved["device"], devices)
         self._series.restore(saved["series"], series)
+        self._gaps.restore(under(saved["series"], "gaps."), series)
         self._bounds = _no_bounds()
 
 
@@ -220,9 +224,9 @@ def _no_bounds() -> StateTable:
     return StateTable({"due": (np.int64, (), NEVER), "limit": (np.int64, (), 0)})
 
 
-def _rows(batch: ReadingBatch, interval_ns: FloatArray) -> _Rows:
+def _rows(batch: ReadingBatch, interval_ns: FloatArray, limit: TimeArray) -> _Rows:
     site, site_after = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
-    return _Rows(batch.series, batch.time, batch.quality, interval_ns, site, site_after)
+    return _Rows(batch.series, batch.time, batch.quality, interval_ns, limit, site, site_after)
 
 
 def _room(state: _State, n_rows: int) -> Any:
@@ -258,8 +262,7 @@ def _advance(state: _State, rows: _Rows, turns: Sequence[_Turn]) -> int:
         if own.silent:
             n = _end(turns, n, row, owner, number, time)
             own.silent = False
-        own.last, own.interval = time, rows.interval_ns[row]
-        own.limit = _limit(own.interval)
+        own.last, own.interval, own.limit = time, rows.interval_ns[row], rows.limit[row]
         device.clock, device.heard, device.fresh = max(device.clock, time), site.clock, site.live
         if own.limit != NO_LIMIT:
             bound.limit = min(bound.limit, own.limit)
@@ -267,14 +270,6 @@ def _advance(state: _State, rows: _Rows, turns: Sequence[_Turn]) -> int:
         if device.clock > bound.due:
             n = _missing_metrics(state, row, owner, turns, n)
     return _overdue(state, rows, ticked, turns, n) if ticked.any() else n
-
-
-@compiled
-def _limit(interval_ns: float) -> int:
-    """The silence limit for an expected interval, in whole seconds; an unknown one has no limit."""
-    if np.isnan(interval_ns):
-        return NO_LIMIT
-    return max(int(np.rint(INTERVALS * interval_ns / NS_PER_SECOND)) * NS_PER_SECOND, SHORTEST_NS)
 
 
 @compiled

@@ -64,6 +64,7 @@ FORECAST: Mapping[str, Fact] = {
     "at": NOW,
 }
 SILENCE: Mapping[str, Fact] = {"limit_s": 600.0, "interval_s": 60.0, "last_at": NOW - 600 * SECOND, "at": NOW}
+OFTEN_AWAY: Mapping[str, Fact] = {**SILENCE, "limit_s": 14_400.0, "usual_gap_s": 7_200.0}
 STUCK: Mapping[str, Fact] = {
     "value": 21.3,
     "unit": "°C",
@@ -194,6 +195,19 @@ CASES = [
         explain_silence("humidity", SILENCE),
         Says(("humidity has", "湿度"), ("every 60 s", "每 60 秒"), ("for 10 min", "10 分钟"), None),
         id="a silent metric",
+    ),
+    pytest.param(
+        Kind.SILENCE,
+        None,
+        OFTEN_AWAY,
+        explain_silence(None, OFTEN_AWAY),
+        Says(
+            ("the device has not reported", "设备已"),
+            ("though gaps of more than 2 h were common lately", "近期常有超过 2 小时的间断"),
+            ("for 4 h", "4 小时没有"),
+            None,
+        ),
+        id="a silent device that is often away",
     ),
     pytest.param(
         Kind.FORECAST,

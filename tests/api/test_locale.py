@@ -92,7 +92,7 @@ def used_keys() -> set[str]:
     sources = [path.read_text(encoding="utf-8") for path in (*TEMPLATES, *WEB.glob("*.py"))]
     found = {key for text in sources for key in re.findall(r"""\bt\(\s*f?["']([a-z_0-9.]+)["']""", text)}
     found |= {key for text in sources for key in re.findall(r"""["']((?:time|due|evidence)\.[a-z_]+)["']""", text)}
-    found |= {f"evidence.{name}" for name in ("value", "expected", "held_s", "limit_s", "interval_s")}
+    found |= {f"evidence.{name}" for name in ("value", "expected", "held_s", "limit_s", "interval_s", "usual_gap_s")}
     found |= {f"evidence.{name}" for name in ("per_day", "likely_at", "average", "metric_since_at", "run", "longest")}
     found |= {f"evidence.{name}" for name in ("off", "horizon_s", "codes", "code_at", "since", "model")}
     found |= {f"{prefix}{end}" for prefix, ends in families().items() for end in ends}

@@ -87,6 +87,30 @@ def test_a_clock_ahead_of_its_site_is_the_same_however_cut(tick: bool) -> None:
     assert found[0][0][3] == START + (11 if tick else 18) * MINUTE
 
 
+def test_a_device_that_is_away_every_day_is_told_of_until_that_is_usual() -> None:
+    """Away for an hour a day; then for three hours, and at last for good."""
+    registry = Registry()
+    fast, slow = registry.series("site", "pump", "fast"), registry.series("site", "pump", "slow")
+    minute = np.arange(9 * 1440)
+    there = (minute % 1440 >= 60) | (minute < 60)
+    there &= (minute < 7 * 1440) | (minute >= 7 * 1440 + 180)
+    minute = minute[there]
+    both = np.repeat(minute, 2)
+    series = np.tile([fast, slow], len(minute))
+    keep = (series == fast) | (both % 5 == 0)
+    batch = ReadingBatch.of(series[keep], START + MINUTE * both[keep], np.zeros(keep.sum()), int(Quality.RECORDED))
+    interval_ns = np.where(batch.series == fast, 1.0, 5.0) * MINUTE
+    silence = Silence(registry)
+    turns = [turn for turn in silence.advance(batch, interval_ns) if turn.begins]
+    assert [(turn.series, turn.limit_ns // MINUTE) for turn in turns] == [(-1, 10)] * 3 + [(-1, 80)]
+    assert (turns[3].at - START) // MINUTE == 7 * 1440 - 1 + 80
+    other = registry.series("site", "other", "metric")
+    rest = START + MINUTE * (9 * 1440 + np.arange(120))
+    rows = ReadingBatch.of([other] * 120, rest, [0.0] * 120, int(Quality.RECORDED))
+    ended = silence.advance(rows, np.full(120, float(MINUTE)))
+    assert [(turn.begins, (turn.at - START) // MINUTE - 9 * 1440) for turn in ended] == [(True, 79)]
+
+
 def test_a_device_without_metrics_is_not_silent() -> None:
     registry, batch, interval_ns = site(0)
     silence = Silence(registry)
