@@ -94,14 +94,6 @@ class OutboxStatus:
     """Pending notices that failed at least once."""
     failed_lately: int
     """Notices given up in the last 24 h."""
-    oldest_pending_at: int | None
-    last_error: str | None
-    """What went wrong with the newest notice that is not sent."""
-
-    @property
-    def healthy(self) -> bool:
-        """Whether receivers take what they are sent."""
-        return not self.retrying and not self.failed_lately
 
 
 def receiver_id(url: str) -> str:
@@ -123,11 +115,15 @@ def put(session: Session, notices: Iterable[tuple[Notice, Skip | None]], receive
         session.execute(sa.insert(NoticeRow), rows)
 
 
-def claim(session: Session, receivers: frozenset[str], now: int) -> Claimed | None:
-    """Take the notice that has waited longest, for a minute; give up or skip on the way what need not be sent."""
+def claim(session: Session, receiver: str | None, receivers: frozenset[str], now: int) -> Claimed | None:
+    """Take the notice to `receiver` that has waited longest, for a minute; None if there is none.
+
+    Give up or skip on the way what need not be sent, such as notices to none of `receivers`.
+    """
+    concerned = (NoticeRow.receiver == receiver) | NoticeRow.receiver.not_in(receivers)
     due = (
         sa.select(NoticeRow)
-        .where(NoticeRow.state == NoticeState.PENDING, NoticeRow.next_at <= now)
+        .where(NoticeRow.state == NoticeState.PENDING, NoticeRow.next_at <= now, concerned)
         .order_by(NoticeRow.next_at, NoticeRow.key, NoticeRow.receiver)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -165,15 +161,19 @@ def failed(session: Session, claimed: Claimed, now: int, error: str, rng: Random
 
 def status(session: Session, now: int) -> OutboxStatus:
     """How sending goes."""
-    is_pending, is_failed = NoticeRow.state == NoticeState.PENDING, NoticeRow.state == NoticeState.FAILED
     counts = sa.select(NoticeRow.state, sa.func.count()).group_by(NoticeRow.state)
-    error = sa.select(NoticeRow.detail).where(is_pending | is_failed, NoticeRow.detail.is_not(None))
+    retrying, failed_lately = troubled(session, now)
     return OutboxStatus(
-        counts=dict.fromkeys(NoticeState, 0) | {NoticeState(s): n for s, n in session.execute(counts)},
-        retrying=_count(session, is_pending & NoticeRow.detail.is_not(None)),
-        failed_lately=_count(session, is_failed & (NoticeRow.done_at > now - GIVE_UP_AFTER_NS)),
-        oldest_pending_at=session.scalar(sa.select(sa.func.min(NoticeRow.queued_at)).where(is_pending)),
-        last_error=session.scalar(error.order_by(NoticeRow.queued_at.desc()).limit(1)),
+        dict.fromkeys(NoticeState, 0) | {NoticeState(s): n for s, n in session.execute(counts)}, retrying, failed_lately
+    )
+
+
+def troubled(session: Session, now: int) -> tuple[int, int]:
+    """How many notices wait to be tried again, and how many were given up in the last 24 h."""
+    is_pending, is_failed = NoticeRow.state == NoticeState.PENDING, NoticeRow.state == NoticeState.FAILED
+    return (
+        _count(session, is_pending & NoticeRow.detail.is_not(None)),
+        _count(session, is_failed & (NoticeRow.done_at > now - GIVE_UP_AFTER_NS)),
     )
 
 

@@ -1,8 +1,9 @@
-"""The thread that empties the outbox: takes a notice, sends it, notes what became of it, and goes on.
+"""The threads that empty the outbox, one for each receiver: take a notice, send it, note what became of it, go on.
 
     claim (commit) ──▶ send ──▶ sent | failed (commit)
 
-A crash between sending and noting sends the notice again a minute later, with the same idempotency key.
+A receiver that lets every try run into its time-out holds up nobody else's notices. A crash between sending and noting
+sends the notice again a minute later, with the same idempotency key.
 """
 
 from __future__ import annotations
@@ -47,37 +48,45 @@ class Notifier:
         self._clock = clock
         self._rng = rng or Random()
         self._urls = {receiver_id(url): url for url in config.urls}
-        self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
+        self._workers = [_Worker(self, receiver, self._stopping) for receiver in self._urls or (None,)]
 
     def start(self) -> None:
         """Begin to send."""
-        self._thread.start()
+        for worker in self._workers:
+            worker.start()
 
     def stop(self, timeout_s: float = STOP_WITHIN_S) -> None:
-        """End after the notice that is being sent; what waits is sent after the next start."""
+        """End after the notices that are being sent; what waits is sent after the next start."""
         self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        self.wake()
+        until = time.monotonic() + timeout_s
+        for worker in self._workers:
+            if worker.is_alive():
+                worker.join(max(0.0, until - time.monotonic()))
 
     def wake(self) -> None:
         """Say that there is something in the outbox."""
-        self._wake.set()
+        for worker in self._workers:
+            worker.wake.set()
 
     def status(self) -> OutboxStatus:
         """How sending goes. Raises RetryableError while the database is away."""
         with reading(self._engine) as session:
             return outbox.status(session, self._clock())
 
-    def send_next(self) -> NoticeState | None:
-        """Send one notice that is due; what became of it, or None if there was none.
+    def troubled(self) -> tuple[int, int]:
+        """As `outbox.troubled`. Raises RetryableError while the database is away."""
+        with reading(self._engine) as session:
+            return outbox.troubled(session, self._clock())
+
+    def send_next(self, receiver: str | None) -> NoticeState | None:
+        """Send one notice to `receiver` that is due; what became of it, or None if there was none.
 
         Raises RetryableError while the database is away.
         """
         with writing(self._engine) as session:
-            claimed = outbox.claim(session, frozenset(self._urls), self._clock())
+            claimed = outbox.claim(session, receiver, frozenset(self._urls), self._clock())
         if claimed is None:
             return None
         error = self._send(claimed)
@@ -92,8 +101,8 @@ class Notifier:
 
     def _send(self, claimed: Claimed) -> str | None:
         notice = claimed.notice
-        text = in_languages(notice.message, self._config.languages)
         try:
+            text = in_languages(notice.message, self._config.languages)
             self._sender.send(self._urls[claimed.receiver], text, notice.severity, notice.facts)
         except Exception as error:  # noqa: BLE001  a receiver's plugin may raise anything; the others go on
             return str(error) or type(error).__name__
@@ -108,15 +117,36 @@ class Notifier:
         elif claimed.tries == 1:
             log.warning("notice not sent, will be tried again", error=error, **facts)
 
-    def _run(self) -> None:
-        said = ""
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                while not self._stopping.is_set() and self.send_next() is not None:
-                    said = ""
-            except IngestError as error:
-                if str(error) != said:
-                    log.warning("outbox cannot be read", error=str(error))
-                    said = str(error)
-            self._wake.wait(LOOK_EVERY_S)
+
+class _Worker(threading.Thread):
+    """Sends to one receiver, or, where that is None, to nobody. Whatever goes wrong, it goes on: nobody else pages."""
+
+    def __init__(self, notifier: Notifier, receiver: str | None, stopping: threading.Event) -> None:
+        super().__init__(name="notifier", daemon=True)
+        self._notifier, self._receiver, self._stopping = notifier, receiver, stopping
+        self.wake = threading.Event()
+        self._said = ""
+
+    def run(self) -> None:
+        """Send until it is to stop."""
+        while True:
+            self.wake.clear()
+            if self._stopping.is_set():
+                return
+            self._empty()
+            self.wake.wait(LOOK_EVERY_S)
+
+    def _empty(self) -> None:
+        try:
+            while not self._stopping.is_set() and self._notifier.send_next(self._receiver) is not None:
+                self._said = ""
+        except IngestError as error:
+            self._tell(log.warning, "outbox cannot be read", error)
+        except Exception as error:  # noqa: BLE001  logged; a thread that ended here would page nobody ever after
+            self._tell(log.exception, "a notice is left because of a fault in this program", error)
+
+    def _tell(self, say: Callable[..., object], event: str, error: Exception) -> None:
+        """Say it once, not at every look."""
+        if str(error) != self._said:
+            self._said = str(error)
+            say(event, error=self._said)

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -20,6 +21,7 @@ from tests.waiting import wait_until
 from workorders.desk import Desk
 
 URL = "json://pager.example/?token=secret"
+ID = receiver_id(URL)
 CONFIG = NotifyConfig(urls=(URL,), languages=(Language.EN,))
 ALERT = make_alert()
 
@@ -77,8 +79,8 @@ def row(engine: sa.Engine) -> NoticeRow:
 
 def test_a_notice_is_sent_once(engine: sa.Engine, desk: Desk, notifier: Notifier, sender: FakeSender) -> None:
     desk.record([Opened(ALERT)], START)
-    assert notifier.send_next() is NoticeState.SENT
-    assert notifier.send_next() is None
+    assert notifier.send_next(ID) is NoticeState.SENT
+    assert notifier.send_next(ID) is None
 
     [(url, text, severity, facts)] = sender.sent
     assert url == URL
@@ -103,19 +105,19 @@ def test_a_failed_notice_is_tried_again_later_and_later(
     sender.error = RetryableError("mail server away")
     waits = []
     for _ in range(12):
-        assert notifier.send_next() is NoticeState.PENDING
-        assert notifier.send_next() is None, "not before its time"
+        assert notifier.send_next(ID) is NoticeState.PENDING
+        assert notifier.send_next(ID) is None, "not before its time"
         waits.append(row(engine).next_at - clock.now)
         clock.advance(waits[-1])
     assert waits[0] <= 10 * SECOND
     assert waits[5] > waits[0]
     assert max(waits) <= LONGEST_DELAY_NS
-    status = notifier.status()
-    assert (status.retrying, status.last_error, status.healthy) == (1, "mail server away", False)
+    assert notifier.troubled() == (1, 0)
+    assert row(engine).detail == "mail server away"
 
     sender.error = None
-    assert notifier.send_next() is NoticeState.SENT
-    assert notifier.status().healthy
+    assert notifier.send_next(ID) is NoticeState.SENT
+    assert notifier.troubled() == (0, 0)
 
 
 def test_after_a_day_a_notice_is_given_up_and_status_says_so(
@@ -125,18 +127,19 @@ def test_after_a_day_a_notice_is_given_up_and_status_says_so(
     sender.error = RetryableError("mail server away")
     state: NoticeState | None = NoticeState.PENDING
     while state is NoticeState.PENDING:
-        state = notifier.send_next()
+        state = notifier.send_next(ID)
         clock.now = row(engine).next_at
     assert state is NoticeState.FAILED
     assert clock.now - START <= GIVE_UP_AFTER_NS + LONGEST_DELAY_NS
     assert 24 <= sender.asked <= 80
-    assert notifier.send_next() is None
+    assert notifier.send_next(ID) is None
     status = notifier.status()
     assert status.counts[NoticeState.FAILED] == status.failed_lately == 1
-    assert (status.last_error, status.healthy) == ("mail server away", False)
+    assert notifier.troubled() == (0, 1)
+    assert row(engine).detail == "mail server away"
 
     clock.advance(GIVE_UP_AFTER_NS)
-    assert notifier.status().healthy, "yesterday's failure does not keep the service unready for ever"
+    assert notifier.troubled() == (0, 0), "yesterday's failure does not keep the service degraded for ever"
 
 
 def test_a_notice_that_waited_a_day_for_the_service_is_given_up(
@@ -144,7 +147,7 @@ def test_a_notice_that_waited_a_day_for_the_service_is_given_up(
 ) -> None:
     desk.record([Opened(ALERT)], START)
     clock.advance(GIVE_UP_AFTER_NS + 1)
-    assert notifier.send_next() is None
+    assert notifier.send_next(ID) is None
     assert sender.asked == 0
     assert notifier.status().counts[NoticeState.FAILED] == 1
 
@@ -158,7 +161,7 @@ def test_nobody_is_paged_about_what_is_over(
         desk.record([Returned(ALERT.id, START + SECOND)], START)
     else:
         AlertStore(engine).close(ALERT.id, "li", START)
-    assert notifier.send_next() is None
+    assert notifier.send_next(ID) is None
     assert sender.asked == 0
     assert (row(engine).state, row(engine).detail) == (NoticeState.SKIPPED, Skip.OVER)
 
@@ -166,7 +169,7 @@ def test_nobody_is_paged_about_what_is_over(
 def test_a_receiver_that_was_taken_out_of_the_settings(engine: sa.Engine, desk: Desk, sender: FakeSender) -> None:
     desk.record([Opened(ALERT)], START)
     other = Notifier(engine, NotifyConfig(urls=("json://other.example",)), sender, Clock())
-    assert other.send_next() is None
+    assert other.send_next(receiver_id("json://other.example")) is None
     assert row(engine).detail == Skip.NO_RECEIVER
 
 
@@ -182,10 +185,43 @@ def test_a_receiver_that_fails_does_not_hold_up_another(engine: sa.Engine, clock
 
     sender = OneBad()
     notifier = Notifier(engine, config, sender, clock, Random(0))
-    states = [notifier.send_next(), notifier.send_next()]
-    assert sorted(filter(None, states)) == [NoticeState.PENDING, NoticeState.SENT]
+    bad, good = map(receiver_id, config.urls)
+    assert (notifier.send_next(bad), notifier.send_next(good)) == (NoticeState.PENDING, NoticeState.SENT)
     assert [url for url, *_ in sender.sent] == ["json://good.example"]
-    assert notifier.status().last_error == "ZeroDivisionError"
+    with reading(engine) as session:
+        assert session.get_one(NoticeRow, (ALERT.id, bad)).detail == "ZeroDivisionError"
+
+
+def test_a_receiver_that_does_not_answer_does_not_hold_up_another(engine: sa.Engine, clock: Clock) -> None:
+    config = NotifyConfig(urls=("json://mute.example", "json://good.example"), languages=(Language.EN,))
+    alerts = [opened(device=f"d{n}") for n in range(5)]
+    Desk(engine, Registry(), config).record(alerts, START)
+    answer = threading.Event()
+
+    class OneMute(FakeSender):
+        def send(self, url: str, text: Text, severity: Severity, facts: Mapping[str, str]) -> None:
+            if "mute" in url:
+                answer.wait(60)
+            super().send(url, text, severity, facts)
+
+    sender = OneMute()
+    notifier = Notifier(engine, config, sender, clock)
+    notifier.start()
+    wait_until(lambda: len(sender.sent) == len(alerts), "the other one has them all")
+    assert {url for url, *_ in sender.sent} == {"json://good.example"}
+    answer.set()
+    wait_until(lambda: len(sender.sent) == 2 * len(alerts), "and now both")
+    notifier.stop()
+
+
+def test_a_notice_that_cannot_be_put_into_words_is_a_try_that_failed(
+    engine: sa.Engine, desk: Desk, notifier: Notifier
+) -> None:
+    desk.record([Opened(ALERT)], START)
+    with writing(engine) as session:
+        session.execute(sa.update(NoticeRow).values(message={"zh": {"title": "t", "body": "b"}}))
+    assert notifier.send_next(ID) is NoticeState.PENDING
+    assert notifier.troubled() == (1, 0)
 
 
 def test_after_a_crash_while_sending_the_notice_goes_out_again_under_the_same_key(
@@ -200,10 +236,10 @@ def test_after_a_crash_while_sending_the_notice_goes_out_again_under_the_same_ke
 
     killed = Killed()
     with pytest.raises(KeyboardInterrupt):
-        Notifier(engine, CONFIG, killed, clock).send_next()
-    assert notifier.send_next() is None, "it still belongs to the one that died"
+        Notifier(engine, CONFIG, killed, clock).send_next(ID)
+    assert notifier.send_next(ID) is None, "it still belongs to the one that died"
     clock.advance(LEASE_NS)
-    assert notifier.send_next() is NoticeState.SENT
+    assert notifier.send_next(ID) is NoticeState.SENT
     assert killed.sent == sender.sent
 
 
@@ -213,12 +249,12 @@ def test_two_workers_do_not_send_the_same_notice(engine: sa.Engine, desk: Desk) 
     taken = []
     for _ in range(6):
         with writing(engine) as session:
-            claimed = outbox.claim(session, receivers, START)
+            claimed = outbox.claim(session, ID, receivers, START)
             assert claimed is not None
             taken.append(claimed.notice.key)
     assert len(set(taken)) == 6
     with writing(engine) as session:
-        assert outbox.claim(session, receivers, START) is None
+        assert outbox.claim(session, ID, receivers, START) is None
 
 
 def test_the_thread_sends_what_it_is_woken_for_and_ends(engine: sa.Engine, desk: Desk, sender: FakeSender) -> None:
@@ -228,14 +264,15 @@ def test_the_thread_sends_what_it_is_woken_for_and_ends(engine: sa.Engine, desk:
     notifier.wake()
     wait_until(lambda: sender.sent, "the notice is sent")
     notifier.stop()
-    assert not notifier._thread.is_alive()
+    assert not any(worker.is_alive() for worker in notifier._workers)
 
 
-def test_the_thread_outlives_a_database_that_is_away(
-    engine: sa.Engine, desk: Desk, sender: FakeSender, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [RetryableError("database: away"), ZeroDivisionError("a fault of ours")])
+def test_the_thread_outlives_a_database_that_is_away_and_faults(
+    engine: sa.Engine, desk: Desk, sender: FakeSender, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr("alerts.notify.worker.LOOK_EVERY_S", 0.01)
-    away = [RetryableError("database: away")] * 3
+    away = [error] * 3
     claim = outbox.claim
 
     def sometimes(*args: object) -> object:

@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from alerts.alert import Opened, Severity
 from alerts.notify.message import Text
-from alerts.notify.outbox import NoticeState
+from alerts.notify.outbox import NoticeState, receiver_id
 from alerts.notify.policy import Language, NotifyConfig
 from alerts.notify.sender import AppriseSender, check_urls
 from alerts.notify.worker import Notifier
@@ -101,7 +101,7 @@ def record_and_send(engine: sa.Engine, *urls: str) -> Notifier:
 
 def test_a_webhook_gets_the_words_and_the_fields(sqlite_engine: sa.Engine) -> None:
     with http_receiver() as receiver:
-        assert record_and_send(sqlite_engine, receiver.url).send_next() is NoticeState.SENT
+        assert record_and_send(sqlite_engine, receiver.url).send_next(receiver_id(receiver.url)) is NoticeState.SENT
     [(headers, body)] = receiver.got
     number = order_number(ALERT.id)
     assert headers["Idempotency-Key"] == ALERT.id
@@ -131,7 +131,7 @@ def test_a_webhook_that_fails_first_gets_the_same_notice_again(sqlite_engine: sa
         notifier._clock = lambda: now[0]
         states = []
         for _ in range(3):
-            states.append(notifier.send_next())
+            states.append(notifier.send_next(receiver_id(receiver.url)))
             now[0] += 60 * 10**9
     assert states == [NoticeState.PENDING, NoticeState.PENDING, NoticeState.SENT]
     assert {body["idempotency_key"] for _, body in receiver.got} == {ALERT.id}
@@ -140,7 +140,7 @@ def test_a_webhook_that_fails_first_gets_the_same_notice_again(sqlite_engine: sa
 
 def test_e_mail_in_both_languages(sqlite_engine: sa.Engine, mailbox: tuple[Mailbox, str]) -> None:
     box, url = mailbox
-    assert record_and_send(sqlite_engine, url).send_next() is NoticeState.SENT
+    assert record_and_send(sqlite_engine, url).send_next(receiver_id(url)) is NoticeState.SENT
     wait_until(lambda: box.messages, "the mail server took the message")
     [mail] = box.messages
     assert isinstance(mail, EmailMessage)
