@@ -114,6 +114,7 @@ class Service:
             self.health,
             self._look,
             self._model_watch.look,
+            self._notifier.troubled,
         )
         self.metrics.registry.register(SpoolMetrics(held.spool, self._clock))
         self.metrics.registry.register(RejectMetrics(held.rejects))

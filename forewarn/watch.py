@@ -1,4 +1,4 @@
-"""A thread that looks after the parts every few seconds: database, store, registry, inputs and models."""
+"""A thread that looks after the parts every few seconds: database, store, registry, inputs, models and notices."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class Watch:
         health: Health,
         look: Callable[[], None],
         look_at_models: Callable[[], None],
+        troubled_notices: Callable[[], tuple[int, int]],
     ) -> None:
         self._registry, self._records, self._engine = registry, records, engine
         self._store, self._store_is_idle, self._health, self._look = store, store_is_idle, health, look
-        self._look_at_models = look_at_models
+        self._look_at_models, self._troubled_notices = look_at_models, troubled_notices
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -59,6 +60,7 @@ class Watch:
                 self._try("database", self._look_at_models)
                 if looks % PING_EVERY == 0:
                     self.ask_servers()
+                    self._try("database", self.look_at_notices)
                 looks += 1
 
     def ask_servers(self) -> None:
@@ -68,6 +70,12 @@ class Watch:
             self._try("store", self._store.ping)
         else:  # whoever writes to it knows better
             self._health.note("store", None, self._store.ping.__name__)
+
+    def look_at_notices(self) -> None:
+        """Note whether people can be told. Raises RetryableError while the database is away."""
+        retrying, failed = self._troubled_notices()
+        said = [f"{retrying} wait to be tried again"] * bool(retrying) + [f"{failed} given up in 24 h"] * bool(failed)
+        self._health.degrade("notices", "; ".join(said) or None)
 
     def _try(self, part: str, call: Callable[[], object]) -> None:
         try:

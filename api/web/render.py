@@ -32,7 +32,7 @@ from workorders.store import OrderFilter
 
 LANGUAGE_COOKIE = "forewarn_lang"
 PARTS = (
-    *("database", "store", "spool", "mqtt", "service", "models"),
+    *("database", "store", "spool", "mqtt", "service", "models", "notices"),
     *("receiving", "judging", "forwarding", "watch"),
 )
 """The parts of the service that can be down or degraded and have a text; another one is told by its name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
 from forewarn.health import Health
@@ -9,6 +11,7 @@ from forewarn.watch import Watch
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.stores.influxdb import InfluxStore
+from ingest.stores.sqlite import SqliteStore
 from tests.servers.ports import free_port
 
 
@@ -16,10 +19,38 @@ def test_a_store_that_is_written_to_is_not_said_to_be_away(sqlite_engine: sa.Eng
     health, idle = Health(), [True]
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "nobody", timeout_s=1)
     records = RegistryStore(sqlite_engine)
-    watch = Watch(Registry(), records, sqlite_engine, away, lambda: idle[0], health, lambda: None, lambda: None)
+    nothing, none = (lambda: None), (lambda: (0, 0))
+    watch = Watch(Registry(), records, sqlite_engine, away, lambda: idle[0], health, nothing, nothing, none)
     watch.ask_servers()
     assert list(health.not_ready()) == ["store"]
     idle[0] = False
     watch.ask_servers()
     assert health.not_ready() == {}, "whoever writes to it says so where it is away"
     away.close()
+
+
+def test_people_who_cannot_be_told_are_not_kept_quiet(sqlite_engine: sa.Engine, tmp_path: Path) -> None:
+    health, troubled, nothing = Health(), [(2, 1), (0, 1), (0, 0)], (lambda: None)
+    store = SqliteStore(tmp_path / "telemetry.db")
+    watch = Watch(
+        Registry(),
+        RegistryStore(sqlite_engine),
+        sqlite_engine,
+        store,
+        lambda: True,
+        health,
+        nothing,
+        nothing,
+        lambda: troubled.pop(0),
+    )
+    said = []
+    for _ in range(3):
+        watch.look_at_notices()
+        said.append(dict(health.degraded()))
+    assert said == [
+        {"notices": "2 wait to be tried again; 1 given up in 24 h"},
+        {"notices": "1 given up in 24 h"},
+        {},
+    ]
+    assert health.not_ready() == {}, "readings are judged as ever"
+    store.close()
