@@ -26,6 +26,8 @@ from models.blocks import BLOCK, Keys
 BINS = 160
 LOWEST, HIGHEST = 0.02, 2000.0
 """Scores are told apart between these two: below nothing is unusual, above everything is."""
+_LOG_LOWEST, _PER_BIN = float(np.log(LOWEST)), BINS / float(np.log(HIGHEST / LOWEST))
+_LAST = BINS * (1 - 1e-9)
 _EDGES = np.exp(np.linspace(np.log(LOWEST), np.log(HIGHEST), BINS + 1))
 _WIDTH = float(np.log(HIGHEST / LOWEST)) / BINS
 _CENTRES = np.exp(np.log(LOWEST) + (np.arange(BINS) + 0.5) * _WIDTH)
@@ -37,6 +39,8 @@ MIN_SCORES = 128
 TAIL = 0.2
 """Share of the scores that counts as tail; more where that would be fewer than MIN_TAIL."""
 MIN_TAIL = 5.0
+FAINT = 1e-6
+"""Of a score less than this is forgotten altogether."""
 USUAL_SHAPE, USUAL_WEIGHT = 0.05, 20.0
 """The Pareto shape before anything is known, and how many scores of the tail that is worth."""
 LEAST_SHAPE, MAX_SHAPE = 1e-6, 0.5
@@ -92,18 +96,31 @@ class _Rule(NamedTuple):
 class _Key(Protocol):
     """A record of the state."""
 
-    histogram: NDArray[np.float32]
-    survival: NDArray[np.float32]
     learned: int
     weight: float
+    """Of all scores in the survival function."""
     threshold: float
+    """Where the tail begins; how many scores are beyond it, scale and shape of the Pareto distribution there."""
     beyond: float
     scale: float
     shape: float
-    bins: NDArray[np.uint8]
-    p_values: NDArray[np.float32]
-    filled: int
     held: int
+    """Scores that were kept out lately."""
+    filled: int
+    """Scores in the open block, and how many of their p-values are rare, unusual and low: see `_strange`."""
+    rare: int
+    unusual: int
+    low: int
+    lowest: int
+    """The lowest bin of the histogram that was ever in use, and the highest."""
+    highest: int
+    bins: NDArray[np.uint8]
+    """Where the scores in the open block belong."""
+    total: float
+    """Of all scores in the histogram."""
+    survival: NDArray[np.float32]
+    """Scores at or above the lower end of each bin."""
+    histogram: NDArray[np.float32]
 
 
 class Calibrator:
@@ -116,18 +133,23 @@ class Calibrator:
         self._rule = _Rule(min_scores, hold, STRETCH if stretches else 0.0)
         self._state = StateTable(
             {
-                "histogram": (np.float32, (BINS,), 0.0),
-                "survival": (np.float32, (BINS + 1,), 0.0),
                 "learned": (np.int64, (), 0),
                 "weight": (np.float64, (), 0.0),
                 "threshold": (np.float64, (), np.inf),
-                "beyond": (np.float64, (), 1.0),
+                "beyond": (np.float64, (), 0.0),
                 "scale": (np.float64, (), 1.0),
                 "shape": (np.float64, (), USUAL_SHAPE),
-                "bins": (np.uint8, (BLOCK,), 0),
-                "p_values": (np.float32, (BLOCK,), 1.0),
-                "filled": (np.int64, (), 0),
                 "held": (np.int64, (), 0),
+                "filled": (np.uint8, (), 0),
+                "rare": (np.uint8, (), 0),
+                "unusual": (np.uint8, (), 0),
+                "low": (np.uint8, (), 0),
+                "lowest": (np.uint8, (), BINS - 1),
+                "highest": (np.uint8, (), 0),
+                "bins": (np.uint8, (BLOCK,), 0),
+                "total": (np.float64, (), 0.0),
+                "survival": (np.float32, (BINS + 1,), 0.0),
+                "histogram": (np.float32, (BINS,), 0.0),
             }
         )
 
@@ -163,69 +185,69 @@ def _rate(
     records: Sequence[_Key], rule: _Rule, keys: Keys, score: FloatArray, rare: FloatArray, out: FloatArray
 ) -> None:
     for row in range(len(keys)):
-        state, found = records[keys[row]], np.nan
-        if not np.isnan(score[row]):
-            ready, column, place = state.learned >= rule.min_scores, state.filled, _place(score[row])
-            if ready:
-                found = _p_value(state, score[row], place)
-            state.bins[column] = min(int(place), BINS - 1)
-            state.p_values[column] = found if ready else 1.0
-            state.filled += 1
-            if column == BLOCK - 1:
-                _learn(state, rule, rare[row], ready)
-        out[row] = found
+        out[row] = np.nan
+        if np.isnan(score[row]):
+            continue
+        state, place = records[keys[row]], _place(score[row])
+        ready = state.learned >= rule.min_scores
+        if ready:
+            out[row] = _p_value(state, score[row], place)
+            state.rare += out[row] <= rare[row]
+            state.unusual += out[row] <= rule.stretch
+            state.low += out[row] <= STILL
+        state.bins[state.filled] = int(place)
+        state.filled += 1
+        if state.filled == BLOCK:
+            _learn(state, rule.hold)
 
 
 @compiled
 def _place(score: float) -> float:
     """Where a score lies in the histogram, in bins from its lower end."""
-    return float(np.log(min(max(score, LOWEST), HIGHEST * (1 - 1e-9)) / LOWEST)) / _WIDTH
+    return float(min(max(np.log(score) - _LOG_LOWEST, 0.0) * _PER_BIN, _LAST))
 
 
 @compiled
 def _p_value(state: _Key, score: float, place: float) -> float:
-    number = min(int(place), BINS - 1)
-    part = place - number
-    known = state.beyond
-    over = score > state.threshold
-    if not over:
-        rank = state.survival[number] * (1.0 - part) + state.survival[number + 1] * part
-        known = max(rank, known)
-    # half a score more than there were: chance may bring what was never seen
-    found = (state.weight * known + 0.5) / (state.weight + 1.0)
-    if over:  # of the tail, the share that is beyond the score
+    """From how many scores are at least as high, and half a score more: chance may bring what was never seen."""
+    if score > state.threshold:  # of the tail, the share that is beyond the score
         shape = state.shape
-        found *= np.exp(-np.log1p(shape * (score - state.threshold) / state.scale) / shape)
-    return min(max(found, MIN_P), 1.0)
+        share = np.exp(-np.log1p(shape * (score - state.threshold) / state.scale) / shape)
+        found = (state.beyond + 0.5) * share
+    else:
+        number = int(place)
+        part = place - number
+        rank = state.survival[number] * (1.0 - part) + state.survival[number + 1] * part
+        found = max(rank, state.beyond) + 0.5
+    return float(min(max(found / (state.weight + 1.0), MIN_P), 1.0))
 
 
 @compiled
-def _learn(state: _Key, rule: _Rule, rare: float, ready: bool) -> None:
+def _learn(state: _Key, hold: int) -> None:
     """Learn a full block, unless it is kept out."""
-    state.filled = 0
-    if not ready or not _strange(state, rare, rule.stretch):
+    strange = _strange(state)
+    state.filled, state.rare, state.unusual, state.low = 0, 0, 0, 0
+    if not strange:
         state.held = 0
-    elif state.held < rule.hold:
+    elif state.held < hold:
         state.held += BLOCK
         return
     for k in range(BINS):
-        state.histogram[k] *= np.float32(FORGET)
-    for column in range(BLOCK):
-        state.histogram[state.bins[column]] += np.float32(1.0)
+        kept = state.histogram[k] * np.float32(FORGET)
+        state.histogram[k] = kept if kept > np.float32(FAINT) else np.float32(0.0)
+    for place in state.bins:
+        state.histogram[place] += np.float32(1.0)
+        state.lowest, state.highest = min(state.lowest, place), max(state.highest, place)
+    state.total = state.total * FORGET + BLOCK
     state.learned += BLOCK
     if _is_due(state.learned):
         _fit(state)
 
 
 @compiled
-def _strange(state: _Key, rare: float, stretch: float) -> bool:
+def _strange(state: _Key) -> bool:
     """Whether a block shows trouble, or trouble that lasts: half of its p-values are then low."""
-    rarest, unusual, low = 0, 0, 0
-    for p_value in state.p_values:
-        rarest += p_value <= rare
-        unusual += p_value <= stretch
-        low += p_value <= STILL
-    return rarest >= RARE_SHARE or unusual >= STRETCH_SHARE or (state.held > 0 and 2 * low >= BLOCK)
+    return state.rare >= RARE_SHARE or state.unusual >= STRETCH_SHARE or (state.held > 0 and 2 * state.low >= BLOCK)
 
 
 @compiled
@@ -240,35 +262,29 @@ def _is_due(learned: int) -> bool:
 @compiled
 def _fit(state: _Key) -> None:
     """Survival function and tail from the histogram."""
-    beyond = np.float32(0.0)
-    for k in range(BINS - 1, -1, -1):
-        beyond += state.histogram[k]
-        state.survival[k] = beyond
-    total = float(beyond)
-    at = min(_bins_with(state, TAIL * total), BINS - 1)  # where less than a fifth of the scores is beyond
-    if state.survival[at] < MIN_TAIL:
-        at = _bins_with(state, max(TAIL * total, MIN_TAIL)) - 1
+    at, first, second = _sum_up(state)
     n, edge = float(state.survival[at]), _EDGES[at]
-    first, second = 0.0, 0.0
-    for k in range(at, BINS):
-        count = float(state.histogram[k])
-        first += count * _CENTRES[k]
-        second += count * _CENTRES[k] ** 2
-    for k in range(BINS):
-        state.survival[k] /= beyond
     mean = first / n - edge
     variance = max(second / n - 2 * edge * first / n + edge**2 - mean**2, 1e-12)
     shape = (0.5 * (1.0 - mean**2 / variance) * n + USUAL_SHAPE * USUAL_WEIGHT) / (n + USUAL_WEIGHT)
     shape = min(max(shape, LEAST_SHAPE), MAX_SHAPE)
     state.shape, state.threshold = shape, edge
     state.scale = max(mean * (1.0 - shape), 0.02 * edge)
-    state.beyond, state.weight = float(state.survival[at]), total
+    state.beyond, state.weight = n, float(state.survival[0])
 
 
 @compiled
-def _bins_with(state: _Key, most: float) -> int:
-    """Bins with at least so many scores beyond their lower end."""
-    number = 0
-    while number < BINS and state.survival[number] >= most:
-        number += 1
-    return number
+def _sum_up(state: _Key) -> tuple[int, float, float]:
+    """Survival function from the histogram; the bin at which the tail begins, sum and sum of squares of its scores."""
+    at, first, second, beyond, most = 0, 0.0, 0.0, np.float32(0.0), TAIL * state.total
+    for k in range(state.highest, state.lowest - 1, -1):
+        count = state.histogram[k]
+        if beyond < MIN_TAIL or beyond + count < most:
+            at = k
+            first += count * _CENTRES[k]
+            second += count * _CENTRES[k] ** 2
+        beyond += count
+        state.survival[k] = beyond
+    for k in range(state.lowest):
+        state.survival[k] = beyond
+    return at, first, second

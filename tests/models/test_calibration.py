@@ -7,7 +7,7 @@ import pytest
 
 from ingest.reading import FloatArray
 from models.blocks import BLOCK
-from models.calibration import HOLD, Calibrator, _is_due
+from models.calibration import BINS, FAINT, HOLD, MEMORY, Calibrator, _is_due
 
 
 def rated(calibrator: Calibrator, score: FloatArray, rare: float = 3e-5) -> FloatArray:
@@ -41,3 +41,27 @@ def test_what_lasts_is_learned_to_its_end_once_it_was_held_for_long_enough() -> 
 )
 def test_survival_and_tail_are_worked_out_more_rarely_as_more_is_known(learned: int, due: bool) -> None:
     assert _is_due(learned) is due
+
+
+def test_below_the_tail_a_p_value_is_the_rank_among_earlier_scores_that_fade() -> None:
+    rng, calibrator, n = np.random.default_rng(0), Calibrator(), 60 * BLOCK
+    score = rng.lognormal(size=n + BLOCK)
+    found, age = rated(calibrator, score)[n:], np.arange(n, 0, -1) - 1
+    weight = (1.0 - 1.0 / MEMORY) ** (age // BLOCK * BLOCK)
+    beyond = np.array([weight[score[:n] >= one].sum() for one in score[n:]])
+    body = beyond > 0.25 * weight.sum()
+    plain = (beyond + 0.5) / (weight.sum() + 1.0)
+    assert body.sum() > BLOCK // 2
+    assert found[body] == pytest.approx(plain[body], abs=0.015), "to within a bin"
+
+
+def test_a_score_of_long_ago_leaves_nothing_behind() -> None:
+    calibrator, usual = Calibrator(), np.random.default_rng(0).exponential(size=64_000) + 1.0
+    rated(calibrator, np.r_[usual[:1024], 1000.0])
+    assert (calibrator.save()["histogram"][0, -BINS // 4 :] == 0).all(), "not learned yet"
+    rated(calibrator, usual[: BLOCK - 1])
+    assert (calibrator.save()["histogram"][0, -BINS // 4 :] > 0).any()
+    rated(calibrator, usual)
+    kept = calibrator.save()["histogram"][0]
+    assert (kept[-BINS // 4 :] == 0).all()
+    assert (kept[kept > 0] > FAINT).all()
