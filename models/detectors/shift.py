@@ -80,16 +80,24 @@ class _Series(Protocol):
     seen: int
     time: int
     gap: float
-    gaps: FloatArray
+    """The usual one."""
     learned: int
     level: float
     average: FloatArray
-    usual: FloatArray
     unit: FloatArray
+    """The usual distances as they are measured by; the others are what they are learned from."""
+    gaps: float
+    """Sums over the open block: of gaps, of clipped steps from the level, and the mean as far as it goes; …"""
+    steps: float
+    mean: float
+    raws: FloatArray
+    """… and mean distances as far as they go, as they are and clipped."""
+    clipped: FloatArray
+    usual: FloatArray
     raw: FloatArray
     long: FloatArray
-    values: FloatArray
-    distances: NDArray[np.float32]
+    first: FloatArray
+    """Values of the first block."""
 
 
 class Shift:
@@ -102,16 +110,19 @@ class Shift:
                 "seen": (np.int64, (), 0),
                 "time": (np.int64, (), 0),
                 "gap": (np.float64, (), np.nan),
-                "gaps": (np.float64, (BLOCK,), np.nan),
                 "learned": (np.int64, (), 0),
                 "level": (np.float64, (), 0.0),
                 "average": (np.float64, (AVERAGED,), 0.0),
-                "usual": (np.float64, (AVERAGED,), 0.0),
                 "unit": (np.float64, (AVERAGED,), TINY),
+                "gaps": (np.float64, (), 0.0),
+                "steps": (np.float64, (), 0.0),
+                "mean": (np.float64, (), 0.0),
+                "raws": (np.float64, (AVERAGED,), 0.0),
+                "clipped": (np.float64, (AVERAGED,), 0.0),
+                "usual": (np.float64, (AVERAGED,), 0.0),
                 "raw": (np.float64, (AVERAGED,), 0.0),
                 "long": (np.float64, (AVERAGED,), 0.0),
-                "values": (np.float64, (BLOCK,), 0.0),
-                "distances": (np.float32, (BLOCK, AVERAGED), 0.0),
+                "first": (np.float64, (BLOCK,), 0.0),
             }
         )
 
@@ -147,25 +158,29 @@ def _advance(
 ) -> None:
     for row in range(len(series)):
         state = records[series[row]]
-        column = state.seen % BLOCK
-        _move(state, value[row], _pace(state, column, time[row]))
-        out.score[row] = _score(state, column, scored)
+        _move(state, value[row], _pace(state, time[row]))
+        out.score[row] = _score(state, scored)
         _tell(state, row, out)
-        state.values[column] = value[row]
+        _add(state, value[row])
         state.seen += 1
         out.block_mean[row] = np.nan
-        if column == BLOCK - 1:
-            out.block_mean[row] = _mean(state.values)
+        if state.seen % BLOCK == 0:
+            out.block_mean[row] = state.mean
             _learn(state)
 
 
 @compiled
-def _pace(state: _Series, column: int, time: int) -> float:
+def _pace(state: _Series, time: int) -> float:
     """How much of a usual interval has passed since the last reading, at most one."""
-    gap = np.nan if state.seen == 0 else float(time - state.time)
-    state.gaps[column], state.time = gap, time
-    share = gap / state.gap
-    return 1.0 if np.isnan(share) else min(share, 1.0)
+    gap, usual = float(time - state.time), state.gap
+    state.time = time
+    if state.seen == 0:
+        return 1.0
+    if np.isnan(usual):
+        state.gaps += gap
+        return 1.0
+    state.gaps += min(gap, OUTAGE * usual)
+    return min(gap / usual, 1.0)
 
 
 @compiled
@@ -195,14 +210,11 @@ def _tell(state: _Series, row: int, out: Judged) -> None:
 
 
 @compiled
-def _score(state: _Series, column: int, scored: int) -> float:
+def _score(state: _Series, scored: int) -> float:
     """Root mean square of the distances, in usual ones; NaN while the series is learned."""
     square = 0.0
-    for k in range(AVERAGED):
-        distance = abs(state.average[k] - state.level)
-        state.distances[column, k] = distance
-        if k < scored:
-            square += min(distance / state.unit[k], MOST) ** 2
+    for k in range(scored):
+        square += min(abs(state.average[k] - state.level) / state.unit[k], MOST) ** 2
     if state.learned < WARM_UP:
         return np.nan
     score = np.sqrt(square / scored)
@@ -210,8 +222,23 @@ def _score(state: _Series, column: int, scored: int) -> float:
 
 
 @compiled
+def _add(state: _Series, value: float) -> None:
+    """Add a reading to the open block; divided first, so that means do not overflow."""
+    clip = CLIP if state.learned >= WARM_UP else np.inf
+    reach = clip * state.unit[0]
+    state.mean += value / BLOCK
+    state.steps += min(max(value - state.level, -reach), reach) / BLOCK
+    for k in range(AVERAGED):
+        distance = abs(state.average[k] - state.level)
+        state.raws[k] += distance / BLOCK
+        state.clipped[k] += min(distance, clip * state.unit[k]) / BLOCK
+    if state.learned == 0:
+        state.first[state.seen] = value
+
+
+@compiled
 def _learn(state: _Series) -> None:
-    """Learn a full block."""
+    """Learn a full block, and begin the next one."""
     _learn_gap(state)
     if state.learned == 0:
         _begin(state)
@@ -219,30 +246,28 @@ def _learn(state: _Series) -> None:
         _learn_block(state)
     state.learned += BLOCK
     floor = ACCURACY * abs(state.level)
+    state.gaps, state.steps, state.mean = 0.0, 0.0, 0.0
     for k in range(AVERAGED):
         usual = max(state.usual[k], RAW_SHARE * state.raw[k], LONG_SHARE * state.long[k])
         state.unit[k] = max(usual, floor) + TINY
+        state.raws[k], state.clipped[k] = 0.0, 0.0
 
 
 @compiled
 def _learn_gap(state: _Series) -> None:
-    before, fresh = state.gap, np.isnan(state.gap)
-    total, count = 0.0, 0
-    for column in range(BLOCK):
-        gap = state.gaps[column]
-        if not np.isnan(gap):
-            total += gap if fresh else min(gap, OUTAGE * before)
-            count += 1
-    weight = max(BLOCK / MEMORY, BLOCK / (state.seen + 1.0))
-    state.gap = total / count if fresh else before + weight * (total / count - before)
+    if state.learned == 0:
+        state.gap = state.gaps / (BLOCK - 1)
+    else:
+        weight = max(BLOCK / MEMORY, BLOCK / (state.seen + 1.0))
+        state.gap += weight * (state.gaps / BLOCK - state.gap)
 
 
 @compiled
 def _begin(state: _Series) -> None:
-    level = _median(state.values)
+    level = _median(state.first)
     spread = 0.0
-    for column in range(BLOCK):
-        spread += abs(state.values[column] - level) / BLOCK
+    for value in state.first:
+        spread += abs(value - level) / BLOCK
     state.level = level
     for k in range(AVERAGED):
         state.usual[k] = state.raw[k] = state.long[k] = spread if np.isfinite(spread) else 0.0
@@ -250,36 +275,17 @@ def _begin(state: _Series) -> None:
 
 @compiled
 def _learn_block(state: _Series) -> None:
-    level, known = state.level, state.learned >= WARM_UP
     share = BLOCK / (state.learned + BLOCK)
     weight, slowly = max(BLOCK / MEMORY, share), max(BLOCK / LONG_MEMORY, share)
-    reach = CLIP * state.unit[0] if known else np.inf
-    step = 0.0
-    for column in range(BLOCK):
-        step += min(max(state.values[column] - level, -reach), reach) / BLOCK
-    if np.isfinite(step):  # else values themselves overflow: they teach nothing
-        state.level = level + weight * step
+    if np.isfinite(state.steps):  # else values themselves overflow: they teach nothing
+        state.level += weight * state.steps
     for k in range(AVERAGED):
-        most = CLIP * state.unit[k] if known else np.inf
-        raw, clipped = 0.0, 0.0
-        for column in range(BLOCK):
-            distance = float(state.distances[column, k])
-            raw += distance / BLOCK
-            clipped += min(distance, most) / BLOCK
+        raw, clipped = state.raws[k], state.clipped[k]
         if np.isfinite(raw):
             state.raw[k] += weight * (raw - state.raw[k])
         if np.isfinite(clipped):
             state.usual[k] += weight * (clipped - state.usual[k])
             state.long[k] += slowly * (clipped - state.long[k])
-
-
-@compiled
-def _mean(values: FloatArray) -> float:
-    """Mean of a block; divided first, so that it does not overflow."""
-    total = 0.0
-    for column in range(BLOCK):
-        total += values[column] / BLOCK
-    return total
 
 
 @compiled
