@@ -28,6 +28,7 @@ from workorders.order import (
 )
 from workorders.similar import Like, Nearness, Similar
 from workorders.sla import Clock
+from workorders.store import NAME_OF
 
 T = TypeVar("T")
 Time = str
@@ -312,7 +313,7 @@ class OrderDetail(OrderItem, WithSimilar):
 
 
 def _event(event: OrderEvent) -> OrderEventItem:
-    item = OrderEventItem(event=_EVENT_NAMES[type(event)], at=format_time(event.at), by=event.by, note=event.note)
+    item = OrderEventItem(event=NAME_OF[type(event)], at=format_time(event.at), by=event.by, note=event.note)
     match event:
         case OrderOpened():
             item.alert, item.priority = event.alert, event.priority
@@ -329,14 +330,3 @@ def _event(event: OrderEvent) -> OrderEventItem:
         case Noted():
             pass
     return item
-
-
-_EVENT_NAMES: dict[type[OrderEvent], str] = {
-    OrderOpened: "opened",
-    AlertJoined: "joined",
-    Reprioritised: "reprioritised",
-    Assigned: "assigned",
-    Advanced: "advanced",
-    Noted: "noted",
-    Closed: "closed",
-}

@@ -100,7 +100,8 @@ EVENT_KINDS: dict[str, type[OrderEvent]] = {
     "noted": Noted,
     "closed": Closed,
 }
-_KIND_OF = {kind: name for name, kind in EVENT_KINDS.items()}
+NAME_OF = {kind: name for name, kind in EVENT_KINDS.items()}
+"""What the kinds of events are called."""
 _JOINS = ("opened", "joined")
 _EVENTS: dict[str, TypeAdapter[OrderEvent]] = {name: TypeAdapter(kind) for name, kind in EVENT_KINDS.items()}
 _ORDER = TypeAdapter(WorkOrder)
@@ -282,7 +283,7 @@ def _values(order: WorkOrder) -> dict[str, Any]:
 
 
 def _event_values(number: str, seq: int, event: OrderEvent) -> dict[str, Any]:
-    kind = _KIND_OF[type(event)]
+    kind = NAME_OF[type(event)]
     return {
         "number": number,
         "seq": seq,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import Deps, Parts, Who
 from api.items import ItemPage, OrderDetail, OrderItem
@@ -25,6 +25,14 @@ class AssignBody(NoteBody):
     """Who is responsible from now on; without a name the one who asks."""
 
     assignee: str | None = Field(None, max_length=128, pattern=r"\S")
+
+
+class WordBody(BaseModel):
+    """Something to write down."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field(max_length=4_000, pattern=r"\S")
 
 
 class CloseBody(NoteBody):
@@ -71,6 +79,12 @@ def advance(deps: Parts, who: Who, number: Number, body: NoteBody | None = None)
     """Move on to the next stage. 409 if there is none or the order is closed."""
     note = body.note if body else ""
     return act(deps, "advanced", lambda: deps.orders.advance(number, who.name, deps.clock(), note))
+
+
+@router.post("/{number}/note")
+def note(deps: Parts, who: Who, number: Number, body: WordBody) -> OrderDetail:
+    """Write something down, on a closed order too. It is no response: what is due stays due."""
+    return act(deps, "noted", lambda: deps.orders.note(number, who.name, deps.clock(), body.note))
 
 
 @router.post("/{number}/close")

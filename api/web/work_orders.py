@@ -116,6 +116,19 @@ def close(
     return _act(view, number, csrf, "closed", lambda: deps.orders.close(number, code, view.who.name, view.now, note))
 
 
+@router.post("/{number}/note")
+def note(
+    request: Request,
+    deps: Parts,
+    number: Number,
+    note: Annotated[str, Form(min_length=1, max_length=4_000, pattern=r"\S")],
+    csrf: Csrf = "",
+) -> Response:
+    """The button that writes something down."""
+    view = view_of(request, deps)
+    return _act(view, number, csrf, "noted", lambda: deps.orders.note(number, view.who.name, view.now, note))
+
+
 def _act(view: View, number: str, csrf: str, change: str, action: Any) -> Response:
     def again(error: str | None, status: int) -> Response:
         return _page(view, view.deps.orders.get(number), "open", "", "", error=error, status=status)

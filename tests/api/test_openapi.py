@@ -40,6 +40,7 @@ CONTRACT = {
     "/api/v1/work-orders/{number}": {"get"},
     "/api/v1/work-orders/{number}/assign": {"post"},
     "/api/v1/work-orders/{number}/advance": {"post"},
+    "/api/v1/work-orders/{number}/note": {"post"},
     "/api/v1/work-orders/{number}/close": {"post"},
     "/api/v1/models": {"get"},
     "/api/v1/models/{id}": {"get"},

@@ -196,6 +196,9 @@ def test_an_order_from_the_page(client: TestClient) -> None:
     assert client.post(f"{url}/assign", data={"assignee": "li.wei"}).status_code == 200
     page = client.post(f"{url}/advance", data={"note": "x"}).text
     assert 'aria-current="step" title="Assignment"' in page
+    page = client.post(f"{url}/note", data={"note": "spare part ordered"}).text
+    assert re.search(r"<strong>Note</strong>.*?spare part ordered", parse_and_return(page), re.DOTALL)
+    assert client.post(f"{url}/note", data={"note": ""}).status_code == 422
     assert client.post(f"{url}/close", data={"note": "x"}).status_code == 422, "the code has to be chosen"
     assert client.post(f"{url}/close", data={"code": "leak", "note": "sealed"}).status_code == 200
     page = client.get(f"{url}?show=all").text

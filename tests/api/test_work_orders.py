@@ -85,6 +85,18 @@ def test_a_note_alone_is_enough(client: TestClient, number: str) -> None:
     assert client.post(f"/api/v1/work-orders/{number}/close").json()["closure_code"] == "unspecified"
 
 
+def test_what_is_written_down_stays_and_changes_nothing_else(client: TestClient, number: str) -> None:
+    url = f"/api/v1/work-orders/{number}"
+    before = client.get(url).json()
+    noted = client.post(f"{url}/note", json={"note": "spare part ordered"}).json()
+    assert [(event["event"], event["by"], event["note"]) for event in noted["events"]][1:] == [
+        ("noted", "local", "spare part ordered")
+    ]
+    assert {**noted, "events": []} == {**before, "events": []}
+    client.post(f"{url}/close", json={"code": "bearing"})
+    assert client.post(f"{url}/note", json={"note": "invoice sent"}).json()["events"][-1]["note"] == "invoice sent"
+
+
 @pytest.mark.parametrize(
     ("action", "body"),
     [
@@ -93,6 +105,8 @@ def test_a_note_alone_is_enough(client: TestClient, number: str) -> None:
         ("assign", {"to": "li.wei"}),
         ("close", {"code": "magic"}),
         ("advance", {"note": 3}),
+        ("note", {"note": " "}),
+        ("note", {}),
         ("advance", {"note": "x" * 4_001}),
     ],
 )
