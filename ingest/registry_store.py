@@ -92,20 +92,6 @@ class RegistryStore:
             self._version, self._devices, self._metrics = version, devices, metrics
             return len(device_rows) + len(metric_rows)
 
-    def delete(self, site: str, device: str) -> None:
-        """Forget a device and its metrics from the next start on; a reading of it makes it known again."""
-        with self._lock, writing(self._engine) as session:
-            of_device = (MetricRow.site == site) & (MetricRow.device == device)
-            session.execute(sa.delete(MetricRow).where(of_device))
-            session.execute(sa.delete(DeviceRow).where(DeviceRow.site == site, DeviceRow.name == device))
-
-
-def load_registry(engine: sa.Engine) -> Registry:
-    """A registry of everything that is kept. Raises RetryableError while the database is away."""
-    registry = Registry()
-    RegistryStore(engine).load(registry)
-    return registry
-
 
 _DEVICE_KEY = (DeviceRow.site, DeviceRow.name)
 _METRICS = sa.select(MetricRow).order_by(MetricRow.site, MetricRow.device, MetricRow.name)

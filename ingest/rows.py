@@ -58,11 +58,6 @@ class StateTable:
         for name in self._fresh.dtype.fields or ():
             self._records[name][rows] = saved[name]
 
-    @property
-    def row_bytes(self) -> int:
-        """Memory of one row."""
-        return self._fresh.dtype.itemsize
-
 
 def under(saved: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     """The arrays of a saved state whose names begin so, by the rest of their names.

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from forewarn.database_admin import upgrade
 from ingest.database import make_engine
+from ingest.registry import Registry
+from ingest.registry_store import RegistryStore
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)]
 
@@ -37,3 +39,10 @@ def sqlite_engine(tmp_path: Path) -> Iterator[sa.Engine]:
     upgrade(engine)
     yield engine
     engine.dispose()
+
+
+def load_registry(engine: sa.Engine) -> Registry:
+    """A registry of everything that is kept."""
+    registry = Registry()
+    RegistryStore(engine).load(registry)
+    return registry

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from ingest.errors import RejectedError, RetryableError
+from ingest.errors import RetryableError
 from ingest.keyed import KeyedBatch
 from ingest.keyedscores import KeyedScores
 from ingest.reading import FloatArray
@@ -190,21 +190,6 @@ class InfluxStore:
         for number, row in enumerate(rows):
             table[number] = row
         return list(table.T)
-
-    def delete_device(self, site: str, device: str) -> None:
-        """Forget all readings and scores of a device. Raises RejectedError if the server cannot do that."""
-        site, device = stored_name(site), stored_name(device)
-        kind = self._http.kind()
-        if kind is Kind.V1:
-            where = f'"site" = {literal(site)} AND "device" = {literal(device)}'
-            influxql(self._http, "POST", f"DROP SERIES FROM {TELEMETRY}, {SCORES} WHERE {where}", self._bucket)
-        elif kind is Kind.V2:
-            span = {"start": "1970-01-01T00:00:00Z", "stop": "2200-01-01T00:00:00Z"}
-            predicate = f"site={identifier(site)} AND device={identifier(device)}"
-            params = {"org": self._http.org, "bucket": self._bucket}
-            self._http.json("POST", "/api/v2/delete", params, span | {"predicate": predicate})
-        else:
-            raise RejectedError(f"{self._http.url}: cannot delete the data of one device")
 
 
 def _chunks(rows: Rows) -> list[Rows]:

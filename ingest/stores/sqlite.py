@@ -199,15 +199,6 @@ class SqliteStore:
         return columns
 
     # -- upkeep --------------------------------------------------------------------------------------------------
-    def delete_device(self, site: str, device: str) -> None:
-        """Forget all readings and scores of a device, part by part."""
-        numbers = [number for name, number in self._series.items() if name[:2] == (site, device)]
-        for part in self._parts():
-            with self._file.change(durable=False) as db:
-                for table in _TABLES:
-                    query = f"DELETE FROM {table} WHERE part = ? AND series = ?"  # noqa: S608
-                    db.executemany(query, [(part, number) for number in numbers])
-
     def _parts(self) -> list[int]:
         with self._file.look() as db:
             return [part for (part,) in db.execute("SELECT part FROM part ORDER BY part")]

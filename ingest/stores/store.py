@@ -101,9 +101,6 @@ class TelemetryStore(Protocol):
     def scores(self, site: str, device: str, metric: str, start: int, end: int, limit: int) -> ScorePoints:
         """The first `limit` scores of that range."""
 
-    def delete_device(self, site: str, device: str) -> None:
-        """Forget all readings and scores of a device."""
-
     def maintain(self, now: int) -> None:
         """Do a small step of upkeep, retention say; called every few seconds."""
 

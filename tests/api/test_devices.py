@@ -11,9 +11,9 @@ from ingest.adapters.adapter import DeviceStatus
 from ingest.machine import UNKNOWN, Bearing
 from ingest.reading import Quality, ReadingBatch
 from ingest.registry import Device, Registry
-from ingest.registry_store import load_registry
 from tests.api.conftest import client_of
 from tests.api.harness import MINUTE, Site
+from tests.databases import load_registry
 
 PUMP = "/api/v1/devices/plant/pump-1"
 
@@ -103,10 +103,10 @@ def test_change_survives_a_restart(client: TestClient, made: Site) -> None:
     metrics = {m["metric"]: m for m in device["metrics"]}
     assert metrics["temperature"]["interval_s"] == 30
     assert (metrics["pressure"]["unit"], metrics["pressure"]["unit_state"]) == ("bar", "known")
-    kept = load_registry(made.database)
-    number = kept.find_device("plant", "pump-1")
+    registry = load_registry(made.database)
+    number = registry.find_device("plant", "pump-1")
     assert number is not None
-    assert kept.device(number).title == "Main feed pump"
+    assert registry.device(number).title == "Main feed pump"
 
 
 def test_what_is_left_out_stays_and_null_forgets(client: TestClient) -> None:

@@ -186,18 +186,6 @@ class StoreBattery:
             expected = sorted((after, value) for (one, after), value in latest.items() if one == name)
             assert told(store.readings(*name, START + run * S, START + (run + 1) * S, 100)) == expected
 
-    def test_a_device_is_forgotten_and_may_come_back(self, store: TelemetryStore) -> None:
-        rows: list[Row] = [(series, day * 86_400 * S, 1.0) for series in (T, V, OTHER) for day in range(3)]
-        store.write(readings_of(rows))
-        store.write_scores(scores_of(rows))
-        store.delete_device("plant", "pump")
-        assert everything(store, T) == []
-        assert everything(store, V) == []
-        assert len(store.scores(*V, START, START + 10**6 * S, 10)) == 0
-        assert len(everything(store, OTHER)) == 3
-        store.write(readings_of([(T, 5, 2.0)]))
-        assert everything(store, T) == [(5, 2.0)]
-
     def test_many_threads_read_while_one_writes(self, store: TelemetryStore) -> None:
         done = threading.Event()
         failures: list[BaseException] = []

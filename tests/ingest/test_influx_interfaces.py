@@ -258,17 +258,6 @@ def test_reading_goes_by_influxql(serve: Callable[[Recorder], Recorder]) -> None
     store.close()
 
 
-def test_version_2_forgets_a_device(serve: Callable[[Recorder], Recorder]) -> None:
-    server = serve(version_2())
-    server.answers["POST /api/v2/delete"] = lambda _: (204, None)
-    store = InfluxStore(server.url, "forewarn", org="ours", token="t")
-    store.delete_device("plant", 'say "hi"')
-    asked = server.seen("POST /api/v2/delete")[0]
-    assert asked.params == {"bucket": "forewarn", "org": "ours"}
-    assert json.loads(asked.body)["predicate"] == 'site="plant" AND device="say \\"hi\\""'
-    store.close()
-
-
 def version_3(there: bool) -> Recorder:
     answers: dict[str, Callable[[Asked], Said]] = {
         "GET /ping": lambda _: (200, {"version": "3.2.1", "revision": "x"}),
@@ -288,8 +277,6 @@ def test_version_3_gets_its_database(serve: Callable[[Recorder], Recorder], ther
     asked = server.seen("POST /api/v3/configure/database")
     assert [json.loads(one.body) for one in asked] == [{"db": "forewarn", "retention_period": "172800s"}]
     assert server.seen("POST /api/v2/write")[0].params["bucket"] == "forewarn"
-    with pytest.raises(RejectedError, match="cannot delete the data of one device"):
-        store.delete_device("plant", "pump")
     store.close()
 
 

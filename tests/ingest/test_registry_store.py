@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from ingest.database import writing
 from ingest.machine import Bearing, Foundation, Machine
 from ingest.registry import Criticality, Device, Metric, Registry, UnitState
-from ingest.registry_store import DeviceRow, MetricRow, RegistryStore, load_registry
+from ingest.registry_store import DeviceRow, MetricRow, RegistryStore
+from tests.databases import load_registry
 
 NAMEPLATE = Machine(30.0, 1480.0, Foundation.RIGID, Bearing(9, 7.94, 39.04))
 PUMP = Device("plant", "泵-1", "pump", Criticality.HIGH, "ACME", "mechanics", "li", "Feed pump", True, NAMEPLATE)
@@ -73,16 +74,6 @@ def test_a_save_that_failed_is_made_up_for(engine: sa.Engine, monkeypatch: pytes
             store.save(registry)
     assert store.save(registry) == 1
     assert known(load_registry(engine)) == known(registry)
-
-
-def test_a_deleted_device_is_gone_with_its_metrics(engine: sa.Engine) -> None:
-    registry, store = Registry(), RegistryStore(engine)
-    registry.series("plant", "fan-2", "temperature")
-    registry.series("plant", "fan-3", "temperature")
-    store.save(registry)
-    store.delete("plant", "fan-2")
-    store.delete("plant", "never-there")
-    assert {device.name for device in known(load_registry(engine))[0]} == {"fan-3"}
 
 
 names = st.sampled_from(["a", "b", "振"])
