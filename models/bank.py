@@ -97,6 +97,7 @@ class Bank:
     """All detectors and their state."""
 
     def __init__(self) -> None:
+        self._size = 0, 0
         self.interval = Interval()
         self._shift = Shift()
         self._calibrator = Calibrator()
@@ -167,6 +168,9 @@ class Bank:
         )
 
     def _resize(self, n_series: int, n_devices: int) -> None:
+        if (n_series, n_devices) == self._size:
+            return
+        self._size = n_series, n_devices
         for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift):
             part.resize(n_series)
         for each in (self._row_interval, self._row_calibrator, self._evidence, self._lasting, self._telling):

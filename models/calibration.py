@@ -13,7 +13,7 @@ in a month are kept out while that lasts, at most for a while. After that they a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,15 +84,6 @@ def rarity_of_means(rare: FloatArray, readings: int) -> FloatArray:
     return np.asarray(np.clip(rare * readings, MOST_RARE, LEAST_RARE))
 
 
-class _Rule(NamedTuple):
-    """What differs between calibrators."""
-
-    min_scores: int
-    hold: int
-    stretch: float
-    """A p-value up to here counts for a stretch."""
-
-
 class _Key(Protocol):
     """A record of the state."""
 
@@ -130,7 +121,7 @@ class Calibrator:
     """
 
     def __init__(self, min_scores: int = MIN_SCORES, hold: int = HOLD, *, stretches: bool = False) -> None:
-        self._rule = _Rule(min_scores, hold, STRETCH if stretches else 0.0)
+        self._min_scores, self._hold, self._stretch = min_scores, hold, STRETCH if stretches else 0.0
         self._state = StateTable(
             {
                 "learned": (np.int64, (), 0),
@@ -160,7 +151,7 @@ class Calibrator:
     @property
     def ready(self) -> BoolArray:
         """Whether each key has enough scores for a p-value."""
-        return np.asarray(self._state["learned"] >= self._rule.min_scores)
+        return np.asarray(self._state["learned"] >= self._min_scores)
 
     def rate(self, keys: Keys, score: FloatArray, rare: FloatArray) -> FloatArray:
         """p-values, in (0, 1], of scores in order of arrival, which are then learned; NaN while there are too few.
@@ -168,7 +159,7 @@ class Calibrator:
         A score of NaN gets NaN and is not learned. `rare` is as `rarity` tells for each.
         """
         p_value = np.empty(len(keys))
-        _rate(self._state.records, self._rule, keys, score, rare, p_value)
+        _rate(self._state.records, self._min_scores, self._hold, self._stretch, keys, score, rare, p_value)
         return p_value
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -182,23 +173,31 @@ class Calibrator:
 
 @compiled
 def _rate(
-    records: Sequence[_Key], rule: _Rule, keys: Keys, score: FloatArray, rare: FloatArray, out: FloatArray
+    records: Sequence[_Key],
+    min_scores: int,
+    hold: int,
+    stretch: float,
+    keys: Keys,
+    score: FloatArray,
+    rare: FloatArray,
+    out: FloatArray,
 ) -> None:
+    """p-values; blocks whose p-values are unusual all along, below `stretch`, are kept out like those that are rare."""
     for row in range(len(keys)):
         out[row] = np.nan
         if np.isnan(score[row]):
             continue
         state, place = records[keys[row]], _place(score[row])
-        ready = state.learned >= rule.min_scores
+        ready = state.learned >= min_scores
         if ready:
             out[row] = _p_value(state, score[row], place)
             state.rare += out[row] <= rare[row]
-            state.unusual += out[row] <= rule.stretch
+            state.unusual += out[row] <= stretch
             state.low += out[row] <= STILL
         state.bins[state.filled] = int(place)
         state.filled += 1
         if state.filled == BLOCK:
-            _learn(state, rule.hold)
+            _learn(state, hold)
 
 
 @compiled

@@ -37,6 +37,8 @@ SLOW = 0.3
 """Weight of where a metric has drifted over days, beside its readings."""
 SEEN_NS = 8 * 86_400e9
 """Nothing is said before so much was seen: of what moves over days a week with its days off is the least to know."""
+_NONE = np.zeros(0), np.zeros((3, 0))
+"""What is said of no means: a small batch mostly completes none."""
 
 
 class _Series(Protocol):
@@ -86,7 +88,7 @@ class Drift:
         """
         records, mean, at = self._state.records, np.empty(len(series)), np.empty(len(series), np.int64)
         at = at[: _gather(records, series, block_mean, time, mean, at)]
-        slow, slow_band = self._judge(series[at], mean[at], time[at], rare[at])
+        slow, slow_band = self._judge(series[at], mean[at], time[at], rare[at]) if len(at) else _NONE
         _hold(records, series, at, slow, slow_band, SLOW, UNUSUAL, p_value, band)
 
     def _judge(
