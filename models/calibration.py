@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
+from ingest.prefetch import LINE, prefetch
 from ingest.reading import BoolArray, FloatArray, IntArray
 from ingest.rows import StateTable
 from models.blocks import BLOCK, Keys
@@ -58,6 +59,8 @@ STILL = 0.05
 """… and goes on being kept out while half of its p-values are below this."""
 GROWTH, RAREST_FIT = 32, 256
 """What follows from the histogram is worked out when a few hundredths were added to it, or else so many scores."""
+AHEAD = 8
+"""Rows from the one that is worked on to the one whose record is fetched."""
 HOLD = 400
 """Scores after which a lasting change is the new normal."""
 
@@ -184,6 +187,7 @@ def _rate(
 ) -> None:
     """p-values; blocks whose p-values are unusual all along, below `stretch`, are kept out like those that are rare."""
     for row in range(len(keys)):
+        _fetch(records, keys, row + AHEAD)
         out[row] = np.nan
         if np.isnan(score[row]):
             continue
@@ -198,6 +202,14 @@ def _rate(
         state.filled += 1
         if state.filled == BLOCK:
             _learn(state, hold)
+
+
+@compiled
+def _fetch(records: Sequence[_Key], keys: Keys, row: int) -> None:
+    """Have what a score needs of its record fetched: the beginning, and the middle of the survival function."""
+    if row < len(keys):
+        for offset in (0, LINE, 4 * LINE):
+            prefetch(records[keys[row]], offset)
 
 
 @compiled

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
+from ingest.prefetch import LINE, prefetch
 from ingest.reading import FloatArray, IntArray
 from ingest.rows import StateTable, under
 from models.blocks import Keys
@@ -40,6 +41,8 @@ MIN_SCORES = 64
 """Scores before a p-value: with WARM_UP, 256 rows."""
 HOLD = 200
 """Scores, 400 rows, after which a lasting change is the new normal."""
+AHEAD = 6
+"""Metrics from the one that is worked on to the one whose states are fetched."""
 _INFINITE = np.float32(np.inf).view(np.uint32)
 """The bits of an infinite number."""
 
@@ -146,12 +149,21 @@ def _look(
         if number[row] > WARM_UP:
             square[:] = np.float32(0.0)
             for place in range(begin, end):
+                _fetch(series, members, place + AHEAD)
                 _add(series[members[place].series], members[place], square)
             out[row] = _nearest(square, bits, of.stored, SIZE * (end - begin))
         if number[row] % STORE == 0:
             for place in range(begin, end):
                 _store(series[members[place].series], members[place], of.stored % SLOTS)
             of.stored += 1
+
+
+@compiled
+def _fetch(series: Sequence[_Series], members: Members, place: int) -> None:
+    """Have the stored states of a metric fetched: all of its record."""
+    if place < len(members):
+        for offset in range(0, SIZE * SLOTS * 4, LINE):
+            prefetch(series[members[place].series], offset)
 
 
 @compiled

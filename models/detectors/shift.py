@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
+from ingest.prefetch import LINE, prefetch
 from ingest.reading import FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import BLOCK, Keys
@@ -54,6 +55,8 @@ ACCURACY = 0.001
 MOST = 1e9
 """Cap of a score."""
 TINY = 1e-12
+AHEAD = 8
+"""Rows from the one that is worked on to the one whose record is fetched."""
 BAND = 7.0
 """Half width of the band shown to people, in usual distances of the short average: about four standard deviations."""
 
@@ -157,6 +160,7 @@ def _advance(
     records: Sequence[_Series], scored: int, series: Keys, value: FloatArray, time: TimeArray, out: Judged
 ) -> None:
     for row in range(len(series)):
+        _fetch(records, series, row + AHEAD)
         state = records[series[row]]
         _move(state, value[row], _pace(state, time[row]))
         out.score[row] = _score(state, scored)
@@ -167,6 +171,14 @@ def _advance(
         if state.seen % BLOCK == 0:
             out.block_mean[row] = state.mean
             _learn(state)
+
+
+@compiled
+def _fetch(records: Sequence[_Series], series: Keys, row: int) -> None:
+    """Have what a reading needs of its record fetched: the beginning."""
+    if row < len(series):
+        for offset in (0, LINE, 2 * LINE):
+            prefetch(records[series[row]], offset)
 
 
 @compiled
