@@ -14,9 +14,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from alerts.alert import Alert, Explanation, Kind, Severity, State
 from alerts.alert import acknowledge as acknowledged
 from alerts.alert import close as closed
-from ingest.database import Base, reading, writing
+from ingest.database import Base, holds, reading, writing
 from ingest.errors import NotFoundError
 from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
+from ingest.registry import DeviceKey
 
 ROWS_AT_ONCE = 500
 """Ids in one IN (…): below the fewest parameters a SQLite allows (999)."""
@@ -118,6 +119,9 @@ class AlertFilter:
     severities: Sequence[Severity] = ()
     since: int | None = None
     work_order: str | None = None
+    text: str | None = None
+    """What site, device, id or order number hold; or the device is one of `called`."""
+    called: Sequence[DeviceKey] = ()
 
 
 class AlertStore:
@@ -314,6 +318,9 @@ def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
     conditions += [column.in_(list(values)) for column, values in one_of.items() if values]
+    if wanted.text is not None:
+        held = holds(wanted.text, (AlertRow.site, AlertRow.device, AlertRow.id, AlertRow.work_order))
+        conditions.append(held | sa.tuple_(AlertRow.site, AlertRow.device).in_(list(wanted.called)))
     return conditions if wanted.since is None else [*conditions, AlertRow.raised_at >= wanted.since]
 
 

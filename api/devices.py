@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,8 +13,11 @@ from api.board import Board, SeriesState
 from api.items import Time, moment
 from ingest.errors import InputError, NotFoundError
 from ingest.machine import Foundation, Machine, as_table, machine_from
-from ingest.registry import Criticality, Device, Metric, Registry, UnitState
+from ingest.registry import Criticality, Device, DeviceKey, Metric, Registry, UnitState
 from ingest.units import conversion
+
+MOST_CALLED = 5_000
+"""Devices that a search for what is known about them may find: each is two parameters of a query."""
 
 
 class DeviceState(StrEnum):
@@ -215,6 +219,21 @@ def _metric_item(metric: Metric, state: SeriesState) -> MetricItem:
         enough_data_at=moment(state.enough_at),
         states=metric_states(metric, state),
     )
+
+
+def searched(registry: Registry, text: str | None) -> tuple[str | None, Sequence[DeviceKey]]:
+    """What a list of alerts or orders is searched for: the text, and devices of which something known holds it.
+
+    Known are title, class, customer, team and owner. Nothing is searched for where the text is blank.
+    """
+    text = (text or "").strip()
+    found = ((device.site, device.name) for _, device in registry.devices() if _is_known_for(device, text.casefold()))
+    return (text, list(islice(found, MOST_CALLED))) if text else (None, ())
+
+
+def _is_known_for(device: Device, wanted: str) -> bool:
+    known = (device.title, device.asset_class, device.customer, device.team, device.owner)
+    return any(wanted in said.casefold() for said in known if said)
 
 
 def with_unit(metric: Metric, unit: str | None) -> Metric:

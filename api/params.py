@@ -43,6 +43,10 @@ TimeText = Annotated[
 SiteName = Annotated[str | None, Query(max_length=128)]
 DeviceName = Annotated[str | None, Query(max_length=128)]
 MetricName = Annotated[str | None, Query(max_length=128)]
+SearchText = Annotated[
+    str | None,
+    Query(max_length=128, description="Only where a name, id, number or what is known of the device holds this"),
+]
 IntervalText = Annotated[
     str | None,
     AfterValidator(lambda text: text if text is None else _interval(text)),

@@ -7,7 +7,7 @@ this file are our exceptions, never the library's.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ingest.errors import InputError, RejectedError, RetryableError
@@ -127,6 +127,11 @@ def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, obje
     keys = sa.inspect(table).primary_key
     update = {column.name: column for column in columns if column.name not in {key.name for key in keys}}
     session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=update), rows)
+
+
+def holds(text: str, columns: Iterable[InstrumentedAttribute[Any]]) -> sa.ColumnElement[bool]:
+    """Whether any of the columns holds that text, whatever the case of its Latin letters."""
+    return sa.or_(*(column.icontains(text, autoescape=True) for column in columns))
 
 
 def _words(error: sa.exc.SQLAlchemyError) -> str:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from alerts.store import ROWS_AT_ONCE
-from ingest.database import Base, reading, writing
+from ingest.database import Base, holds, reading, writing
 from ingest.errors import NotFoundError
 from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
 from ingest.registry import DeviceKey
@@ -119,6 +119,9 @@ class OrderFilter:
     priorities: Sequence[Priority] = ()
     assignee: str | None = None
     since: int | None = None
+    text: str | None = None
+    """What site, device, number or assignee hold; or the device is one of `called`."""
+    called: Sequence[DeviceKey] = ()
 
 
 class OrderStore:
@@ -302,4 +305,7 @@ def _conditions(wanted: OrderFilter) -> list[sa.ColumnElement[bool]]:
     conditions += [column.in_(list(values)) for column, values in one_of.items() if values]
     if wanted.open is not None:
         conditions.append(OrderRow.closed_at.is_(None) if wanted.open else OrderRow.closed_at.is_not(None))
+    if wanted.text is not None:
+        held = holds(wanted.text, (OrderRow.site, OrderRow.device, OrderRow.number, OrderRow.assignee))
+        conditions.append(held | sa.tuple_(OrderRow.site, OrderRow.device).in_(list(wanted.called)))
     return conditions if wanted.since is None else [*conditions, OrderRow.opened_at >= wanted.since]

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.alert import Alert, Kind, Severity, State
 from alerts.store import AlertFilter, Verdict
 from api.deps import Deps, Parts, Who
+from api.devices import searched
 from api.items import AlertDetail, AlertItem, ItemPage
-from api.params import LIMIT, Cursor, DeviceName, Limit, MetricName, SiteName, TimeText, time_ns
+from api.params import LIMIT, Cursor, DeviceName, Limit, MetricName, SearchText, SiteName, TimeText, time_ns
 from api.publish import publish_alert
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
@@ -44,11 +45,13 @@ def list_alerts(
     severity: Annotated[list[Severity], Query()] = [],  # noqa: B006
     since: TimeText = None,
     work_order: Annotated[str | None, Query(max_length=64)] = None,
+    q: SearchText = None,
     limit: Limit = LIMIT,
     cursor: Cursor = None,
 ) -> ItemPage[AlertItem]:
     """Alerts, newest first."""
-    wanted = AlertFilter(state, site, device, metric, kind, severity, time_ns(since), work_order)
+    search = searched(deps.registry, q)
+    wanted = AlertFilter(state, site, device, metric, kind, severity, time_ns(since), work_order, *search)
     page = deps.alerts.list(wanted, limit, cursor)
     return ItemPage(items=[AlertItem.of(alert) for alert in page.items], next=page.next)
 

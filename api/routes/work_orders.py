@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import Deps, Parts, Who
+from api.devices import searched
 from api.items import ItemPage, OrderDetail, OrderItem
-from api.params import LIMIT, Cursor, DeviceName, Limit, SiteName, TimeText, time_ns
+from api.params import LIMIT, Cursor, DeviceName, Limit, SearchText, SiteName, TimeText, time_ns
 from api.publish import publish_work_order
 from api.routes.alerts import NoteBody
 from workorders.closure import ClosureCode
@@ -51,11 +52,12 @@ def list_orders(
     priority: Annotated[list[Priority], Query()] = [],  # noqa: B006
     assignee: Annotated[str | None, Query(max_length=128)] = None,
     since: TimeText = None,
+    q: SearchText = None,
     limit: Limit = LIMIT,
     cursor: Cursor = None,
 ) -> ItemPage[OrderItem]:
     """Work orders, newest first."""
-    wanted = OrderFilter(open, site, device, stage, priority, assignee, time_ns(since))
+    wanted = OrderFilter(open, site, device, stage, priority, assignee, time_ns(since), *searched(deps.registry, q))
     page = deps.orders.list(wanted, limit, cursor)
     return ItemPage(items=[OrderItem.of(order) for order in page.items], next=page.next)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import Response
 
 from alerts.advice import first_steps
 from alerts.alert import Alert, Kind, Severity, State
 from alerts.store import AlertFilter, Verdict
 from api.deps import RECALLED, Parts
+from api.devices import searched
 from api.items import OPEN_STATES
 from api.routes.alerts import act as publish_after
 from api.web.evidence import lines
@@ -25,55 +28,83 @@ SHOWS: dict[str, tuple[State, ...]] = {"open": OPEN_STATES, "all": (), **{state.
 """What a person can choose to see, and the states that means."""
 MOST_ROWS = 100
 MOST_CHARTS = 4
-FILTERS = ("show", "severity", "kind", "device")
+FILTERS = ("show", "severity", "kind", "q", "site", "device")
 HOUR_NS = 3_600 * NS_PER_SECOND
 LONGEST_AROUND_NS = 24 * HOUR_NS
 """An alert that is open for longer is drawn from its beginning up to here."""
 AlertId = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
-Device = Annotated[str, Query(max_length=128)]
+Name = Annotated[str, Query(max_length=128)]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the list shows, as it stands in the address."""
+
+    show: str
+    severity: str
+    kind: str
+    q: str
+    site: str
+    device: str
+
+    def among(self, registry: Registry) -> AlertFilter:
+        """The alerts that are meant; what makes no sense is passed over."""
+        text, called = searched(registry, self.q)
+        return AlertFilter(
+            states=SHOWS[self.show],
+            site=self.site or None,
+            device=self.device or None,
+            kinds=[Kind(self.kind)] if self.kind in set(Kind) else [],
+            severities=[Severity(self.severity)] if self.severity in set(Severity) else [],
+            text=text,
+            called=called,
+        )
+
+
+def _wanted(
+    show: Choice = "open", severity: Choice = "", kind: Choice = "", q: Name = "", site: Name = "", device: Name = ""
+) -> Wanted:
+    return Wanted(show if show in SHOWS else "open", severity, kind, q, site, device)
+
+
+Listed = Annotated[Wanted, Depends(_wanted)]
 
 
 @router.get("")
 def page(
-    request: Request,
-    deps: Parts,
-    show: Choice = "open",
-    severity: Choice = "",
-    kind: Choice = "",
-    device: Device = "",
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    request: Request, deps: Parts, wanted: Listed, cursor: Annotated[str | None, Query(max_length=200)] = None
 ) -> Response:
     """The list alone."""
-    return _page(view_of(request, deps), None, show, severity, kind, device, cursor)
+    return _page(view_of(request, deps), None, wanted, cursor)
 
 
 @router.get("/{id}", dependencies=[RECALLED])
-def one(
-    request: Request,
-    deps: Parts,
-    id: AlertId,  # noqa: A002
-    show: Choice = "open",
-    severity: Choice = "",
-    kind: Choice = "",
-    device: Device = "",
-) -> Response:
+def one(request: Request, deps: Parts, id: AlertId, wanted: Listed) -> Response:  # noqa: A002
     """The list with one alert."""
-    return _page(view_of(request, deps), deps.alerts.get(id), show, severity, kind, device)
+    return _page(view_of(request, deps), deps.alerts.get(id), wanted)
 
 
 @router.post("/{id}/acknowledge")
-def acknowledge(request: Request, deps: Parts, id: AlertId, note: Note = "", csrf: Csrf = "") -> Response:  # noqa: A002
+def acknowledge(
+    request: Request,
+    deps: Parts,
+    id: AlertId,  # noqa: A002
+    wanted: Listed,
+    note: Note = "",
+    csrf: Csrf = "",
+) -> Response:
     """The button `acknowledge`."""
     view = view_of(request, deps)
-    return _act(view, id, csrf, "acknowledged", lambda: deps.alerts.acknowledge(id, view.who.name, view.now, note))
+    name, now = view.who.name, view.now
+    return _act(view, id, wanted, csrf, "acknowledged", lambda: deps.alerts.acknowledge(id, name, now, note))
 
 
 @router.post("/{id}/close")
-def close(request: Request, deps: Parts, id: AlertId, note: Note = "", csrf: Csrf = "") -> Response:  # noqa: A002
+def close(request: Request, deps: Parts, id: AlertId, wanted: Listed, note: Note = "", csrf: Csrf = "") -> Response:  # noqa: A002
     """The button `close`."""
     view = view_of(request, deps)
-    return _act(view, id, csrf, "closed", lambda: deps.alerts.close(id, view.who.name, view.now, note))
+    return _act(view, id, wanted, csrf, "closed", lambda: deps.alerts.close(id, view.who.name, view.now, note))
 
 
 @router.post("/{id}/feedback")
@@ -81,18 +112,20 @@ def feedback(
     request: Request,
     deps: Parts,
     id: AlertId,  # noqa: A002
+    wanted: Listed,
     verdict: Annotated[Verdict, Form()],
     note: Note = "",
     csrf: Csrf = "",
 ) -> Response:
     """The buttons that say whether the alert was right."""
     view = view_of(request, deps)
-    return _act(view, id, csrf, "feedback", lambda: deps.alerts.feedback(id, view.who.name, view.now, verdict, note))
+    name, now = view.who.name, view.now
+    return _act(view, id, wanted, csrf, "feedback", lambda: deps.alerts.feedback(id, name, now, verdict, note))
 
 
-def _act(view: View, alert_id: str, csrf: str, change: str, action: Any) -> Response:
+def _act(view: View, alert_id: str, wanted: Wanted, csrf: str, change: str, action: Callable[[], Alert]) -> Response:
     def again(error: str | None, status: int) -> Response:
-        return _page(view, view.deps.alerts.get(alert_id), "open", "", "", "", error=error, status=status)
+        return _page(view, view.deps.alerts.get(alert_id), wanted, error=error, status=status)
 
     return act(view, csrf, lambda: publish_after(view.deps, change, action), again)
 
@@ -100,23 +133,13 @@ def _act(view: View, alert_id: str, csrf: str, change: str, action: Any) -> Resp
 def _page(
     view: View,
     chosen: Alert | None,
-    show: str,
-    severity: str,
-    kind: str,
-    device: str,
+    wanted: Wanted,
     cursor: str | None = None,
     error: str | None = None,
     status: int = 200,
 ) -> Response:
     deps = view.deps
-    show = show if show in SHOWS else "open"
-    wanted = AlertFilter(
-        states=SHOWS[show],
-        device=device or None,
-        kinds=[Kind(kind)] if kind in set(Kind) else [],
-        severities=[Severity(severity)] if severity in set(Severity) else [],
-    )
-    found = deps.alerts.list(wanted, MOST_ROWS, cursor)
+    found = deps.alerts.list(wanted.among(deps.registry), MOST_ROWS, cursor)
     query = filter_query(view.request, FILTERS)
     next_url = f"/alerts{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
     return view.page(
@@ -128,13 +151,9 @@ def _page(
         next_url=next_url,
         filter_query=query,
         shows=list(SHOWS),
-        show=show,
         severities=list(Severity),
-        severity=severity,
         kinds=list(Kind),
-        kind=kind,
-        device=device,
-        device_names=sorted({alert.device for alert in found.items}),
+        wanted=wanted,
         chosen=chosen,
         error=error,
         **(_detail(view, chosen) if chosen else {}),

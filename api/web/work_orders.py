@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import Response
 
 from alerts.advice import first_steps
@@ -14,6 +14,7 @@ from alerts.alert import Alert
 from alerts.headline import headline
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Parts
+from api.devices import searched
 from api.items import OrderDetail, OrderEventItem
 from api.routes.work_orders import act as publish_after
 from api.web.evidence import lines
@@ -23,6 +24,7 @@ from api.web.forms import Csrf, Note, act, filter_query
 from api.web.render import SOON_NS, View, view_of
 from api.web.standing import standing
 from ingest.reading import NS_PER_SECOND
+from ingest.registry import Registry
 from ingest.times import parse_time
 from workorders.closure import LABELS, ClosureCode
 from workorders.order import Priority, Stage, WorkOrder
@@ -33,10 +35,10 @@ SHOWS: dict[str, bool | None] = {"open": True, "closed": False, "all": None}
 """What a person can choose to see; whether that means open orders."""
 MOST_ROWS = 100
 MOST_VALUES = 4
-FILTERS = ("show", "priority", "device")
+FILTERS = ("show", "priority", "q", "site", "device")
 Number = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
-Device = Annotated[str, Query(max_length=128)]
+Name = Annotated[str, Query(max_length=128)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +61,48 @@ class Happened:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the list shows, as it stands in the address."""
+
+    show: str
+    priority: str
+    q: str
+    site: str
+    device: str
+
+    def among(self, registry: Registry) -> OrderFilter:
+        """The orders that are meant; what makes no sense is passed over."""
+        text, called = searched(registry, self.q)
+        return OrderFilter(
+            open=SHOWS[self.show],
+            site=self.site or None,
+            device=self.device or None,
+            priorities=[Priority(self.priority)] if self.priority in set(Priority) else [],
+            text=text,
+            called=called,
+        )
+
+
+def _wanted(show: Choice = "open", priority: Choice = "", q: Name = "", site: Name = "", device: Name = "") -> Wanted:
+    return Wanted(show if show in SHOWS else "open", priority, q, site, device)
+
+
+Listed = Annotated[Wanted, Depends(_wanted)]
+
+
 @router.get("")
 def page(
-    request: Request,
-    deps: Parts,
-    show: Choice = "open",
-    priority: Choice = "",
-    device: Device = "",
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    request: Request, deps: Parts, wanted: Listed, cursor: Annotated[str | None, Query(max_length=200)] = None
 ) -> Response:
     """The list alone."""
-    return _page(view_of(request, deps), None, show, priority, device, cursor)
+    return _page(view_of(request, deps), None, wanted, cursor)
 
 
 @router.get("/{number}", dependencies=[RECALLED])
-def one(
-    request: Request, deps: Parts, number: Number, show: Choice = "open", priority: Choice = "", device: Device = ""
-) -> Response:
+def one(request: Request, deps: Parts, number: Number, wanted: Listed) -> Response:
     """The list with one order."""
-    return _page(view_of(request, deps), deps.orders.get(number), show, priority, device)
+    return _page(view_of(request, deps), deps.orders.get(number), wanted)
 
 
 @router.post("/{number}/assign")
@@ -85,21 +110,25 @@ def assign(
     request: Request,
     deps: Parts,
     number: Number,
+    wanted: Listed,
     assignee: Annotated[str, Form(min_length=1, max_length=128, pattern=r"\S")],
     note: Note = "",
     csrf: Csrf = "",
 ) -> Response:
     """The button `assign`."""
     view = view_of(request, deps)
-    name = assignee.strip()
-    return _act(view, number, csrf, "assigned", lambda: deps.orders.assign(number, name, view.who.name, view.now, note))
+    to, name, now = assignee.strip(), view.who.name, view.now
+    return _act(view, number, wanted, csrf, "assigned", lambda: deps.orders.assign(number, to, name, now, note))
 
 
 @router.post("/{number}/advance")
-def advance(request: Request, deps: Parts, number: Number, note: Note = "", csrf: Csrf = "") -> Response:
+def advance(
+    request: Request, deps: Parts, number: Number, wanted: Listed, note: Note = "", csrf: Csrf = ""
+) -> Response:
     """The button for the next stage."""
     view = view_of(request, deps)
-    return _act(view, number, csrf, "advanced", lambda: deps.orders.advance(number, view.who.name, view.now, note))
+    name, now = view.who.name, view.now
+    return _act(view, number, wanted, csrf, "advanced", lambda: deps.orders.advance(number, name, now, note))
 
 
 @router.post("/{number}/close")
@@ -107,13 +136,15 @@ def close(
     request: Request,
     deps: Parts,
     number: Number,
+    wanted: Listed,
     code: Annotated[ClosureCode, Form()],
     note: Note = "",
     csrf: Csrf = "",
 ) -> Response:
     """The button `close`."""
     view = view_of(request, deps)
-    return _act(view, number, csrf, "closed", lambda: deps.orders.close(number, code, view.who.name, view.now, note))
+    name, now = view.who.name, view.now
+    return _act(view, number, wanted, csrf, "closed", lambda: deps.orders.close(number, code, name, now, note))
 
 
 @router.post("/{number}/note")
@@ -121,17 +152,18 @@ def note(
     request: Request,
     deps: Parts,
     number: Number,
+    wanted: Listed,
     note: Annotated[str, Form(min_length=1, max_length=4_000, pattern=r"\S")],
     csrf: Csrf = "",
 ) -> Response:
     """The button that writes something down."""
     view = view_of(request, deps)
-    return _act(view, number, csrf, "noted", lambda: deps.orders.note(number, view.who.name, view.now, note))
+    return _act(view, number, wanted, csrf, "noted", lambda: deps.orders.note(number, view.who.name, view.now, note))
 
 
-def _act(view: View, number: str, csrf: str, change: str, action: Any) -> Response:
+def _act(view: View, number: str, wanted: Wanted, csrf: str, change: str, action: Callable[[], WorkOrder]) -> Response:
     def again(error: str | None, status: int) -> Response:
-        return _page(view, view.deps.orders.get(number), "open", "", "", error=error, status=status)
+        return _page(view, view.deps.orders.get(number), wanted, error=error, status=status)
 
     return act(view, csrf, lambda: publish_after(view.deps, change, action), again)
 
@@ -139,20 +171,12 @@ def _act(view: View, number: str, csrf: str, change: str, action: Any) -> Respon
 def _page(
     view: View,
     chosen: WorkOrder | None,
-    show: str,
-    priority: str,
-    device: str,
+    wanted: Wanted,
     cursor: str | None = None,
     error: str | None = None,
     status: int = 200,
 ) -> Response:
-    show = show if show in SHOWS else "open"
-    wanted = OrderFilter(
-        open=SHOWS[show],
-        device=device or None,
-        priorities=[Priority(priority)] if priority in set(Priority) else [],
-    )
-    found = view.deps.orders.list(wanted, MOST_ROWS, cursor)
+    found = view.deps.orders.list(wanted.among(view.deps.registry), MOST_ROWS, cursor)
     query = filter_query(view.request, FILTERS)
     next_url = f"/work-orders{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
     return view.page(
@@ -160,14 +184,12 @@ def _page(
         status,
         here="orders",
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
-        orders=sorted(found.items, key=_most_urgent) if SHOWS[show] else found.items,
+        orders=sorted(found.items, key=_most_urgent) if SHOWS[wanted.show] else found.items,
         next_url=next_url,
         filter_query=query,
         shows=list(SHOWS),
-        show=show,
         priorities=list(Priority),
-        priority=priority,
-        device=device,
+        wanted=wanted,
         chosen=chosen,
         error=error,
         **(_detail(view, chosen) if chosen else {}),

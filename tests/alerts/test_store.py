@@ -135,11 +135,27 @@ FLEET = fleet()
         pytest.param(AlertFilter(states=[State.CLOSED]), lambda a: False, id="a state that none is in"),
         pytest.param(AlertFilter(work_order="WO-1"), lambda a: False, id="an order that none is in"),
         pytest.param(AlertFilter(site="no such"), lambda a: False, id="a site that is not there"),
+        pytest.param(AlertFilter(text="PUMP-2"), lambda a: "pump-2" in a.device, id="a part of a name"),
+        pytest.param(AlertFilter(text=FLEET[3].id[4:12]), lambda a: a.id == FLEET[3].id, id="a part of an id"),
+        pytest.param(AlertFilter(text="pump_2"), lambda a: False, id="no pattern"),
+        pytest.param(
+            AlertFilter(text="Feed pump", called=[("site-0", "pump-2")]),
+            lambda a: (a.site, a.device) == ("site-0", "pump-2"),
+            id="what a device is called",
+        ),
     ],
 )
 def test_filters(sqlite_engine: sa.Engine, wanted: AlertFilter, expected: Callable[[Alert], bool]) -> None:
     found = keep(sqlite_engine, *FLEET).list(wanted).items
     assert {a.id for a in found} == {a.id for a in FLEET if expected(a)}
+
+
+def test_every_database_searches_alike(engine: sa.Engine) -> None:
+    store = keep(engine, *FLEET)
+    pumps = {a.id for a in FLEET if "pump-2" in a.device}
+    assert {a.id for a in store.list(AlertFilter(text="PUMP-2")).items} == pumps != set()
+    called = AlertFilter(text="Feed pump", called=[(FLEET[0].site, FLEET[0].device)])
+    assert {(a.site, a.device) for a in store.list(called).items} == {(FLEET[0].site, FLEET[0].device)}
 
 
 def test_counts_by_state(engine: sa.Engine) -> None:

@@ -217,6 +217,11 @@ def test_an_order_from_the_page(client: TestClient) -> None:
         ("show=all&severity=critical", {"pump-1"}),
         ("show=all&device=ahu-1", {"ahu-1"}),
         ("show=nonsense&severity=nonsense&kind=", {"pump-1", "coldroom-1", "coldroom-2"}),
+        ("q=feed+PUMP", {"pump-1"}),
+        ("q=room-", {"coldroom-1", "coldroom-2"}),
+        ("q=chen.fang&severity=high&kind=silence", {"coldroom-2"}),
+        ("q=100%25", set()),
+        ("show=all&site=north&device=ahu-1", set()),
     ],
 )
 def test_alert_filters(plant_client: TestClient, query: str, devices: set[str]) -> None:
@@ -225,6 +230,23 @@ def test_alert_filters(plant_client: TestClient, query: str, devices: set[str]) 
     assert {
         name for name in ("pump-1", "coldroom-1", "coldroom-2", "ahu-1") if any(f"{name}:" in r for r in rows)
     } == devices
+
+
+def test_an_alert_or_order_is_found_by_its_number(plant_client: TestClient, plant: Site) -> None:
+    orders = plant.deps().orders.list(OrderFilter(open=True)).items
+    for path in ("/alerts", "/work-orders"):
+        text = plant_client.get(f"{path}?q={orders[0].number[3:].lower()}").text
+        assert {order.number for order in orders if f">{order.number}</span>" in text} == {orders[0].number}
+
+
+def test_the_lists_of_a_device_hold_its_own_and_lead_out_again(plant_client: TestClient) -> None:
+    page = plant_client.get("/devices/plant/pump-1").text
+    for path in ("/alerts", "/work-orders"):
+        assert f'href="{path}?site=plant&amp;device=pump-1&amp;show=all"' in page
+        found = parse_and_return(plant_client.get(f"{path}?site=plant&device=pump-1&show=all").text)
+        assert '<input type="hidden" name="device" value="pump-1">' in found
+        assert '<a href="?show=all">all devices</a>' in found
+        assert "all devices" not in plant_client.get(path).text
 
 
 def test_chart_data(plant_client: TestClient) -> None:

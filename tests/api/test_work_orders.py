@@ -57,6 +57,10 @@ def test_list_and_get(client: TestClient, number: str) -> None:
         ("priority=P4", 0),
         ("assignee=li", 0),
         ("since=2026-05-29T00:00:00Z", 0),
+        ("q=feed+pump", 1),
+        ("q=wo-", 1),
+        ("q=+", 1),
+        ("q=_", 0),
     ],
 )
 def test_filters(looking: TestClient, query: str, found: int) -> None:

@@ -104,6 +104,11 @@ def test_a_wrong_state_is_refused_and_leaves_no_trace(engine: sa.Engine, number:
         pytest.param(OrderFilter(priorities=[Priority.P1]), [7, 8], id="a priority"),
         pytest.param(OrderFilter(assignee="li"), [0], id="a person"),
         pytest.param(OrderFilter(since=START + 2 * HOUR), [6, 7, 8], id="since a time"),
+        pytest.param(OrderFilter(text="SITE-1"), [1, 3, 5, 7], id="a part of a name"),
+        pytest.param(OrderFilter(text="LI"), [0], id="a part of a person's name"),
+        pytest.param(OrderFilter(text="%"), [], id="no pattern"),
+        pytest.param(OrderFilter(text="Feed pump", called=[("site-1", "pump-3")]), [3], id="what a device is called"),
+        pytest.param(OrderFilter(text="site-1", site="site-0"), [], id="and another site"),
     ],
 )
 def test_filters(orders: OrderStore, wanted: OrderFilter, devices: Sequence[int]) -> None:
