@@ -121,7 +121,7 @@ def _moved(metric: str, evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
     both = f"{first} and {beside}" if beside else str(first)
     en = f"{both} moved first, {duration(seconds)} before" if seconds > 0 else f"{both} moved first, just now"
     names = "、".join(metric_zh(name) for name in [str(first), *names_in(beside)])
-    zh = f"最先变化的是{names}（{duration(seconds, zh=True)}前）" if seconds > 0 else f"最先变化的是{names}（刚刚）"
+    zh = f"最先变化的是{names}（早 {duration(seconds, zh=True)}）" if seconds > 0 else f"最先变化的是{names}（刚刚）"
     if then:
         en, zh = f"{en}, then {then}", f"{zh}，随后是{'、'.join(metric_zh(name) for name in names_in(then))}"
     return [(en, zh)]

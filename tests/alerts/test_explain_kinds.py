@@ -113,7 +113,7 @@ CASES = [
         LIMIT,
         explain_limit("temperature", {**LIMIT, **MOVED}),
         Says(
-            ("current moved first, 50 min before, then vibration", "最先变化的是电流（50 分钟前），随后是振动"),
+            ("current moved first, 50 min before, then vibration", "最先变化的是电流（早 50 分钟），随后是振动"),
             ("limit of 80 °C", "限值 80 °C"),
             ("5 min", "5 分钟"),
             None,
@@ -157,7 +157,7 @@ CASES = [
                 "最明显的是振动 4.8 mm/s 高于自身",
             ),
             ("expected 0.9 to 1.5", "预期 0.9 至 1.5"),
-            ("current and temperature moved first, 50 min before", "最先变化的是电流、温度（50 分钟前）"),
+            ("current and temperature moved first, 50 min before", "最先变化的是电流、温度（早 50 分钟）"),
             ("1 in 20,000", "20,000"),
         ),
         id="a device as a whole",
