@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.alert import Alert, Severity
 from alerts.store import AlertFilter
+from api.access.principal import Role
 from api.deps import RECALLED, Deps, Parts
 from api.devices import device_item, look_up, metric_states
 from api.hub import Topic
@@ -20,6 +21,7 @@ from api.web.chart import read_chart, spark_paths
 from api.web.figures import health
 from api.web.render import view_of
 from ingest.reading import NS_PER_SECOND
+from ingest.registry import Criticality
 from workorders.store import OrderFilter
 
 router = APIRouter(include_in_schema=False, prefix="/devices")
@@ -68,6 +70,8 @@ def page(
         alarm=_worst(open_alerts),
         alerts=sorted({alert.id: alert for alert in (*open_alerts, *alerts)}.values(), key=_open_first)[:MOST_ALERTS],
         orders=deps.orders.list(OrderFilter(site=site, device=device), MOST_ORDERS).items,
+        may_change=view.who.role is Role.ADMIN,
+        criticalities=list(Criticality),
     )
 
 

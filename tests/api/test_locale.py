@@ -63,6 +63,8 @@ def families() -> dict[str, set[str]]:
     return {
         "access.reason.": {reason.name.lower() for reason in Reason},
         "criticality.": set(Criticality),
+        "device.": {"title", "class", "customer", "team", "owner"}
+        | {f"{to}{end}" for to in ("retire", "unretire") for end in ("", "_hint")},
         "device.state.": {state.name.lower() for state in DeviceState},
         "did.": set(ActionKind),
         "due.late_": {"response", "solve"},

@@ -279,6 +279,28 @@ def test_many_devices(client: TestClient, made: Site) -> None:
     assert 'value="DEVICE-22"' in found
 
 
+def test_what_is_known_of_a_device_is_changed_on_its_page(client: TestClient, made: Site) -> None:
+    url = "/devices/plant/pump-1"
+    assert 'value="Feed pump"' in parse_and_return(client.get(url).text)
+    said = {"title": " Main pump ", "owner": "li.wei", "criticality": "low", "customer": "<Northwind>"}
+    page = parse_and_return(client.post(f"{url}/change", data=said).text)
+    assert "<h1>Main pump</h1>" in page
+    assert "&lt;Northwind&gt;" in page
+    device = made.registry.device(0)
+    assert (device.title, device.owner, device.criticality) == ("Main pump", "li.wei", "low")
+    assert device.asset_class is None, "what is left empty is not known"
+    assert client.post(f"{url}/change", data={"criticality": "none"}).status_code == 422
+    assert client.post("/devices/plant/nobody/change", data=said).status_code == 404
+
+
+def test_a_device_is_taken_out_of_service_and_put_back(client: TestClient, made: Site) -> None:
+    url = "/devices/plant/pump-1"
+    for to, retired in (("retire", True), ("unretire", False)):
+        assert f'action="{url}/{to}"' in client.get(url).text
+        assert client.post(f"{url}/{to}").status_code == 200
+        assert made.registry.device(0).retired is retired
+
+
 def test_any_of_many_metrics_can_be_charted(client: TestClient, made: Site) -> None:
     names = [f"m{number:02}" for number in range(12)]
     series = [made.registry.series("plant", "logger", name) for name in names]
