@@ -60,11 +60,13 @@ def check_config(config: Config = None) -> None:
     from forewarn.configured import adapter_options, engine_config, notify_config, registry
 
     settings = settings_of(config)
-    notify_config(settings)
+    receivers = notify_config(settings).urls
     adapter_options(settings)
     known = registry(settings)
     rules = engine_config(settings).limits
-    typer.echo(f"settings are in order: {known.n_devices} devices, {len(rules)} limits")
+    typer.echo(
+        f"settings are in order: {known.n_devices} devices, {len(rules)} limits, {len(receivers)} receivers of messages"
+    )
 
 
 @app.command("import")

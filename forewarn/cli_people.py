@@ -17,6 +17,7 @@ users = typer.Typer(help="Users of the console and the API.", no_args_is_help=Tr
 tokens = typer.Typer(help="Tokens for programs.", no_args_is_help=True)
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
+PasswordFile = Annotated[Path | None, typer.Option(metavar="F", help="Its first line is the password.")]
 ROLES = ("admin", "operator", "viewer")
 
 
@@ -33,18 +34,23 @@ def _role(text: str) -> str:
     return text
 
 
+def _new_password(file: Path | None) -> str:
+    from forewarn.accounts import read_password
+
+    return read_password(file, lambda prompt: str(typer.prompt(prompt.rstrip(": "), hide_input=True)))
+
+
 @users.command("add")
 def user_add(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     role: Annotated[str, typer.Option(callback=_role, metavar="admin|operator|viewer")],
-    password_file: Annotated[Path | None, typer.Option(metavar="F", help="Its first line is the password.")] = None,
+    password_file: PasswordFile = None,
     config: Config = None,
 ) -> None:
     """Add a user; without --password-file the password is asked for."""
     from api.access.principal import Role
-    from forewarn.accounts import read_password
 
-    password = read_password(password_file, lambda prompt: str(typer.prompt(prompt.rstrip(": "), hide_input=True)))
+    password = _new_password(password_file)
     with _access(config) as access:
         access.add_user(name, Role(role), password, time.time_ns())
     typer.echo(f"user {name!r} may sign in as {role}")
@@ -56,6 +62,17 @@ def user_list(config: Config = None) -> None:
     with _access(config) as access:
         for user in access.list_users():
             typer.echo(f"{user.name}\t{user.role}")
+
+
+@users.command("password")
+def user_password(
+    name: Annotated[str, typer.Argument(metavar="NAME")], password_file: PasswordFile = None, config: Config = None
+) -> None:
+    """Give a user another password, and end all sessions of that user; tokens stay."""
+    password = _new_password(password_file)
+    with _access(config) as access:
+        access.set_password(name, password)
+    typer.echo(f"user {name!r} has a new password and is signed out everywhere")
 
 
 @users.command("remove")

@@ -100,12 +100,21 @@ class AccessStore:
             session.add(UserRow(name=name, role=role, password_hash=hashed, created_at=now))
         return User(name, role, now)
 
+    def set_password(self, name: str, password: str) -> None:
+        """Give a user another password and end all sessions of that user; tokens stay.
+
+        Raises NotFoundError, or InputError if the password is too short.
+        """
+        check_password(password)
+        hashed = hash_password(password)
+        with writing(self._engine) as session:
+            _user(session, name).password_hash = hashed
+            session.execute(sa.delete(SessionRow).where(SessionRow.user_name == name))
+
     def remove_user(self, name: str) -> None:
         """Remove a user with all sessions and tokens. Raises NotFoundError."""
         with writing(self._engine) as session:
-            row = session.get(UserRow, name)
-            if row is None:
-                raise NotFoundError(f"there is no user {name!r}")
+            row = _user(session, name)
             session.execute(sa.delete(TokenRow).where(TokenRow.name == name))
             session.execute(sa.delete(SessionRow).where(SessionRow.user_name == name))
             session.delete(row)
@@ -181,8 +190,7 @@ class AccessStore:
         """A new session of a user who just signed in: its id, for the cookie. Raises NotFoundError."""
         session_id = new_session_id()
         with writing(self._engine) as session:
-            if session.get(UserRow, principal.name) is None:
-                raise NotFoundError(f"there is no user {principal.name!r}")
+            _user(session, principal.name)
             session.execute(sa.delete(SessionRow).where(SessionRow.expires_at <= now))
             row = SessionRow(secret_hash=secret_hash(session_id), user_name=principal.name, created_at=now)
             row.expires_at = now + SESSION_LIFETIME_NS
@@ -212,6 +220,13 @@ class AccessStore:
         """Sign out; an unknown session is signed out already."""
         with writing(self._engine) as session:
             session.execute(sa.delete(SessionRow).where(SessionRow.secret_hash == secret_hash(session_id)))
+
+
+def _user(session: Session, name: str) -> UserRow:
+    row = session.get(UserRow, name)
+    if row is None:
+        raise NotFoundError(f"there is no user {name!r}")
+    return row
 
 
 def _check_name(name: str) -> None:

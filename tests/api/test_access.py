@@ -284,6 +284,21 @@ def test_a_removed_user_is_out_at_once_with_all_sessions_and_tokens(access: Acce
         access.open_session(Principal("li", Role.OPERATOR), NOW)
 
 
+def test_a_new_password_signs_out_everywhere_and_keeps_the_tokens(access: AccessStore) -> None:
+    session_id = access.open_session(Principal("li", Role.OPERATOR), NOW)
+    token = access.add_token("li", None, NOW)
+    access.set_password("li", "another horse")
+    assert access.principal_of_session(session_id, NOW) is None
+    assert access.principal_of_token(token) == Principal("li", Role.OPERATOR)
+    with pytest.raises(WrongPasswordError):
+        access.verify_password("li", PASSWORD, HERE, NOW)
+    assert access.verify_password("li", "another horse", THERE, NOW) == Principal("li", Role.OPERATOR)
+    with pytest.raises(NotFoundError, match="there is no user 'wang'"):
+        access.set_password("wang", "another horse")
+    with pytest.raises(InputError, match="8"):
+        access.set_password("li", "short")
+
+
 def test_what_another_process_changes_holds_at_once(access: AccessStore, database_url: str) -> None:
     token = access.add_token("li", None, NOW)
     assert access.principal_of_token(token) is not None

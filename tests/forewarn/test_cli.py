@@ -86,7 +86,7 @@ def test_check_config_says_what_is_there(run: Run, tmp_path: Path) -> None:
     (tmp_path / "forewarn.toml").write_text(
         "[registry]\nfile = 'registry.toml'\n[limits]\nfile = 'limits.toml'\n", "utf-8"
     )
-    assert run("check-config") == (0, "settings are in order: 1 devices, 1 limits\n", "")
+    assert run("check-config") == (0, "settings are in order: 1 devices, 1 limits, 0 receivers of messages\n", "")
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,9 @@ def test_users_and_tokens_come_and_go(run: Run, tmp_path: Path) -> None:
     listed = run("token", "list")[1]
     assert listed.endswith("\tanna\toperator\n")
     assert token.strip() not in listed
+    said = "user 'anna' has a new password and is signed out everywhere\n"
+    assert run("user", "password", "anna", "--password-file", "password") == (0, said, "")
+    assert run("token", "list")[1] == listed
     assert run("user", "remove", "anna") == (0, "user 'anna' is removed\n", "")
     assert run("token", "list") == (0, "", "")
     assert run("user", "remove", "anna") == (2, "", "forewarn: there is no user 'anna'\n")
