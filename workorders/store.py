@@ -148,6 +148,22 @@ class OrderStore:
         last = found[limit - 1] if len(found) > limit else None
         return Page(tuple(found[:limit]), encode_cursor(last.opened_at, last.number) if last else None)
 
+    def most_urgent(self, wanted: OrderFilter, limit: int) -> tuple[WorkOrder, ...]:
+        """The first `limit` orders by what is due next, response or solution; where nothing is, at the end."""
+        due = sa.case(
+            (OrderRow.closed_at.is_not(None), None),
+            (OrderRow.responded_at.is_(None), OrderRow.response_due_at),
+            (OrderRow.solved_at.is_(None), OrderRow.solve_due_at),
+        )
+        query = (
+            sa.select(OrderRow)
+            .where(*_conditions(wanted))
+            .order_by(due.is_(None), due, OrderRow.priority, OrderRow.number)
+            .limit(limit)
+        )
+        with reading(self._engine) as session:
+            return tuple(_to_orders(session, session.scalars(query).all()))
+
     def history(self, number: str) -> tuple[OrderEvent, ...]:
         """Everything that happened to the order, oldest first; its fold is the order."""
         query = sa.select(EventRow).where(EventRow.number == number).order_by(EventRow.seq)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from api.devices import searched
 from api.items import OrderDetail, OrderEventItem
 from api.routes.work_orders import act as publish_after
 from api.web.evidence import lines
-from api.web.figures import is_overdue, next_due
+from api.web.figures import is_overdue
 from api.web.format import clock_time, span
 from api.web.forms import Csrf, Note, act, filter_query
 from api.web.render import SOON_NS, View, view_of
@@ -176,17 +176,16 @@ def _page(
     error: str | None = None,
     status: int = 200,
 ) -> Response:
-    found = view.deps.orders.list(wanted.among(view.deps.registry), MOST_ROWS, cursor)
-    query = filter_query(view.request, FILTERS)
-    next_url = f"/work-orders{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
+    orders, older = _listed(view, wanted, cursor)
     return view.page(
         "work_orders.html",
         status,
         here="orders",
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
-        orders=sorted(found.items, key=_most_urgent) if SHOWS[wanted.show] else found.items,
-        next_url=next_url,
-        filter_query=query,
+        orders=orders[:MOST_ROWS],
+        left_out=len(orders) > MOST_ROWS,
+        next_url=older,
+        filter_query=filter_query(view.request, FILTERS),
         shows=list(SHOWS),
         priorities=list(Priority),
         wanted=wanted,
@@ -196,9 +195,17 @@ def _page(
     )
 
 
-def _most_urgent(order: WorkOrder) -> tuple[int, str]:
-    due = next_due(order)
-    return (due.at if due else 2**63, order.priority)
+def _listed(view: View, wanted: Wanted, cursor: str | None) -> tuple[Sequence[WorkOrder], str | None]:
+    """The orders of the list, and the address of the older ones.
+
+    Open ones come by what is due next, one more than there is room for where there are more; others the newest first.
+    """
+    orders, among = view.deps.orders, wanted.among(view.deps.registry)
+    if SHOWS[wanted.show]:
+        return orders.most_urgent(among, MOST_ROWS + 1), None
+    found = orders.list(among, MOST_ROWS, cursor)
+    query = filter_query(view.request, FILTERS)
+    return found.items, f"/work-orders{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
 
 
 def _detail(view: View, order: WorkOrder) -> dict[str, Any]:

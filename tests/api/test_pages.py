@@ -239,6 +239,18 @@ def test_an_alert_or_order_is_found_by_its_number(plant_client: TestClient, plan
         assert {order.number for order in orders if f">{order.number}</span>" in text} == {orders[0].number}
 
 
+def test_a_long_list_of_open_orders_begins_with_what_is_due_first(
+    plant_client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = re.findall(r'href="/work-orders/(WO-\w+)', plant_client.get("/work-orders").text)
+    assert len(whole) == 3
+    monkeypatch.setattr("api.web.work_orders.MOST_ROWS", 2)
+    page = parse_and_return(plant_client.get("/work-orders").text)
+    assert re.findall(r'href="/work-orders/(WO-\w+)', page) == whole[:2]
+    assert "The 2 that are due first are shown" in page
+    assert "due first are shown" not in plant_client.get("/work-orders?show=closed").text
+
+
 def test_the_lists_of_a_device_hold_its_own_and_lead_out_again(plant_client: TestClient) -> None:
     page = plant_client.get("/devices/plant/pump-1").text
     for path in ("/alerts", "/work-orders"):

@@ -115,6 +115,23 @@ def test_filters(orders: OrderStore, wanted: OrderFilter, devices: Sequence[int]
     assert {order.device for order in orders.list(wanted).items} == {DEVICES[n] for n in devices}
 
 
+def test_the_most_urgent_ones_come_by_what_is_due_next(engine: sa.Engine, number: str) -> None:
+    """The oldest is closed, the next one answered, the newest solved: nothing of it is due any more."""
+    Desk(engine, Registry(), NotifyConfig()).record(
+        [opened(device=f"fan-{n}", raised_at=START + n * HOUR) for n in range(4)], START
+    )
+    store = OrderStore(engine)
+    of = {order.device: order.number for order in store.list(OrderFilter()).items}
+    store.assign(of["fan-1"], "li", "li", NOW)
+    store.close(of["fan-0"], ClosureCode.LEAK, "li", NOW)
+    for _ in range(6):
+        store.advance(of["fan-3"], "li", NOW)
+    fans = [order.device for order in store.most_urgent(OrderFilter(text="fan"), 10)]
+    assert (fans[:2], {*fans[2:]}) == (["fan-2", "fan-1"], {"fan-0", "fan-3"})
+    assert [order.device for order in store.most_urgent(OrderFilter(open=True, text="fan"), 2)] == ["fan-2", "fan-1"]
+    assert number not in {order.number for order in store.most_urgent(OrderFilter(text="fan"), 10)}
+
+
 @pytest.mark.parametrize("limit", [1, 2, 4, 9, 10])
 def test_pages_hold_each_order_once_newest_first(orders: OrderStore, limit: int) -> None:
     found: list[WorkOrder] = []
