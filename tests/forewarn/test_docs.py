@@ -25,6 +25,17 @@ def test_every_path_and_link_exists(document: Path) -> None:
     assert [str(path) for path in (*linked, *named) if not path.exists()] == []
 
 
+def test_what_is_added_is_named_where_the_architecture_says() -> None:
+    """The file in the last column knows at least two of those that are there already."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"\| `([\w/]+)/NAME\.py`.* \| `([\w/]+\.py)` \|", text)
+    assert len(rows) == 5
+    for folder, table in rows:
+        there = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+        named = set(re.findall(r"\w+", (ROOT / table).read_text(encoding="utf-8")))
+        assert len(there & named) > 1, f"{table} names none of {folder}"
+
+
 def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     assert [key for key in keys() if f"`{key}`" not in text] == []
