@@ -11,8 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import Deps, Parts
 from api.items import ItemPage, Time
 from api.params import LIMIT, Cursor, DeviceName, Limit, SiteName, TimeText, time_ns
-from api.problems import Problem
-from api.routes.telemetry import Taken, answer, body_of, objects_in
+from api.routes.intake import answer, body_of, described, objects_in
 from ingest.log_store import Kept, LogFilter
 from ingest.logentry import Event
 from ingest.times import format_time
@@ -61,26 +60,7 @@ def router_for(max_body: int) -> APIRouter:
     """The resource, taking bodies of at most `max_body` bytes."""
     router = APIRouter(prefix="/events", tags=["events"])
 
-    @router.post(
-        "",
-        status_code=202,
-        response_model=Taken,
-        responses={
-            413: {"model": Problem, "description": "The body is too large"},
-            503: {"model": Problem, "description": "No room at the moment: try again after Retry-After seconds"},
-        },
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {"oneOf": [OBJECT, {"type": "array", "items": OBJECT}]},
-                        "example": EXAMPLE,
-                    }
-                },
-            }
-        },
-    )
+    @router.post("", **described(OBJECT, EXAMPLE))
     async def post_events(request: Request) -> Any:
         """Take log entries: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
         deps: Deps = request.app.state.deps

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 
-from api.deps import Deps, TelemetryResult
-from api.problems import MEDIA_TYPE, FieldProblem, Problem, problem
-from ingest.payload import PayloadError, parse_json
+from api.deps import Deps
+from api.routes.intake import answer, body_of, described, objects_in
 
-MOST_TOLD = 1_000
-"""Rejections that an answer lists at most; all of them are counted in the metrics."""
 OBJECT = {
     "type": "object",
     "required": ["device", "values"],
@@ -38,46 +31,11 @@ EXAMPLE = {
 }
 
 
-class RejectedValue(BaseModel):
-    """One value that was not taken."""
-
-    index: int
-    """Place of its object in the request, from 0."""
-    metric: str | None
-    reason: str
-
-
-class Taken(BaseModel):
-    """What became of the readings; `accepted` of them are durable."""
-
-    accepted: int
-    rejected: list[RejectedValue]
-
-
 def router_for(max_body: int) -> APIRouter:
     """The resource, taking bodies of at most `max_body` bytes."""
     router = APIRouter(tags=["telemetry"])
 
-    @router.post(
-        "/telemetry",
-        status_code=202,
-        response_model=Taken,
-        responses={
-            413: {"model": Problem, "description": "The body is too large"},
-            503: {"model": Problem, "description": "No room at the moment: try again after Retry-After seconds"},
-        },
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {"oneOf": [OBJECT, {"type": "array", "items": OBJECT}]},
-                        "example": EXAMPLE,
-                    }
-                },
-            }
-        },
-    )
+    @router.post("/telemetry", **described(OBJECT, EXAMPLE))
     async def post_telemetry(request: Request) -> Any:
         """Take readings: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
         deps: Deps = request.app.state.deps
@@ -85,43 +43,3 @@ def router_for(max_body: int) -> APIRouter:
         return answer(await run_in_threadpool(lambda: deps.submit(objects_in(body))))
 
     return router
-
-
-async def body_of(request: Request, most: int) -> bytes:
-    """The body of a request, read no further than `most` bytes."""
-    if int(request.headers.get("content-length", 0)) > most:
-        raise HTTPException(413)
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            raise HTTPException(413)
-    return bytes(body)
-
-
-def objects_in(body: bytes) -> Sequence[object]:
-    """The objects in a body, read like a message's: a number that is none costs its own reading only."""
-    try:
-        sent = parse_json(body)
-    except PayloadError as error:
-        raise HTTPException(422, str(error)) from error
-    if isinstance(sent, dict):
-        return [sent]
-    if not isinstance(sent, list) or not sent:
-        raise HTTPException(422, "payload should be an object or an array of objects")
-    return sent
-
-
-def answer(result: TelemetryResult) -> Any:
-    """What became of a request: what was taken, or a problem where nothing was."""
-    told = [RejectedValue(index=r.index, metric=r.metric, reason=r.reason) for r in result.rejected[:MOST_TOLD]]
-    if result.accepted:
-        return Taken(accepted=result.accepted, rejected=told)
-    errors = [
-        FieldProblem(where=f"body.{r.index}" + (f".values.{r.metric}" if r.metric else ""), message=r.reason)
-        for r in told
-    ]
-    reason = told[0].reason if told else "every value is null"
-    found = problem(422, f"nothing in the request could be taken: {reason}", errors)
-    body = found.model_dump(exclude_none=True) | {"accepted": 0, "rejected": [r.model_dump() for r in told]}
-    return JSONResponse(body, 422, media_type=MEDIA_TYPE)

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from api.access.principal import Role
 from api.hub import MOST_CLIENTS, REMEMBERED, Topic
 from api.publish import MOST_READINGS
-from api.routes.telemetry import MOST_TOLD
+from api.routes.intake import MOST_TOLD
 from api.web.chart import MOST_POINTS, STANDS_OUT
 from ingest.paging import DEFAULT_LIMIT, MAX_LIMIT
 
