@@ -225,8 +225,9 @@ def _tell(state: _Series, row: int, out: Judged) -> None:
 def _score(state: _Series, scored: int) -> float:
     """Root mean square of the distances, in usual ones; NaN while the series is learned."""
     square = 0.0
-    for k in range(scored):
-        square += min(abs(state.average[k] - state.level) / state.unit[k], MOST) ** 2
+    for k in range(AVERAGED):
+        if k < scored:
+            square += min(abs(state.average[k] - state.level) / state.unit[k], MOST) ** 2
     if state.learned < WARM_UP:
         return np.nan
     score = np.sqrt(square / scored)
