@@ -23,7 +23,7 @@ from simulators.judge import Raised, judge
 from simulators.messages import gateway_messages
 from simulators.people import Crew, OpenOrder, People
 from simulators.registry import registry_toml
-from simulators.scenario import Scenario, load_scenario
+from simulators.scenario import load_scenario
 from simulators.sessions import Broker, Identity
 from simulators.simulation import Simulation
 from simulators.truth import truth
@@ -152,23 +152,18 @@ class Loop:
         return sum(value or 0.0 for value in found)
 
 
-def scenario_at(site: str) -> Scenario:
-    scenario = load_scenario("month")
-    spec = scenario.spec.model_copy(update={"site": scenario.spec.site.model_copy(update={"name": site})})
-    return Scenario(name="month", spec=spec)
-
-
 @pytest.fixture
 def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     monkeypatch.setattr("ingest.mqtt.REST_S", 0.0)  # hour after hour comes by itself: nothing to wait for between them
     monkeypatch.setattr("forewarn.judging.REST_S", 0.0)
-    sim = Simulation(scenario_at(unique_name))
+    sim = Simulation(load_scenario("month"))  # of one name, for its luck is drawn by it
+    site = sim.scenario.spec.site.name
     registry = tmp_path / "registry.toml"
     registry.write_text(registry_toml(sim), encoding="utf-8")
     settings = Settings.model_validate(
         {
             "data": {"dir": str(tmp_path / "data")},
-            "mqtt": {"url": mosquitto.url, "topics": [f"forewarn/v1/{unique_name}/#"], "client_id": unique_name},
+            "mqtt": {"url": mosquitto.url, "topics": [f"forewarn/v1/{site}/#"], "client_id": unique_name},
             "http": {"port": free_port()},
             "registry": {"file": str(registry)},
             # The clock leaps from hour to hour, so all that comes is recorded: readings tell the time.
