@@ -29,16 +29,16 @@ class ClimateSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     mean_c: float = Field(14.0, ge=-30, le=40)
     season_k: float = Field(11.0, ge=0, le=30)
-    day_k: float = Field(4.5, ge=0, le=15)
-    day_spread: float = Field(0.25, ge=0, le=1)
+    day_k: float = Field(3.5, ge=0, le=15)
+    day_spread: float = Field(0.6, ge=0, le=1)
     """How much the swing of one day differs from another's: clear and overcast days."""
-    front_k: float = Field(2.5, ge=0, le=10)
-    front_h: float = Field(60.0, ge=6, le=500)
+    front_k: float = Field(4.0, ge=0, le=10)
+    front_h: float = Field(42.0, ge=6, le=500)
     """How long fronts last."""
-    shower_k: float = Field(0.0, ge=0, le=10)
+    shower_k: float = Field(1.0, ge=0, le=10)
     """What changes within hours."""
     dew_depression_k: float = Field(7.0, ge=0.5, le=25)
-    moisture_k: float = Field(1.2, ge=0, le=15)
+    moisture_k: float = Field(4.2, ge=0, le=15)
     """How far the dew point wanders by itself."""
 
 

@@ -34,7 +34,7 @@ BUDGETS = [Budget.parse(f"{number} per device-month") for number in ("0.3", "1",
 
 
 def small() -> Simulation:
-    return Simulation(sized(load_scenario("soak"), 12, 2.0), 5)
+    return Simulation(sized(load_scenario("soak"), 12, 2.0), 2)
 
 
 def test_a_smaller_fleet_still_has_every_kind_of_trouble() -> None:
