@@ -42,6 +42,9 @@ class _Series(Protocol):
     """A record of the state."""
 
     newest: int
+    """Time of the newest judged reading."""
+    latest: int
+    """The latest time that was ever remembered: what comes after it repeats nothing."""
     count: int
     time: TimeArray
     value: FloatArray
@@ -54,6 +57,7 @@ class Arrivals:
         self._state = StateTable(
             {
                 "newest": (np.int64, (), NEVER),
+                "latest": (np.int64, (), NEVER),
                 "count": (np.int64, (), 0),
                 "time": (np.int64, (REMEMBERED,), NEVER),
                 "value": (np.float64, (REMEMBERED,), 0.0),
@@ -88,7 +92,7 @@ def _classify(
 ) -> None:
     for row in range(len(series)):
         state, at = records[series[row]], time[row]
-        slot = 0
+        slot = 0 if at <= state.latest else REMEMBERED
         while slot < REMEMBERED and state.time[slot] != at:
             slot += 1
         if slot < REMEMBERED:
@@ -96,7 +100,7 @@ def _classify(
         else:
             slot = state.count % REMEMBERED
             state.count += 1
-            state.time[slot] = at
+            state.time[slot], state.latest = at, max(at, state.latest)
             live = quality[row] & HISTORICAL == 0 and at > state.newest
             arrival[row] = NEW if live else LATE
             if live:
