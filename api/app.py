@@ -1,7 +1,7 @@
 """Puts the API together: what every request passes, and the resources.
 
-request ─▶ SecurityHeaders ─▶ Entrance (who, and may they?) ─▶ HeadAsGet ─▶ route ─▶ store of a stage
-                                                                              └──────▶ console page
+request ─▶ SecurityHeaders ─▶ Entrance (who, and may they?) ─▶ HeadAsGet ─▶ BodyLimit ─▶ route ─▶ store of a stage
+                                                                                            └──────▶ console page
 errors  ◀─ problem details, or a page for a person ◀────────────┘
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
+from api.bodies import BodyLimit
 from api.deps import Deps
 from api.entrance import Door, Entrance
 from api.head import HeadAsGet
@@ -33,6 +34,9 @@ from api.routes import (
 )
 from api.web import console
 
+RESOURCES = (alerts, devices, events, models, readings, rejects, session, stream, telemetry, users, work_orders)
+TAKING = ("/api/v1/telemetry", "/api/v1/events")
+"""Where readings and log entries come in."""
 DESCRIPTION = (
     "Readings in, early warnings and work orders out. Times are RFC 3339 with `Z`; lists come in pages "
     '`{"items": [...], "next": cursor or null}`; errors are problem details (RFC 9457).'
@@ -55,13 +59,12 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.recall = Recall(deps.registry, deps.board, deps.telemetry, deps.clock)
     app.include_router(health.router)
     api = APIRouter(prefix="/api/v1")
-    for part in (devices, readings, rejects, alerts, work_orders, models, session, users, stream):
+    for part in RESOURCES:
         api.include_router(part.router)
-    api.include_router(telemetry.router_for(deps.max_body))
-    api.include_router(events.router_for(deps.max_body))
     app.include_router(api)
     pages = console.install(app, deps)
     problems.install(app, pages.problem)
+    app.add_middleware(BodyLimit, most=dict.fromkeys(TAKING, deps.max_body))
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         Entrance,

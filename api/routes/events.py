@@ -8,14 +8,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import Deps, Parts
+from api.deps import Parts
 from api.items import ItemPage, Time
 from api.params import LIMIT, Cursor, DeviceName, Limit, SiteName, TimeText, time_ns
-from api.routes.intake import answer, body_of, described, objects_in
+from api.routes.intake import answer, described, objects_in
 from ingest.log_store import Kept, LogFilter
 from ingest.logentry import Event
 from ingest.times import format_time
 
+router = APIRouter(prefix="/events", tags=["events"])
 OBJECT = {
     "type": "object",
     "required": ["device", "event"],
@@ -56,21 +57,14 @@ class LogItem(BaseModel):
         )
 
 
-def router_for(max_body: int) -> APIRouter:
-    """The resource, taking bodies of at most `max_body` bytes."""
-    router = APIRouter(prefix="/events", tags=["events"])
-
-    @router.post("", **described(OBJECT, EXAMPLE))
-    async def post_events(request: Request) -> Any:
-        """Take log entries: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
-        deps: Deps = request.app.state.deps
-        body = await body_of(request, max_body)
-        return answer(await run_in_threadpool(lambda: deps.submit_log(objects_in(body))))
-
-    router.get("")(list_events)
-    return router
+@router.post("", **described(OBJECT, EXAMPLE))
+async def post_events(request: Request, deps: Parts) -> Any:
+    """Take log entries: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
+    body = await request.body()
+    return answer(await run_in_threadpool(lambda: deps.submit_log(objects_in(body))))
 
 
+@router.get("")
 def list_events(
     deps: Parts,
     site: SiteName = None,

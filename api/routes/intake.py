@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import Request
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -46,18 +45,6 @@ def described(schema: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str
         },
         "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": content}}},
     }
-
-
-async def body_of(request: Request, most: int) -> bytes:
-    """The body of a request, read no further than `most` bytes."""
-    if int(request.headers.get("content-length", 0)) > most:
-        raise HTTPException(413)
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            raise HTTPException(413)
-    return bytes(body)
 
 
 def objects_in(body: bytes) -> Sequence[object]:

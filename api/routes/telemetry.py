@@ -7,9 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import Deps
-from api.routes.intake import answer, body_of, described, objects_in
+from api.deps import Parts
+from api.routes.intake import answer, described, objects_in
 
+router = APIRouter(tags=["telemetry"])
 OBJECT = {
     "type": "object",
     "required": ["device", "values"],
@@ -31,15 +32,8 @@ EXAMPLE = {
 }
 
 
-def router_for(max_body: int) -> APIRouter:
-    """The resource, taking bodies of at most `max_body` bytes."""
-    router = APIRouter(tags=["telemetry"])
-
-    @router.post("/telemetry", **described(OBJECT, EXAMPLE))
-    async def post_telemetry(request: Request) -> Any:
-        """Take readings: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
-        deps: Deps = request.app.state.deps
-        body = await body_of(request, max_body)
-        return answer(await run_in_threadpool(lambda: deps.submit(objects_in(body))))
-
-    return router
+@router.post("/telemetry", **described(OBJECT, EXAMPLE))
+async def post_telemetry(request: Request, deps: Parts) -> Any:
+    """Take readings: an object or an array of them. 202 once they are durable; 422 if none could be taken."""
+    body = await request.body()
+    return answer(await run_in_threadpool(lambda: deps.submit(objects_in(body))))
