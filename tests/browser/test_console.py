@@ -226,6 +226,17 @@ def test_an_order_from_assignment_to_the_end(own_console: Console, look: Look) -
     assert own_console.made.deps().orders.get(order.number).closure_note == "bearing replaced"
 
 
+def test_the_tab_tells_how_many_alerts_are_urgent(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    page = look(f"{own_console.base}/work-orders").page
+    settle(page)
+    urgent = open_alerts(own_console)
+    expect(page).to_have_title(f"({urgent}) Work orders · Forewarn")
+    made.deps().alerts.close(chosen(own_console, "pump-1"), "li.wei", made.now)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
+    expect(page).to_have_title(f"({urgent - 1}) Work orders · Forewarn")
+
+
 def test_a_form_that_is_open_stays_open_while_the_page_follows(own_console: Console, look: Look) -> None:
     order = own_console.made.deps().orders.list(OrderFilter(device="pump-1")).items[0]
     page = look(f"{own_console.base}/work-orders/{order.number}").page
