@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alerts.budget import Budget
-from alerts.policy import alarm_level
+from alerts.policy import MOST_LEVEL, alarm_level
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ def test_a_larger_budget_asks_for_less_and_a_faster_series_for_more() -> None:
 
 def test_while_the_interval_is_not_known_nothing_opens() -> None:
     assert np.isnan(alarm_level(np.array([np.nan]), Budget(1.0, "month"))).all()
+
+
+def test_what_is_read_less_often_than_every_seven_minutes_is_at_the_bound() -> None:
+    """As docs/detection.md says; a larger budget changes nothing there."""
+    minutes = np.array([7.0, 7.5]) * 60e9
+    below, at = alarm_level(minutes, Budget.parse("1 per device-month"))
+    assert below < MOST_LEVEL == at
+    assert (alarm_level(minutes, Budget.parse("1 per device-day")) == MOST_LEVEL).all()
