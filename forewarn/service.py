@@ -29,7 +29,7 @@ from api.deps import Deps
 from api.hub import Hub
 from forewarn.configured import adapter_options, engine_config, notify_config
 from forewarn.database_admin import is_current, upgrade
-from forewarn.health import Health
+from forewarn.health import Health, reported
 from forewarn.inputs import make_input
 from forewarn.metrics import Metrics, NoticeMetrics, RejectMetrics, SpoolMetrics
 from forewarn.modelwatch import ModelShelf, ModelWatch
@@ -218,16 +218,17 @@ class Service:
 
     def _wait_for_database(self) -> None:
         said = ""
-        while not self._stopping.wait(DATABASE_AGAIN_S):
-            try:
-                self._begin()
-            except IngestError as error:
-                self.health.note("database", str(error), "start")
-                if str(error) != said:
-                    said = str(error)
-                    log.warning("the database is not ready, will be tried again", error=said)
-            else:
-                return
+        with reported("service", self.health):
+            while not self._stopping.wait(DATABASE_AGAIN_S):
+                try:
+                    self._begin()
+                except IngestError as error:
+                    self.health.note("database", str(error), "start")
+                    if str(error) != said:
+                        said = str(error)
+                        log.warning("the database is not ready, will be tried again", error=said)
+                else:
+                    return
 
     # -- while it runs ---------------------------------------------------------------------------------------------
     def submit(self, objects: Sequence[object]) -> TelemetryResult:

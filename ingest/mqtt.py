@@ -161,6 +161,9 @@ class MqttInput:
                 self._connection()
             except (_LostError, OSError, ssl.SSLError, ValueError) as error:
                 self._tell(str(error) or type(error).__name__)
+            except Exception as error:
+                log.exception("a connection to the broker ended by a fault in this program")
+                self._tell(f"a fault: {type(error).__name__}: {error}"[:300])
             if time.monotonic() - began > STABLE_S:
                 delay_s = FIRST_DELAY_S
             if not self._stopping.is_set():

@@ -8,7 +8,7 @@ import pytest
 
 from forewarn.service import Service
 from forewarn.settings import FileSettings, HttpSettings, MqttSettings
-from ingest.errors import InputError
+from ingest.errors import InputError, RetryableError
 from tests.live import WITHIN_S, Live, live, make_settings, publisher
 from tests.servers.ports import free_port
 from tests.waiting import wait_until
@@ -166,6 +166,19 @@ def test_a_second_service_on_the_same_data_is_refused(served: Live, tmp_path: Pa
     with pytest.raises(InputError, match="is in use by another forewarn"):
         Service(second).start()
     assert served.ready()
+
+
+def test_a_fault_while_it_waits_for_its_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: list[Exception] = [RetryableError("database: away"), ZeroDivisionError("ours")]
+
+    def begin(_: Service) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setattr("forewarn.service.DATABASE_AGAIN_S", 0.01)
+    monkeypatch.setattr(Service, "_begin", begin)
+    with live(make_settings(tmp_path)) as running:
+        fault = "ended by a fault: ZeroDivisionError: ours"
+        wait_until(lambda: running.down().get("service") == fault, "the fault is told", WITHIN_S)
 
 
 def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:

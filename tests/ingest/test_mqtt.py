@@ -295,6 +295,24 @@ def test_it_waits_for_a_broker_that_is_not_there_yet(own_mosquitto: Mosquitto, u
         listener.input.stop()
 
 
+def test_a_fault_of_ours_ends_a_connection_and_not_the_listening(
+    mosquitto: Mosquitto, unique_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults, connection = [ZeroDivisionError("ours")] * 2, MqttInput._connection
+    told: list[str | None] = []
+
+    def sometimes(self: MqttInput) -> None:
+        told.append(self.problem)
+        if faults:
+            raise faults.pop()
+        connection(self)
+
+    monkeypatch.setattr(MqttInput, "_connection", sometimes)
+    with Listener(mosquitto, unique_name), capture_logs():
+        pass
+    assert told == ["not connected yet", "a fault: ZeroDivisionError: ours", "a fault: ZeroDivisionError: ours"]
+
+
 def test_without_a_password_it_says_what_the_broker_said(unique_name: str) -> None:
     with server_folder() as folder, Mosquitto(folder, {"service": "secret"}) as broker:
         stranger = Listener(broker, unique_name, f"mqtt://service:wrong@127.0.0.1:{broker.port}")
