@@ -16,22 +16,18 @@ from api.deps import RECALLED, Parts
 from api.devices import searched
 from api.items import OPEN_STATES
 from api.routes.alerts import act as publish_after
+from api.web.around import MOST_CHARTS, charts_around
 from api.web.evidence import lines
 from api.web.forms import Csrf, Note, act, filter_query
 from api.web.render import View, view_of
 from api.web.standing import standing
-from ingest.reading import NS_PER_SECOND
-from ingest.registry import Metric, Registry
+from ingest.registry import Registry
 
 router = APIRouter(include_in_schema=False, prefix="/alerts")
 SHOWS: dict[str, tuple[State, ...]] = {"open": OPEN_STATES, "all": (), **{state.value: (state,) for state in State}}
 """What a person can choose to see, and the states that means."""
 MOST_ROWS = 100
-MOST_CHARTS = 4
 FILTERS = ("show", "severity", "kind", "q", "site", "device")
-HOUR_NS = 3_600 * NS_PER_SECOND
-LONGEST_AROUND_NS = 24 * HOUR_NS
-"""An alert that is open for longer is drawn from its beginning up to here."""
 AlertId = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
 Name = Annotated[str, Query(max_length=128)]
@@ -163,32 +159,11 @@ def _page(
 def _detail(view: View, alert: Alert) -> dict[str, Any]:
     """What is shown of one alert beside itself."""
     deps = view.deps
-    start, end = around(alert, view.now)
     return {
         "history": deps.alerts.history(alert.id),
         "first_steps": first_steps(alert.kind, alert.metric, alert.evidence),
         "similar": deps.past.similar(alert),
         "standing": standing(deps, alert.site, alert.device, alert.metric, MOST_CHARTS),
         "evidence": lines(alert.evidence, view.t, deps.zone),
-        "chart_metrics": charted(deps.registry, alert),
-        "chart_start": start,
-        "chart_end": end,
+        "charts": charts_around(alert, deps.registry, view.now),
     }
-
-
-def charted(registry: Registry, alert: Alert) -> list[Metric]:
-    """The metrics that are drawn: the one the alert is about, or those of the whole device, as far as there is room."""
-    device = registry.find_device(alert.site, alert.device)
-    if device is None:
-        return []
-    numbers = (
-        registry.series_of(device) if alert.metric is None else [registry.find(alert.site, alert.device, alert.metric)]
-    )
-    return [registry.metric(number) for number in numbers if number is not None][:MOST_CHARTS]
-
-
-def around(alert: Alert, now: int) -> tuple[int, int]:
-    """From when to when the readings around an alert are drawn, with some time before it began and after it ended."""
-    ended = min(alert.cleared_at or now, alert.raised_at + LONGEST_AROUND_NS)
-    margin = max(HOUR_NS, (ended - alert.onset_at) // 2)
-    return alert.onset_at - margin, min(max(ended, alert.raised_at) + margin, max(now, alert.raised_at) + 1)

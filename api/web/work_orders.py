@@ -17,6 +17,7 @@ from api.deps import RECALLED, Parts
 from api.devices import searched
 from api.items import OrderDetail, OrderEventItem
 from api.routes.work_orders import act as publish_after
+from api.web.around import MOST_CHARTS, charts_around
 from api.web.evidence import lines
 from api.web.figures import is_overdue
 from api.web.format import clock_time, span
@@ -34,7 +35,6 @@ router = APIRouter(include_in_schema=False, prefix="/work-orders")
 SHOWS: dict[str, bool | None] = {"open": True, "closed": False, "all": None}
 """What a person can choose to see; whether that means open orders."""
 MOST_ROWS = 100
-MOST_VALUES = 4
 FILTERS = ("show", "priority", "q", "site", "device")
 Number = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
@@ -210,7 +210,8 @@ def _listed(view: View, wanted: Wanted, cursor: str | None) -> tuple[Sequence[Wo
 
 def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     """What is shown of one order beside itself."""
-    similar = view.deps.past.similar(view.deps.alerts.get(order.evidence.alert))
+    opener = view.deps.alerts.get(order.evidence.alert)
+    similar = view.deps.past.similar(opener)
     history = OrderDetail.with_history(order, view.deps.orders.history(order.number), similar).events
     alerts = _alerts(view, order)
     titles = {alert.id: view.t.of(headline(alert)) for alert in alerts}
@@ -223,7 +224,8 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
         "solve": promise(order.solved_at, order.solve_due_at, view),
         "first_steps": first_steps(order.evidence.kind, order.evidence.metric, order.evidence.facts),
         "similar": similar,
-        "standing": standing(view.deps, order.site, order.device, order.evidence.metric, MOST_VALUES),
+        "charts": charts_around(opener, view.deps.registry, view.now),
+        "standing": standing(view.deps, order.site, order.device, order.evidence.metric, MOST_CHARTS),
         "evidence": lines(order.evidence.facts, view.t, view.deps.zone),
         "alerts": alerts,
         "codes": list(LABELS.items()),

@@ -82,6 +82,7 @@ def test_details_of_alerts_and_orders(plant_client: TestClient, plant: Site) -> 
         parse(text)
         assert escape(order.cause.en) in text
         assert text.count("<li class=") >= 9
+        assert f'data-device="{order.device}" data-metric="' in text, "the readings around the alert that opened it"
 
 
 def test_an_alert_about_a_whole_device_shows_all_its_metrics(plant_client: TestClient, plant: Site) -> None:
