@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 
 from alerts.alert import Alert, AlertEvent, Escalated, Explanation, Opened, Released, Revised, State
 from alerts.notify import outbox
-from alerts.notify.message import alert_link, alert_message
+from alerts.notify.about import about
+from alerts.notify.message import Beside, alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
 from alerts.notify.policy import NotifyConfig, Reason, notice_key, notify_reason, skip_at_once
 from alerts.store import insert_alerts, load_alerts, update_alerts
 from ingest.database import writing
-from ingest.registry import Registry
+from ingest.registry import Device, Registry
 from ingest.times import format_time
 from workorders.message import order_line
 from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, criticality_in, order_number
@@ -52,7 +53,7 @@ class Desk:
 
     def __init__(self, engine: sa.Engine, registry: Registry, notify: NotifyConfig) -> None:
         self._engine = engine
-        self._criticality = criticality_in(registry)
+        self._registry, self._criticality = registry, criticality_in(registry)
         self._notify = notify
 
     def record(self, events: Sequence[AlertEvent], now: int) -> Changes:
@@ -137,11 +138,13 @@ class Desk:
         order = book.orders.get(alert.work_order) if alert.work_order else None
         line = order_line(order, self._notify.timezone) if order is not None and order.closed_at is None else None
         key = notice_key(alert, reason)
-        message = alert_message(alert, reason, line, self._notify, before)
-        return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify))
+        number = self._registry.find_device(alert.site, alert.device)
+        device = None if number is None else self._registry.device(number)
+        message = alert_message(alert, reason, Beside(about(device), before, line), self._notify)
+        return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify, device))
 
 
-def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig) -> dict[str, str]:
+def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig, device: Device | None) -> dict[str, str]:
     facts = {
         "idempotency_key": key,
         "reason": str(reason),
@@ -156,6 +159,9 @@ def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig) -> dict
         "work_order": alert.work_order,
         "url": alert_link(alert, config),
     }
+    if device is not None:
+        known = {"title": device.title, "customer": device.customer, "team": device.team, "owner": device.owner}
+        facts |= {f"device_{name}": value for name, value in known.items()}
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""Words a notice from an alert, in both languages: what, why, since when, what to do, and where to look."""
+"""Words a notice from an alert, in both languages: what, whose, why, since when, what to do, and where to look."""
 
 from __future__ import annotations
 
@@ -27,13 +27,21 @@ class Text:
 Message = Mapping[Language, Text]
 
 
-def alert_message(
-    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig, before: Explanation | None = None
-) -> dict[Language, Text]:
-    """What people read about an alert; `order` is a line about its work order, `before` one about similar alerts."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Lines of a message beside those about the alert itself; None where there is nothing to say."""
+
+    device: Explanation | None = None
+    before: Explanation | None = None
+    """What earlier alerts like it turned out to be."""
+    order: Explanation | None = None
+
+
+def alert_message(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig) -> dict[Language, Text]:
+    """What people read about an alert."""
     return {
-        Language.EN: _english(alert, reason, order, config, before),
-        Language.ZH: _chinese(alert, reason, order, config, before),
+        Language.EN: _english(alert, reason, beside, config),
+        Language.ZH: _chinese(alert, reason, beside, config),
     }
 
 
@@ -61,34 +69,32 @@ def _steps(alert: Alert) -> Steps:
     return first_steps(alert.kind, alert.metric, alert.evidence)
 
 
-def _english(
-    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig, before: Explanation | None
-) -> Text:
+def _english(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
     worse = " (worse)" if reason is Reason.ESCALATED else ""
     lines = [
         f"Site {alert.site}, device {alert.device}" + (f", {alert.metric}" if alert.metric else ""),
+        beside.device.en if beside.device else None,
         f"Why: {alert.explanation.en}",
         f"Since: {local_time(alert.onset_at, config.timezone)}",
         "Do: " + " ".join(step.en for step in _steps(alert)),
-        f"Before: {before.en}" if before else None,
-        order.en if order else None,
+        f"Before: {beside.before.en}" if beside.before else None,
+        beside.order.en if beside.order else None,
         alert_link(alert, config),
         f"Alert {alert.id}",
     ]
     return Text(f"[{alert.severity.upper()}] {headline(alert).en}{worse}", "\n".join(line for line in lines if line))
 
 
-def _chinese(
-    alert: Alert, reason: Reason, order: Explanation | None, config: NotifyConfig, before: Explanation | None
-) -> Text:
+def _chinese(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
     worse = "（加重）" if reason is Reason.ESCALATED else ""
     lines = [
         f"站点 {alert.site}，设备 {alert.device}" + (f"，{metric_zh(alert.metric)}" if alert.metric else ""),
+        beside.device.zh if beside.device else None,
         f"原因：{alert.explanation.zh}",
         f"开始时间：{local_time(alert.onset_at, config.timezone)}",
         "处理建议：" + "".join(step.zh for step in _steps(alert)),
-        f"以往：{before.zh}" if before else None,
-        order.zh if order else None,
+        f"以往：{beside.before.zh}" if beside.before else None,
+        beside.order.zh if beside.order else None,
         alert_link(alert, config),
         f"报警编号 {alert.id}",
     ]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from alerts.advice import first_steps
 from alerts.alert import Alert, Explanation, Kind, Severity, State
 from alerts.headline import headline
-from alerts.notify.message import Text, alert_message, in_languages
+from alerts.notify.about import about
+from alerts.notify.message import Beside, Text, alert_message, in_languages
 from alerts.notify.policy import (
     FIRST_DELAY_NS,
     HOUR_NS,
@@ -23,6 +24,7 @@ from alerts.notify.policy import (
     notify_reason,
     skip_at_once,
 )
+from ingest.registry import Criticality, Device
 from tests.alerts.samples import START, make_alert
 
 ALERT = make_alert()
@@ -75,16 +77,18 @@ def test_tries_are_spaced_out_and_never_farther_than_an_hour(tries: int, seed: i
         assert delay >= LONGEST_DELAY_NS / 2
 
 
-def test_a_message_says_what_why_since_when_what_to_do_and_where() -> None:
+def test_a_message_says_what_whose_why_since_when_what_to_do_and_where() -> None:
     config = NotifyConfig(console_url="https://forewarn.example/", timezone="Asia/Shanghai")
     order = Explanation("Work order WO-1, P2", "工单 WO-1,P2")
     before = Explanation("2 similar", "2 次类似报警")
-    message = alert_message(ALERT, Reason.OPENED, order, config, before)
+    device = about(Device("plant", "pump-1", None, Criticality.HIGH, "Northwind", "rotating", "li.wei", "Feed pump"))
+    message = alert_message(ALERT, Reason.OPENED, Beside(device, before, order), config)
     steps = first_steps(ALERT.kind, ALERT.metric, ALERT.evidence)
 
     assert message[Language.EN].title == "[HIGH] pump-1: vibration above its limit"
     assert message[Language.EN].body.splitlines() == [
         "Site plant, device pump-1, vibration",
+        "Feed pump; customer Northwind; team rotating; owner li.wei",
         "Why: vibration 8.2 mm/s is above the limit of 7.1 mm/s",
         "Since: 2026-01-01 07:59:00 CST",
         "Do: " + " ".join(step.en for step in steps),
@@ -96,6 +100,7 @@ def test_a_message_says_what_why_since_when_what_to_do_and_where() -> None:
     assert message[Language.ZH].title == "【高】pump-1：振动高于限值"
     assert message[Language.ZH].body.splitlines() == [
         "站点 plant，设备 pump-1，振动",
+        "Feed pump；客户 Northwind；班组 rotating；负责人 li.wei",
         "原因：振动 8.2 mm/s 高于限值 7.1 mm/s",
         "开始时间：2026-01-01 07:59:00 CST",
         "处理建议：" + "".join(step.zh for step in steps),
@@ -108,10 +113,10 @@ def test_a_message_says_what_why_since_when_what_to_do_and_where() -> None:
 
 def test_a_message_about_a_whole_device_that_became_worse() -> None:
     alert = make_alert(metric=None, kind=Kind.SILENCE)
-    message = alert_message(alert, Reason.ESCALATED, None, NotifyConfig())
+    message = alert_message(alert, Reason.ESCALATED, Beside(about(Device("plant", "pump-1"))), NotifyConfig())
     assert message[Language.EN].title == "[HIGH] pump-1: no readings (worse)"
     assert message[Language.ZH].title == "【高】pump-1：设备没有数据上报（加重）"
-    assert message[Language.EN].body.startswith("Site plant, device pump-1\n")
+    assert message[Language.EN].body.startswith("Site plant, device pump-1\nWhy: ")
     assert "http" not in message[Language.EN].body
 
 

@@ -23,7 +23,7 @@ from alerts.notify.policy import Language, NotifyConfig
 from alerts.notify.sender import AppriseSender, check_urls
 from alerts.notify.worker import Notifier
 from ingest.errors import InputError, RetryableError
-from ingest.registry import Registry
+from ingest.registry import Device, Registry
 from tests.alerts.samples import START, make_alert
 from tests.servers.ports import free_port
 from tests.waiting import wait_until
@@ -95,7 +95,9 @@ def mailbox() -> Iterator[tuple[Mailbox, str]]:
 
 def record_and_send(engine: sa.Engine, *urls: str) -> Notifier:
     config = NotifyConfig(urls=urls, languages=(Language.ZH, Language.EN), console_url="https://forewarn.example")
-    Desk(engine, Registry(), config).record([Opened(ALERT)], START)
+    registry = Registry()
+    registry.put_device(Device(ALERT.site, ALERT.device, owner="李威", customer="Northwind Foods"))
+    Desk(engine, registry, config).record([Opened(ALERT)], START)
     return Notifier(engine, config, AppriseSender(), lambda: START)
 
 
@@ -112,6 +114,8 @@ def test_a_webhook_gets_the_words_and_the_fields(sqlite_engine: sa.Engine) -> No
         "device": "pump 1 & 振动",
         "severity": "high",
         "work_order": number,
+        "device_owner": "李威",
+        "device_customer": "Northwind Foods",
         "raised_at": "2026-01-01T00:00:00Z",
         "url": f"https://forewarn.example/alerts/{ALERT.id}",
         "type": "warning",
