@@ -57,7 +57,6 @@ VARIANTS: Mapping[str, Variant] = {
     "two-averages": Variant("the two shorter averages are scored", {"models.detectors.shift:SCORED": 2}),
     "four-averages": Variant("the longest average is scored too", {"models.detectors.shift:SCORED": 4}),
     "no-reach": Variant("lone spikes count in full for longer averages", {"models.detectors.shift:REACH": FAR}),
-    "no-accuracy": Variant("no distance that every sensor is granted", {"models.detectors.shift:ACCURACY": 0.0}),
     "no-week": Variant("distances remember a thousand readings only", {"models.detectors.shift:LONG_SHARE": 0.0}),
     "no-clip": Variant("distances are learned from all values in full", {"models.detectors.shift:CLIP": FAR}),
     "no-whole": Variant("metrics only one by one, not together", {"models.evidence:WHOLE": 0.0}),
@@ -75,7 +74,7 @@ VARIANTS: Mapping[str, Variant] = {
     "learn-little": Variant("calibration keeps out what is below p = 0.01", {"models.calibration:MOST_RARE": 0.01}),
     "one-row": Variant("one rare row opens an alert", {"models.evidence:CONFIRMING": 0}),
     "no-rest": Variant("no rest after an alert", {"alerts.policy:REST": 0}),
-    "no-day": Variant("a device may raise anything from its first day on", {"alerts.policy:EARLY": 1.0}),
+    "no-day": Variant("a device may raise anything from its first day on", {"models.warmth:UNHURRIED_NS": 1e30}),
     "no-stuck": Variant("nobody looks for sensors that are stuck", {"models.detectors.stuck:LEAST_RUN": 10**9}),
     "long-rest": Variant("a rest of 200 rows", {"alerts.policy:REST": 200}),
 }

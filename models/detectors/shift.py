@@ -50,8 +50,6 @@ LONG_SHARE = 0.9
 REACH = 10.0
 """The longer averages that are scored take what is farther off, in usual distances, as being there: a lone spike is no
 shift."""
-ACCURACY = 0.001
-"""The usual distance is at least this share of the level: of less hardly any sensor is sure."""
 MOST = 1e9
 """Cap of a score."""
 TINY = 1e-12
@@ -258,11 +256,9 @@ def _learn(state: _Series) -> None:
     else:
         _learn_block(state)
     state.learned += BLOCK
-    floor = ACCURACY * abs(state.level)
     state.gaps, state.steps, state.mean = 0.0, 0.0, 0.0
     for k in range(AVERAGED):
-        usual = max(state.usual[k], RAW_SHARE * state.raw[k], LONG_SHARE * state.long[k])
-        state.unit[k] = max(usual, floor) + TINY
+        state.unit[k] = max(state.usual[k], RAW_SHARE * state.raw[k], LONG_SHARE * state.long[k]) + TINY
         state.raws[k], state.clipped[k] = 0.0, 0.0
 
 
