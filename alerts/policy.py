@@ -42,8 +42,8 @@ LONG_CLUSTERS = 1.0
 MOST_LEVEL = 4e-3
 """No p-value above this opens an alert, however large the budget and rare the readings: below UNUSUAL, so that what
 opens one is not a quiet row, and by enough that a state which is new takes metrics which are rare themselves."""
-EARLY = 1e-6
-"""What is still young (see `models.warmth.young`) has to be so much rarer for an alert."""
+BLATANT = 2.5
+"""What is still young (see `models.warmth.young`) has to be so many half widths of its band off for an alert."""
 REST = 100
 """Rows of a device after an alert in which only what is rarer than all since then opens another one."""
 GRAVE = 1e-3
@@ -77,6 +77,19 @@ def has_lasted(verdicts: Verdicts, budget: Budget) -> BoolArray:
     return np.asarray((verdicts.lasts.p_value <= level) & (verdicts.lasts.lowest > level) & ~verdicts.young)
 
 
+def is_blatant(facts: FloatArray) -> BoolArray:
+    """Where a reading is so far off that no day explains it; `facts` as `models.bank.Verdicts.facts`.
+
+    Where zero is usual the machine stood still so far: it starts.
+
+    >>> is_blatant(np.array([[33, 20, 15, 25, 20, 1], [29, 20, 15, 25, 20, 1], [9, 0.2, -1, 1, 0, 1]])).tolist()
+    [True, False, False]
+    """
+    value, expected, low, high = facts.T[:4]
+    far = np.abs(value - expected) >= BLATANT * (high - low) / 2
+    return np.asarray(far & ~((low <= 0) & (high >= 0)))
+
+
 @dataclass(slots=True)
 class _Past:
     """A device's last alert: the row in which it ended, and the rarest p-value since it began."""
@@ -99,7 +112,7 @@ class BaselinePolicy:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
         level = alarm_level(verdicts.interval_ns, self._budget)
         rarity = np.where(has_lasted(verdicts, self._budget), verdicts.lasts.p_value, np.inf)
-        confirmed = verdicts.confirmed <= np.where(verdicts.young, EARLY * level, level)
+        confirmed = (verdicts.confirmed <= level) & (~verdicts.young | is_blatant(verdicts.facts))
         rarity[confirmed] = verdicts.confirmed[confirmed]
         opened, enough = self._book.by_device(Kind.BASELINE), rarity < np.inf
         if not opened and not enough.any():
