@@ -1,12 +1,16 @@
 """How well the shipped configuration detects what is labelled in a folder of recorded faults.
 
-    forewarn bench detection FOLDER [--set NAME ...] [--config FILE] [--ignore-kinds KIND,...] [--jobs N] [--json FILE]
+    forewarn bench detection FOLDER [--set NAME ...] [--config FILE] [--ignore-kinds KIND,...] [--jobs N]
+                            [--disturbed [--seed N]] [--json FILE]
 
 FOLDER holds sets, SET/STEM.csv(.gz) with readings and SET/STEM.truth.csv with what was wrong and when, in the forms of
 `forewarn backtest`. Every file is one run of the engine with the same configuration. What is asked of a set depends on
 what its labels are (`benchmarks/_recorded.py`): faults are to be found soon and with nothing false before, failures to
 be warned of a day ahead, lives to end with a warning that is neither early nor late. Beside each figure stands its
 floor: random scores, and as many alerts of the same mean length, evenly spaced, which look at no reading.
+
+`--disturbed` puts copies of every set beside it: shifted in time, cropped, rescaled, renamed and reordered, with gaps,
+duplicates and late readings (`benchmarks/_disturbed.py`). What is found should not depend on that.
 """
 
 from __future__ import annotations
@@ -14,12 +18,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks._disturbed import disturbed
 from benchmarks._figures import figures, pooled, print_figures
 from benchmarks._recorded import Job, Machine, rule_of, run_all, sets_in
 from forewarn.engine import EngineConfig
@@ -36,7 +42,10 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"bench detection: {chosen.folder}: is no folder of recorded faults")
     sets = wanted(sets_in(chosen.folder), chosen.set)
     ignored = frozenset(kind for kind in chosen.ignore_kinds.split(",") if kind)
-    told = measure(sets, _config(chosen.config), ignored, chosen.jobs)
+    with tempfile.TemporaryDirectory() as copies:
+        if chosen.disturbed:
+            sets = disturbed(sets, Path(copies), chosen.seed)
+        told = measure(sets, _config(chosen.config), ignored, chosen.jobs)
     console = Console()
     print_figures(console if console.is_terminal else Console(width=PLAIN_WIDTH), told)
     if chosen.json is not None:
@@ -52,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings; without them those shipped")
     parser.add_argument("--ignore-kinds", default="", metavar="KIND,...", help="kinds of alerts not to count")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="files at a time")
+    parser.add_argument("--disturbed", action="store_true", help="also copies of them with gaps, late readings, …")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="other copies")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     return parser
 

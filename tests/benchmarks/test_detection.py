@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import detection
+from benchmarks._disturbed import DISTURBANCES
 from ingest.errors import InputError
 from tests.forewarn.test_backtest import stamp, write_site
 
@@ -87,3 +88,9 @@ def test_truth_without_readings_is_named(folder: Path) -> None:
     (folder / "pumps" / "site.truth.csv").write_text(text)
     with pytest.raises(InputError, match="device 'pump-9' of site 'plant' has no readings"):
         detection.main([str(folder)])
+
+
+def test_the_same_is_found_in_disturbed_copies(folder: Path) -> None:
+    figures = told(folder, "--set", "pumps", "--disturbed")
+    assert list(figures) == ["pumps", *(f"pumps-{kind}" for kind in DISTURBANCES)]
+    assert [name for name, found in figures.items() if found["alerts"]["found"] != 1] == []
