@@ -37,6 +37,8 @@ from api.web import console
 RESOURCES = (alerts, devices, events, models, readings, rejects, session, stream, telemetry, users, work_orders)
 TAKING = ("/api/v1/telemetry", "/api/v1/events")
 """Where readings and log entries come in."""
+SIGNING_IN, SIGN_IN_BYTES = ("/login", "/api/v1/session"), 16 * 1024
+"""What anybody may send, and so many at once that each has to be small: a name and a password."""
 DESCRIPTION = (
     "Readings in, early warnings and work orders out. Times are RFC 3339 with `Z`; lists come in pages "
     '`{"items": [...], "next": cursor or null}`; errors are problem details (RFC 9457).'
@@ -64,7 +66,8 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(api)
     pages = console.install(app, deps)
     problems.install(app, pages.problem)
-    app.add_middleware(BodyLimit, most=dict.fromkeys(TAKING, deps.max_body))
+    largest = dict.fromkeys(TAKING, deps.max_body) | dict.fromkeys(SIGNING_IN, SIGN_IN_BYTES)
+    app.add_middleware(BodyLimit, most=largest)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         Entrance,
