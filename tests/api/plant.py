@@ -12,8 +12,8 @@ from ingest.rejects import Reject, RejectSource
 from models.detectors.limits import LimitRule
 from tests.api.harness import MINUTE, Site
 
-HOURS = 30
-"""Readings before now."""
+HOURS = 48
+"""Readings before now: what happens on the first day of a device opens an alert only if it is far off."""
 LIMITS = (
     LimitRule(
         "temperature",
@@ -57,7 +57,7 @@ LEVELS: Mapping[str, Mapping[str, tuple[float, float]]] = {
 
 
 def fill(made: Site, seed: int = 0) -> None:
-    """Let a site with `LIMITS` take thirty hours of the plant's readings."""
+    """Let a site with `LIMITS` take two days of the plant's readings."""
     rng = np.random.default_rng(seed)
     for device in PLANT:
         made.registry.put_device(device)
