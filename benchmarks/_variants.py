@@ -65,7 +65,6 @@ VARIANTS: Mapping[str, Variant] = {
     "no-novelty": Variant("no stored states", {"models.evidence:NOVELTY": 0.0}),
     "novelty-alone": Variant("a state that is new may raise an alert alone", {"models.evidence:LEAST_NOVELTY": 1e-30}),
     "recent-states": Variant("the newest states count too", {"models.detectors.novelty:RECENT": 0}),
-    "no-stretches": Variant("states new all along are learned", {"models.calibration:STRETCH": 0.0}),
     "no-lasting": Variant("nobody looks at what lasts", {"alerts.policy:LONG_CLUSTERS": 0.0}),
     "no-tempering": Variant("p-values are told as they are, far out too", {"models.telling:POWER": 1.0}),
     "no-memory": Variant("what is told forgets a rare row at once", {"models.telling:RARE": 0.0}),

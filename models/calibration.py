@@ -53,8 +53,6 @@ MOST_RARE, LEAST_RARE = 3e-5, 1e-2
 """… but where readings are very frequent or very sparse, within these two: so far a few hundred scores reach."""
 RARE_SHARE = 4
 """A block is kept out when so many of its p-values are rare, a quarter of it, …"""
-STRETCH, STRETCH_SHARE = 3e-3, 12
-"""… or, where stretches are kept out too, when so many of them, three quarters, are below this; …"""
 STILL = 0.05
 """… and goes on being kept out while half of its p-values are below this."""
 GROWTH, RAREST_FIT = 32, 256
@@ -101,9 +99,8 @@ class _Key(Protocol):
     held: int
     """Scores that were kept out lately."""
     filled: int
-    """Scores in the open block, and how many of their p-values are rare, unusual and low: see `_strange`."""
+    """Scores in the open block, and how many of their p-values are rare and low: see `_strange`."""
     rare: int
-    unusual: int
     low: int
     lowest: int
     """The lowest bin of the histogram that was ever in use, and the highest."""
@@ -118,13 +115,10 @@ class _Key(Protocol):
 
 
 class Calibrator:
-    """Histogram and tail of every key; `min_scores` are wanted before a p-value, `hold` is HOLD by default.
+    """Histogram and tail of every key; `min_scores` are wanted before a p-value, `hold` is HOLD by default."""
 
-    With `stretches`, blocks that are unusual all along are kept out as well, though nothing in them is rare.
-    """
-
-    def __init__(self, min_scores: int = MIN_SCORES, hold: int = HOLD, *, stretches: bool = False) -> None:
-        self._min_scores, self._hold, self._stretch = min_scores, hold, STRETCH if stretches else 0.0
+    def __init__(self, min_scores: int = MIN_SCORES, hold: int = HOLD) -> None:
+        self._min_scores, self._hold = min_scores, hold
         self._state = StateTable(
             {
                 "learned": (np.int64, (), 0),
@@ -136,7 +130,6 @@ class Calibrator:
                 "held": (np.int64, (), 0),
                 "filled": (np.uint8, (), 0),
                 "rare": (np.uint8, (), 0),
-                "unusual": (np.uint8, (), 0),
                 "low": (np.uint8, (), 0),
                 "lowest": (np.uint8, (), BINS - 1),
                 "highest": (np.uint8, (), 0),
@@ -162,7 +155,7 @@ class Calibrator:
         A score of NaN gets NaN and is not learned. `rare` is as `rarity` tells for each.
         """
         p_value = np.empty(len(keys))
-        _rate(self._state.records, self._min_scores, self._hold, self._stretch, keys, score, rare, p_value)
+        _rate(self._state.records, self._min_scores, self._hold, keys, score, rare, p_value)
         return p_value
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -179,13 +172,11 @@ def _rate(
     records: Sequence[_Key],
     min_scores: int,
     hold: int,
-    stretch: float,
     keys: Keys,
     score: FloatArray,
     rare: FloatArray,
     out: FloatArray,
 ) -> None:
-    """p-values; blocks whose p-values are unusual all along, below `stretch`, are kept out like those that are rare."""
     for row in range(len(keys)):
         _fetch(records, keys, row + AHEAD)
         out[row] = np.nan
@@ -196,7 +187,6 @@ def _rate(
         if ready:
             out[row] = _p_value(state, score[row], place)
             state.rare += out[row] <= rare[row]
-            state.unusual += out[row] <= stretch
             state.low += out[row] <= STILL
         state.bins[state.filled] = int(place)
         state.filled += 1
@@ -237,7 +227,7 @@ def _p_value(state: _Key, score: float, place: float) -> float:
 def _learn(state: _Key, hold: int) -> None:
     """Learn a full block, unless it is kept out."""
     strange = _strange(state)
-    state.filled, state.rare, state.unusual, state.low = 0, 0, 0, 0
+    state.filled, state.rare, state.low = 0, 0, 0
     if not strange:
         state.held = 0
     elif state.held < hold:
@@ -258,7 +248,7 @@ def _learn(state: _Key, hold: int) -> None:
 @compiled
 def _strange(state: _Key) -> bool:
     """Whether a block shows trouble, or trouble that lasts: half of its p-values are then low."""
-    return state.rare >= RARE_SHARE or state.unusual >= STRETCH_SHARE or (state.held > 0 and 2 * state.low >= BLOCK)
+    return state.rare >= RARE_SHARE or (state.held > 0 and 2 * state.low >= BLOCK)
 
 
 @compiled

@@ -89,7 +89,7 @@ class Novelty:
     def __init__(self) -> None:
         self._series = StateTable({"states": (np.float32, (SIZE, SLOTS), np.nan), "origin": (np.float64, (), np.nan)})
         self._devices = StateTable({"stored": (np.int64, (), 0), "p_value": (np.float64, (), 1.0)})
-        self._calibrator = Calibrator(MIN_SCORES, HOLD, stretches=True)
+        self._calibrator = Calibrator(MIN_SCORES, HOLD)
 
     def resize(self, n_series: int, n_devices: int) -> None:
         """Make room for that many series and devices."""
