@@ -20,7 +20,7 @@ import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zipfile import BadZipFile
 
@@ -94,6 +94,11 @@ class Outcome:
     looked_at: int | None = None
     """Event time (ns UTC) of the first instant that a shadow model judged."""
 
+    @classmethod
+    def unjudged(cls, rows: int = 0) -> Outcome:
+        """Of so many rows of which nothing is said."""
+        return cls(Scores.empty(), DeviceScores.empty(), (), np.zeros(rows, np.bool_), Counts())
+
 
 class Engine:
     """Judges readings on event time. Not thread-safe: one thread feeds it.
@@ -160,8 +165,7 @@ class Engine:
     def tick(self, now: int) -> Outcome:
         """It is now `now` (ns UTC), at every site whose last reading was a live one."""
         self._on_silence.decide(self._silence.tick(now))
-        told = self._risk.pass_on(())
-        return Outcome(Scores.empty(), DeviceScores.empty(), told, np.zeros(0, np.bool_), Counts())
+        return replace(Outcome.unjudged(), events=self._risk.pass_on(()))
 
     def use(self, models: Models) -> None:
         """Let these trained models look from now on."""

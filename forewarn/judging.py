@@ -4,7 +4,9 @@
                          ▲                                  └ now and then: checkpoint
                   wall ticks, while inputs are connected
 
-It is a function of the spool: after a crash the same entries lead to the same alerts and orders.
+It is a function of the spool: after a crash the same entries lead to the same alerts and orders. An entry over which
+the engine fails, a fault of this program, is found by going back to the checkpoint and judging one by one; it is then
+stored without scores, and judging goes on behind it.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from ingest.columns import joined
 from ingest.errors import IngestError
 from ingest.keyed import SeriesNames
 from ingest.keyedscores import KeyedScores
+from ingest.logentry import Arrived
 from ingest.reading import NS_PER_SECOND, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.sequence import Sequences
@@ -51,6 +54,8 @@ TICK_NS = 5 * NS_PER_SECOND
 LOOK_S = 1.0
 FULL_SHARE = 0.5
 """A spool filled so far is given room by a checkpoint at once."""
+MOST_SET_ASIDE, MOST_NAMED = 100, 3
+"""Entries that are not judged, for a fault each; with more of them judging ends, for something is wrong altogether."""
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +69,18 @@ class ToStore:
     scores: Scores
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was known at the last checkpoint, or nothing yet."""
+
+    position: int
+    engine: Engine
+    sequences: list[list[object]]
+    size_bytes: int
+
+
 class Judging:
-    """The thread that feeds the engine."""
+    """The thread that feeds the engine; `remember` tells what the last checkpoint holds, or raises RetryableError."""
 
     def __init__(
         self,
@@ -82,12 +97,13 @@ class Judging:
         clock: Callable[[], int],
         now_if_connected: Callable[[], int | None],
         spool_bytes: int,
+        remember: Callable[[], Memory],
     ) -> None:
         self._engine, self._registry, self._desk, self._spool = engine, registry, desk, spool
         self._notebook = notebook
         self._source, self._target, self._announcer = source, target, announcer
         self._metrics, self._clock, self._now_if_connected = metrics, clock, now_if_connected
-        self._spool_bytes = spool_bytes
+        self._spool_bytes, self._remember = spool_bytes, remember
         self._names = SeriesNames(registry)
         self._sequences = Sequences()
         self._stopping = threading.Event()
@@ -103,6 +119,14 @@ class Judging:
         """Position of the spool up to which the last run may have judged."""
         self._looked = False
         """Whether it is noted that the shadow has begun to judge."""
+        self._failed = False
+        """Whether the engine failed, so that its state is nothing to go on from."""
+        self._one_by_one = 0
+        """Position of the spool up to which entries are judged each by itself."""
+        self._set_aside: set[int] = set()
+        """Positions of entries that are not judged."""
+        self._handed_on = 0
+        """Position of the spool up to which everything was handed on to the store."""
         self._arrived_at = 0
         self._saved = 0
         self._saved_at = self._look_at = 0.0
@@ -111,12 +135,12 @@ class Judging:
         self._tick_at = 0
         self._thread = threading.Thread(target=self._run, name="judging", daemon=True)
 
-    def restore(self, position: int, engine: Engine, sequences: list[list[object]], size_bytes: int) -> None:
-        """Go on behind `position` with what was known there, a checkpoint of that size."""
-        self._engine = engine
-        self._sequences.restore(sequences)
-        self.done = self._saved = position
-        self._cost_s = expected_cost_s(size_bytes)
+    def restore(self, memory: Memory) -> None:
+        """Go on from there."""
+        self._engine = memory.engine
+        self._sequences.restore(memory.sequences)
+        self.done = self._saved = memory.position
+        self._cost_s = expected_cost_s(memory.size_bytes)
 
     def start(self) -> None:
         """Begin to judge."""
@@ -158,9 +182,11 @@ class Judging:
                 self._checkpoint()
 
     def _step(self) -> None:
-        if not self._exchange():
-            return
         try:
+            if self._failed:
+                self._go_back()
+            if not self._exchange():
+                return
             found = self._next()
         except IngestError as error:
             self._spool_patience.failed(error)
@@ -201,6 +227,8 @@ class Judging:
     def _next(self) -> list[tuple[int, int, list[Entry]]]:
         """What comes next, as (after, position, entries), from memory where it is there, else from the spool."""
         items = self._source.take(self.done, MAX_ROWS, WAIT_S)
+        if items and self.done < self._one_by_one:
+            return [(item.after, item.position, [item.value]) for item in items]
         if items:
             return [(items[0].after, items[-1].position, [item.value for item in items])]
         last = self._source.gap(self.done, self._spool.last)
@@ -208,8 +236,11 @@ class Judging:
             return []
         found = [pair for pair in self._spool.read(self.done, MAX_ROWS) if pair[0] <= last]
         stored = self._spool.marks().get(Consumer.STORE, 0)  # cut there: what is confirmed is not handed on again
+        pieces = [[one for one in found if one[0] <= stored], [one for one in found if one[0] > stored]]
+        if self.done < self._one_by_one:
+            pieces = [[one] for one in found]
         parts, after = [], self.done
-        for part in ([one for one in found if one[0] <= stored], [one for one in found if one[0] > stored]):
+        for part in pieces:
             if part:
                 entries = [Entry(batch, batch.readings(self._registry)) for _, batch in part]
                 parts.append((after, part[-1][0], entries))
@@ -222,7 +253,9 @@ class Judging:
         received_at = joined([entry.batch.received_at for entry in entries], np.int64)
         log = arrived([entry.batch for entry in entries])
         self._settled = False
-        outcome = self._engine.process(readings, logged(log))
+        outcome = self._ask(position, entries, readings, log)
+        if outcome is None:
+            return False
         for entry in entries:
             self._sequences.remember(entry.batch)
         began_at = None if self._looked else outcome.looked_at
@@ -236,6 +269,42 @@ class Judging:
         self._announcer.readings(readings, outcome.scores, outcome.counts, self._arrived_at)
         self._announcer.warmth(self._engine)
         return True
+
+    def _ask(
+        self, position: int, entries: Sequence[Entry], readings: ReadingBatch, log: Sequence[Arrived]
+    ) -> Outcome | None:
+        """What the engine says of entries up to `position`; None if it failed, and they are to be judged again."""
+        if position in self._set_aside:
+            return Outcome.unjudged(len(readings))
+        try:
+            return self._engine.process(readings, logged(log))
+        except Exception as fault:
+            if len(self._set_aside) >= MOST_SET_ASIDE:
+                raise
+            self._note_fault(position, entries, fault)
+            return None
+
+    def _note_fault(self, position: int, entries: Sequence[Entry], fault: Exception) -> None:
+        """Judge again, one by one; what fails alone is set aside."""
+        self._failed, self._one_by_one = True, max(self._one_by_one, position)
+        if len(entries) > 1:
+            log.warning("the engine failed: its last entries are judged again, one by one", position=position)
+            return
+        self._set_aside.add(position)
+        keys = sorted({f"{name[0]}/{name[1]}" for name in entries[0].batch.names})
+        what = f"{len(entries[0].batch)} readings of {', '.join(keys[:MOST_NAMED])}"
+        said = f"{type(fault).__name__}: {fault}"[:300]
+        log.error("an entry is stored but not judged: a fault in this program", entry=what, exc_info=fault)
+        self._health.degrade(
+            "judging", f"{len(self._set_aside)} entries are stored but not judged, last {what}: {said}"
+        )
+
+    def _go_back(self) -> None:
+        """Go on from the last checkpoint: the engine's state is damaged. Raises RetryableError."""
+        self.restore(self._remember())
+        self._judged_before = max(self._judged_before, self._one_by_one)
+        self._arrived_at = 0  # no tick may be ahead of what is judged again
+        self._failed, self._settled = False, True
 
     def _record(self, events: Sequence[AlertEvent], noted: Notes = NO_NOTES) -> bool:
         """Record alerts and orders, and what is only noted, however long it takes; False if the service stops first."""
@@ -256,6 +325,9 @@ class Judging:
         self, after: int, position: int, readings: ReadingBatch, received_at: TimeArray, outcome: Outcome
     ) -> bool:
         """Hand on to the store, however long it takes; False if the service stops first."""
+        if position <= self._handed_on:
+            return True
+        self._handed_on = position
         rows = len(readings)
         if outcome.duplicate.any():
             readings, received_at = readings[~outcome.duplicate], received_at[~outcome.duplicate]

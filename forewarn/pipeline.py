@@ -27,7 +27,7 @@ from forewarn.checkpoint import Checkpoint
 from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.forwarding import Forwarding
 from forewarn.health import Health
-from forewarn.judging import Judging, ToStore
+from forewarn.judging import Judging, Memory, ToStore
 from forewarn.metrics import Metrics
 from forewarn.modelwatch import ModelShelf, as_saved
 from forewarn.notebook import Notebook
@@ -119,6 +119,7 @@ class Pipeline:
             parts.clock,
             self._now_if_connected,
             parts.spool_bytes,
+            lambda: self._memory()[0],
         )
         self.forwarding = Forwarding(
             parts.store,
@@ -136,26 +137,29 @@ class Pipeline:
 
     def recover(self) -> None:
         """Take back what the last run knew; its readings since the checkpoint are judged again by `start`."""
-        saved = self._parts.spool.load_checkpoint()
-        if saved is not None:
-            position, blob = saved
-            engine, sequences = Engine(self._parts.registry, self._config), []
+        memory, checkpoint = self._memory()
+        if checkpoint is not None:
+            self._parts.adapters.restore(checkpoint.adapters)
+            self._parts.board.restore(checkpoint.board, self._parts.registry)
+        self.judging.restore(memory)
+        self._sequences.restore(memory.sequences)
+        if kept := self._parts.spool.kept(MEMORY):
+            self._parts.adapters.restore(kept)
+        self._remember(self.judging.done)
+
+    def _memory(self) -> tuple[Memory, Checkpoint | None]:
+        """What the last checkpoint holds, as far as it can be read. Raises RetryableError."""
+        position, blob = self._parts.spool.load_checkpoint() or (0, b"")
+        if blob:
             try:
                 checkpoint = Checkpoint.decode(blob)
                 engine, problems = as_saved(checkpoint.engine, self._parts.registry, self._config, self._parts.shelf)
                 for problem in problems:
                     log.warning("what was judged since the last checkpoint is judged without a model", problem=problem)
-                sequences = checkpoint.sequences
-                self._parts.adapters.restore(checkpoint.adapters)
-                self._parts.board.restore(checkpoint.board, self._parts.registry)
+                return Memory(position, engine, checkpoint.sequences, len(blob)), checkpoint
             except StateError as error:
                 log.warning("the engine starts without its memory", reason=str(error))
-                engine = Engine(self._parts.registry, self._config)
-            self.judging.restore(position, engine, sequences, len(blob))
-            self._sequences.restore(sequences)
-        if memory := self._parts.spool.kept(MEMORY):
-            self._parts.adapters.restore(memory)
-        self._remember(self.judging.done)
+        return Memory(position, Engine(self._parts.registry, self._config), [], len(blob)), None
 
     def _remember(self, position: int) -> None:
         """Know the messages again that were accepted since the checkpoint: some may be sent once more."""

@@ -1,5 +1,6 @@
 """The three stages around the spool: what happens when one of them has to wait, fails, or starts again."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 import sqlalchemy as sa
@@ -15,6 +17,7 @@ from alerts.model_store import ModelStore
 from alerts.notify.policy import NotifyConfig
 from api.board import Board
 from api.hub import Hub
+from forewarn import judging as judgings
 from forewarn import pipeline as pipelines
 from forewarn.engine import Engine, EngineConfig, Outcome
 from forewarn.health import Health
@@ -333,6 +336,69 @@ def test_a_fault_of_this_program_costs_one_message(site: Site, monkeypatch: pyte
     assert site.source.acknowledged == [0, 1, 2]
     assert site.values() == [1.0, 2.0]
     assert site.rejects.list(10).items[0].reason == "reading it failed: ZeroDivisionError: on purpose"
+
+
+class Faulty:
+    """The engine, with a fault over readings of 666 that also damages its state; it may be made to wait."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.goes_on = threading.Event()
+        self._usual = Engine.process
+        monkeypatch.setattr(Engine, "process", lambda *given: self(*given))  # noqa: PLW0108  # has to be bound
+
+    def __call__(self, engine: Engine, batch: ReadingBatch, entries: Sequence[Logged] = ()) -> Outcome:
+        assert self.goes_on.wait(30)
+        outcome = self._usual(engine, batch, entries)
+        if (batch.value == 666.0).any():
+            raise ZeroDivisionError("on purpose")
+        return outcome
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_entries_over_which_the_engine_fails_are_stored_and_all_others_are_judged(
+    site: Site, monkeypatch: pytest.MonkeyPatch, checkpoint: bool
+) -> None:
+    values = np.random.default_rng(0).normal(20.0, 1.0, 600).tolist()
+    expected = Engine(registry := Registry()).process(
+        ReadingBatch.of(
+            [registry.series("s", "d", "t")] * 600,
+            NOW // 10**6 * 10**6 + np.r_[0:550, 552:602] * 10**9,
+            np.array(values),
+        )
+    )
+    faulty = Faulty(monkeypatch)
+    if checkpoint:
+        monkeypatch.setattr(judgings, "is_due", lambda *_costs: True)
+    faulty.goes_on.set()
+    site.say(*values[:500])
+    site.settle()
+    if checkpoint:
+        wait_until(lambda: site.metrics.registry.get_sample_value("forewarn_checkpoints_total"), "a checkpoint", 30)
+        monkeypatch.setattr(judgings, "is_due", lambda *_costs: False)
+    faulty.goes_on.clear()
+    for first, some in ((500, values[500:550]), (550, [666.0]), (551, [666.0]), (552, values[550:])):
+        site.say(*some, first=first)  # each an entry of its own, judged together as far as the engine waits
+        wait_until(lambda: len(site.source.acknowledged) == first + len(some), "acknowledged", 30)  # noqa: B023
+    faulty.goes_on.set()
+    site.settle()
+    assert site.values() == [*values[:550], 666.0, 666.0, *values[550:]]
+    assert sum(site.store.written) == 602, "nothing is written twice"
+    found = site.store.scores("s", "d", "t", 0, 2**62, 10_000)
+    assert found.score.tobytes() == expected.scores.score.tobytes()
+    assert site.health.not_ready() == {}
+    assert site.health.degraded()["judging"] == (
+        "2 entries are stored but not judged, last 1 readings of s/d: ZeroDivisionError: on purpose"
+    )
+
+
+def test_where_too_much_fails_judging_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    Faulty(monkeypatch).goes_on.set()
+    monkeypatch.setattr(judgings, "MOST_SET_ASIDE", 1)
+    site.say(666.0)
+    site.settle()
+    assert site.health.not_ready() == {}
+    site.say(666.0, first=1)
+    wait_until(lambda: "ZeroDivisionError" in site.health.not_ready().get("judging", ""), "it says so", 30)
 
 
 def test_a_stage_that_ends_by_a_fault_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
