@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers
 from starlette.requests import Request, cookie_parser
 from starlette.responses import Response
@@ -19,6 +19,8 @@ from api.guard import HEALTH, Allowed, Denied, RequestFacts, Standing, Verdict, 
 from ingest.errors import RetryableError
 
 SESSION_COOKIE = "forewarn_session"
+HEALTH_THREADS = 2
+"""Kept for those who ask whether the service lives: a slow store, for which all others wait, is no reason to end it."""
 FORWARDING = frozenset(
     {
         "cf-connecting-ip",
@@ -78,6 +80,7 @@ class Entrance:
         self._door = door
         self._turn_away = turn_away
         self._unavailable = unavailable
+        self._for_health = CapacityLimiter(HEALTH_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -85,7 +88,8 @@ class Entrance:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        answer = await to_thread.run_sync(self._answer, request)
+        own = self._for_health if scope["path"] in HEALTH else None
+        answer = await to_thread.run_sync(self._answer, request, limiter=own)
         await (answer or self._app)(scope, receive, send)
 
     def _answer(self, request: Request) -> Response | None:

@@ -29,13 +29,13 @@ class Readiness(BaseModel):
 
 
 @router.get("/healthz")
-def healthz(deps: Parts) -> Alive:
+async def healthz(deps: Parts) -> Alive:
     """Whether the process answers at all."""
     return Alive(version=deps.version)
 
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "A part is down"}})
-def readyz(deps: Parts) -> Readiness:
+async def readyz(deps: Parts) -> Readiness:
     """Whether telemetry can be taken in and judged."""
     down = dict(deps.not_ready())
     ready = Readiness(status="down" if down else "ready", down=down, degraded=dict(deps.degraded()))

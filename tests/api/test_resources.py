@@ -1,14 +1,21 @@
 """The small resources: health, telemetry, rejects, users and tokens."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
+from typing import NoReturn
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.guard import HEALTH
+from ingest.errors import RetryableError
 from tests.api.conftest import client_of, replace_deps
 from tests.api.harness import Site
 
+THREADS = 40
+"""That requests share, unless they have some of their own."""
 ROW = {"site": "plant", "device": "pump-1", "ts": 1_780_000_000_000, "values": {"temperature": 21.5}}
 
 
@@ -21,6 +28,27 @@ def test_alive_and_ready(client: TestClient, made: Site) -> None:
     said = {"status": "down", "down": {"store": "http://influx:8086: connection refused"}, "degraded": {}}
     assert answer.json() == said
     assert client.get("/healthz").status_code == 200
+
+
+def test_it_is_alive_while_every_thread_waits_for_the_store(made: Site) -> None:
+    waiting, goes_on = Semaphore(0), Event()
+
+    class Slow:
+        def readings(self, *_asked: object) -> NoReturn:
+            waiting.release()
+            assert goes_on.wait(60)
+            raise RetryableError("the store is away")
+
+    made.registry.series("plant", "pump-1", "temperature")
+    asked = {"site": "plant", "device": "pump-1", "metric": "temperature"}
+    with client_of(replace_deps(made, telemetry=Slow())) as client, ThreadPoolExecutor(THREADS) as pool:
+        answers = [pool.submit(client.get, "/api/v1/readings", params=asked) for _ in range(THREADS)]
+        for _ in answers:
+            assert waiting.acquire(timeout=60)
+        with ThreadPoolExecutor(1) as another:
+            assert [another.submit(client.get, path).result(30).status_code for path in HEALTH] == [200, 200]
+        goes_on.set()
+        assert {one.result(60).status_code for one in answers} == {503}
 
 
 def test_what_the_service_can_do_without_does_not_make_it_less_ready(client: TestClient, made: Site) -> None:
