@@ -19,6 +19,8 @@ from ingest.adapters.values import text_number
 
 LONGEST = 512
 MOST_STEPS = 16
+_TOO_LARGE = 1e300
+"""What is no less is not rounded: nothing but a fault, and infinity and huge integers cannot be."""
 _WHOLE = re.compile(r"\{\{-?\s*(value_json|value)\b(.*?)\s*-?\}\}", re.DOTALL)
 _FILTER = re.compile(
     r"\s*\|\s*(?:(?P<cast>float|int)(?:\(\s*(?:default\s*=\s*)?[-+.\w]*\s*\))?"
@@ -43,10 +45,11 @@ class Template:
         return Absent.ABSENT if value is None or (isinstance(value, str) and _is_unknown(value)) else value
 
     def number(self, value: object) -> float | None:
-        """The number that a found value is, also as a text; None if it is none."""
+        """The number that a found value is, also as a text; None if it is none. What cannot be rounded stays."""
         number = _number(value)
-        for step in self.filters if number is not None else ():
-            assert number is not None
+        if number is None or not abs(number) < _TOO_LARGE:
+            return number
+        for step in self.filters:
             number = float(math.trunc(number)) if isinstance(step, str) else round(number, step)
         return number
 

@@ -1,5 +1,7 @@
 """Discovered sensors: bounded, and gone without a trace when they are taken away."""
 
+import math
+
 import orjson
 import pytest
 from hypothesis import given
@@ -64,5 +66,12 @@ json_values = st.recursive(
 def test_a_path_finds_something_or_nothing(value: object, path: list[str | int]) -> None:
     template = Template(json=True, path=tuple(path), filters=("int", 2))
     found = template.find(value)
-    if found is not Absent.ABSENT and found == found:  # noqa: PLR0124  NaN
+    if found is not Absent.ABSENT:
         assert template.number(found) is None or isinstance(template.number(found), float | int)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 10**400])
+def test_what_cannot_be_rounded_is_told_as_it_is(value: object) -> None:
+    number = Template(json=True, path=(), filters=("int", 2)).number(value)
+    assert number is not None
+    assert not abs(number) < 1e300
