@@ -227,8 +227,10 @@ def searched(registry: Registry, text: str | None) -> tuple[str | None, Sequence
     Known are title, class, customer, team and owner. Nothing is searched for where the text is blank.
     """
     text = (text or "").strip()
+    if not text:
+        return None, ()
     found = ((device.site, device.name) for _, device in registry.devices() if _is_known_for(device, text.casefold()))
-    return (text, list(islice(found, MOST_CALLED))) if text else (None, ())
+    return text, list(islice(found, MOST_CALLED))
 
 
 def _is_known_for(device: Device, wanted: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.board import Board, SeriesState
-from api.devices import all_devices, look_up
+from api.devices import all_devices, look_up, searched
 from ingest.adapters.adapter import DeviceStatus
 from ingest.machine import UNKNOWN, Bearing
 from ingest.reading import Quality, ReadingBatch
@@ -220,3 +220,11 @@ def test_a_large_fleet_over_http(client: TestClient, made: Site) -> None:
     page = client.get("/api/v1/devices?site=fleet&limit=10000").json()
     assert [item["device"] for item in page["items"]] == [f"pump-{n:04}" for n in range(5_000)]
     assert page["next"] is None
+
+
+@pytest.mark.parametrize("text", [None, "", "  "])
+def test_nobody_goes_through_all_devices_where_nothing_is_searched_for(
+    text: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Registry, "devices", None)
+    assert searched(Registry(), text) == (None, ())
