@@ -112,7 +112,9 @@ class BaselinePolicy:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
         level = alarm_level(verdicts.interval_ns, self._budget)
         rarity = np.where(has_lasted(verdicts, self._budget), verdicts.lasts.p_value, np.inf)
-        confirmed = (verdicts.confirmed <= level) & (~verdicts.young | is_blatant(verdicts.facts))
+        confirmed = verdicts.confirmed <= level
+        doubtful = np.flatnonzero(confirmed & verdicts.young)
+        confirmed[doubtful] = is_blatant(verdicts.facts[doubtful])
         rarity[confirmed] = verdicts.confirmed[confirmed]
         opened, enough = self._book.by_device(Kind.BASELINE), rarity < np.inf
         if not opened and not enough.any():
