@@ -13,6 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from ingest.errors import named
+
 log = structlog.get_logger(__name__)
 
 
@@ -59,7 +61,7 @@ def reported(part: str, health: Health) -> Iterator[None]:
         yield
     except Exception as error:
         log.exception("a thread ended by a fault in this program", part=part)
-        health.note(part, f"ended by a fault: {type(error).__name__}: {error}"[:300])
+        health.note(part, f"ended by a fault: {named(error)}"[:300])
 
 
 def name_thread(name: str) -> None:

@@ -33,7 +33,7 @@ from forewarn.notebook import NO_NOTES, Notebook, Notes
 from forewarn.patience import Patience
 from forewarn.receiving import Entry
 from ingest.columns import joined
-from ingest.errors import IngestError
+from ingest.errors import IngestError, named
 from ingest.keyed import SeriesNames
 from ingest.keyedscores import KeyedScores
 from ingest.logentry import Arrived
@@ -226,26 +226,22 @@ class Judging:
 
     def _next(self) -> list[tuple[int, int, list[Entry]]]:
         """What comes next, as (after, position, entries), from memory where it is there, else from the spool."""
+        one_by_one = self.done < self._one_by_one
         items = self._source.take(self.done, MAX_ROWS, WAIT_S)
-        if items and self.done < self._one_by_one:
-            return [(item.after, item.position, [item.value]) for item in items]
         if items:
-            return [(items[0].after, items[-1].position, [item.value for item in items])]
+            groups = [[item] for item in items] if one_by_one else [items]
+            return [(group[0].after, group[-1].position, [item.value for item in group]) for group in groups]
         last = self._source.gap(self.done, self._spool.last)
         if last <= self.done:
             return []
         found = [pair for pair in self._spool.read(self.done, MAX_ROWS) if pair[0] <= last]
         stored = self._spool.marks().get(Consumer.STORE, 0)  # cut there: what is confirmed is not handed on again
-        pieces = [[one for one in found if one[0] <= stored], [one for one in found if one[0] > stored]]
-        if self.done < self._one_by_one:
-            pieces = [[one] for one in found]
-        parts, after = [], self.done
-        for part in pieces:
-            if part:
-                entries = [Entry(batch, batch.readings(self._registry)) for _, batch in part]
-                parts.append((after, part[-1][0], entries))
-                after = part[-1][0]
-        return parts
+        parts = [[one for one in found if one[0] <= stored], [one for one in found if one[0] > stored]]
+        told, after = [], self.done
+        for part in [[one] for one in found] if one_by_one else filter(None, parts):
+            told.append((after, part[-1][0], [Entry(batch, batch.readings(self._registry)) for _, batch in part]))
+            after = part[-1][0]
+        return told
 
     def _judge(self, after: int, position: int, entries: Sequence[Entry]) -> bool:
         """Judge entries and record what follows; False if the service stops before all of it is done."""
@@ -293,7 +289,7 @@ class Judging:
         self._set_aside.add(position)
         keys = sorted({f"{name[0]}/{name[1]}" for name in entries[0].batch.names})
         what = f"{len(entries[0].batch)} readings of {', '.join(keys[:MOST_NAMED])}"
-        said = f"{type(fault).__name__}: {fault}"[:300]
+        said = named(fault)[:300]
         log.error("an entry is stored but not judged: a fault in this program", entry=what, exc_info=fault)
         self._health.degrade(
             "judging", f"{len(self._set_aside)} entries are stored but not judged, last {what}: {said}"

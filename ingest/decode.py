@@ -28,6 +28,7 @@ from ingest.adapters.canonical import take_objects
 from ingest.adapters.chain import Adapters
 from ingest.adapters.logentries import take_log_objects
 from ingest.compiled import compiled
+from ingest.errors import named
 from ingest.logentry import LogEntry
 from ingest.measure import Key
 from ingest.message import LOG, Message
@@ -115,7 +116,7 @@ class Decoder:
                 rows.item = 0
                 rows.refuse(str(error))
             except Exception as error:  # noqa: BLE001  whatever a format's reader stumbles over, the stream goes on
-                rows.refuse(f"the adapter failed: {type(error).__name__}: {error}"[:200])
+                rows.refuse(f"the adapter failed: {named(error)}"[:200])
             sizes.append(len(rows.key) - before)
         arrivals = np.array([message.received_at for message in messages], np.int64)
         received_at = np.repeat(arrivals, sizes) if sizes else arrivals

@@ -38,6 +38,15 @@ class NotFoundError(IngestError):
     """What was asked for by name or id does not exist."""
 
 
+def named(error: Exception) -> str:
+    """An exception that is a fault of this program: what kind, and what it says.
+
+    >>> named(ZeroDivisionError("division by zero"))
+    'ZeroDivisionError: division by zero'
+    """
+    return f"{type(error).__name__}: {error}"
+
+
 def said_by(error: Exception) -> str:
     """What an exception of the system says, without its number and path, to follow a name that is told anyway.
 

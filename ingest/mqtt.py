@@ -28,6 +28,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.adapters.adapter import Publish
+from ingest.errors import named
 from ingest.handover import Handover
 from ingest.message import Message
 from ingest.mqttclient import BufferedClient
@@ -163,7 +164,7 @@ class MqttInput:
                 self._tell(str(error) or type(error).__name__)
             except Exception as error:
                 log.exception("a connection to the broker ended by a fault in this program")
-                self._tell(f"a fault: {type(error).__name__}: {error}"[:300])
+                self._tell(f"a fault: {named(error)}"[:300])
             if time.monotonic() - began > STABLE_S:
                 delay_s = FIRST_DELAY_S
             if not self._stopping.is_set():

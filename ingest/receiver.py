@@ -13,6 +13,7 @@ import numpy as np
 
 from ingest.adapters.adapter import DeviceStatus, Problem, Publish
 from ingest.decode import Decoded, Decoder
+from ingest.errors import named
 from ingest.keyed import KeyedBatch, SeriesNames
 from ingest.logentry import Arrived
 from ingest.measure import Intake
@@ -106,7 +107,7 @@ class Receiver:
 
     def failed(self, message: Message, error: Exception) -> Received:
         """A message whose reading failed for a reason of our own: it is kept among the rejects."""
-        problem = Problem(0, 0, None, f"reading it failed: {type(error).__name__}: {error}"[:200])
+        problem = Problem(0, 0, None, f"reading it failed: {named(error)}"[:200])
         empty = ReadingBatch.empty()
         batch = KeyedBatch.of(empty, self._names, 0)
         result = TelemetryResult(0, (Rejection(0, None, problem.reason),))
