@@ -319,8 +319,8 @@ def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
     conditions = [column == value for column, value in equal.items() if value is not None]
     conditions += [column.in_(list(values)) for column, values in one_of.items() if values]
     if wanted.text is not None:
-        held = holds(wanted.text, (AlertRow.site, AlertRow.device, AlertRow.id, AlertRow.work_order))
-        conditions.append(held | sa.tuple_(AlertRow.site, AlertRow.device).in_(list(wanted.called)))
+        device = (AlertRow.site, AlertRow.device)
+        conditions.append(holds(wanted.text, (*device, AlertRow.id, AlertRow.work_order), device, wanted.called))
     return conditions if wanted.since is None else [*conditions, AlertRow.raised_at >= wanted.since]
 
 

@@ -7,7 +7,6 @@ that sites show; a copy of the set NAME is the set NAME-DISTURBANCE, judged like
 from __future__ import annotations
 
 import csv
-import gzip
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TypeAlias
 from benchmarks._recorded import TRUTH, readings_of
 from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND
+from ingest.tables import open_table
 from ingest.times import format_times, parse_times
 
 Columns: TypeAlias = dict[str, list[str]]
@@ -146,7 +146,7 @@ def _read(truth: Path) -> Recording:
 
 
 def _columns(path: Path) -> Columns:
-    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
+    with open_table(path) as file:
         rows = csv.reader(file)
         names = next(rows)
         kept = [row for row in rows if row]

@@ -129,9 +129,15 @@ def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, obje
     session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=update), rows)
 
 
-def holds(text: str, columns: Iterable[InstrumentedAttribute[Any]]) -> sa.ColumnElement[bool]:
-    """Whether any of the columns holds that text, whatever the case of its Latin letters."""
-    return sa.or_(*(column.icontains(text, autoescape=True) for column in columns))
+def holds(
+    text: str,
+    columns: Iterable[InstrumentedAttribute[Any]],
+    key: Sequence[InstrumentedAttribute[Any]],
+    called: Sequence[tuple[str, ...]],
+) -> sa.ColumnElement[bool]:
+    """Whether a column holds that text, whatever the case of its Latin letters, or `key` is one of those `called`."""
+    held = (column.icontains(text, autoescape=True) for column in columns)
+    return sa.or_(*held, sa.tuple_(*key).in_(list(called)))
 
 
 def _words(error: sa.exc.SQLAlchemyError) -> str:

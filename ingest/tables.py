@@ -20,7 +20,7 @@ def read_table(
     Raises InputError if the file cannot be read, misses a column, or a row has too few or too many fields.
     """
     try:
-        with _open(path) as file:
+        with open_table(path) as file:
             reader = csv.DictReader(file, strict=True)
             missing = [column for column in required if column not in (reader.fieldnames or ())]
             if missing:
@@ -34,7 +34,8 @@ def read_table(
         raise InputError(f"{path}: cannot be read: {said_by(error)}") from error
 
 
-def _open(path: Path) -> IO[str]:
+def open_table(path: Path) -> IO[str]:
+    """The text of a table, packed or not. Raises OSError."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", newline="", encoding="utf-8-sig")
     return path.open(newline="", encoding="utf-8-sig")

@@ -322,6 +322,6 @@ def _conditions(wanted: OrderFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.open is not None:
         conditions.append(OrderRow.closed_at.is_(None) if wanted.open else OrderRow.closed_at.is_not(None))
     if wanted.text is not None:
-        held = holds(wanted.text, (OrderRow.site, OrderRow.device, OrderRow.number, OrderRow.assignee))
-        conditions.append(held | sa.tuple_(OrderRow.site, OrderRow.device).in_(list(wanted.called)))
+        device = (OrderRow.site, OrderRow.device)
+        conditions.append(holds(wanted.text, (*device, OrderRow.number, OrderRow.assignee), device, wanted.called))
     return conditions if wanted.since is None else [*conditions, OrderRow.opened_at >= wanted.since]

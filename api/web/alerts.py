@@ -18,7 +18,7 @@ from api.items import OPEN_STATES
 from api.routes.alerts import act as publish_after
 from api.web.around import MOST_CHARTS, charts_around
 from api.web.evidence import lines
-from api.web.forms import Csrf, Note, act, filter_query
+from api.web.forms import Csrf, Note, act, filter_query, next_url
 from api.web.render import View, view_of
 from api.web.standing import standing
 from ingest.registry import Registry
@@ -137,14 +137,13 @@ def _page(
     deps = view.deps
     found = deps.alerts.list(wanted.among(deps.registry), MOST_ROWS, cursor)
     query = filter_query(view.request, FILTERS)
-    next_url = f"/alerts{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
     return view.page(
         "alerts.html",
         status,
         here="alerts",
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
         alerts=found.items,
-        next_url=next_url,
+        next_url=next_url("/alerts", query, found.next),
         filter_query=query,
         shows=list(SHOWS),
         severities=list(Severity),

@@ -43,3 +43,12 @@ def filter_query(request: Request, names: tuple[str, ...]) -> str:
     """The filters of a list as they stand in the address, to be kept while going through it."""
     kept = [(name, value) for name, value in request.query_params.multi_items() if name in names and value]
     return f"?{urlencode(kept)}" if kept else ""
+
+
+def next_url(path: str, query: str, cursor: str | None) -> str | None:
+    """Where a list goes on behind `cursor`, with the same filters; None at its end.
+
+    >>> next_url("/alerts", "", "c1"), next_url("/alerts", "?show=all", "c1"), next_url("/alerts", "", None)
+    ('/alerts?cursor=c1', '/alerts?show=all&cursor=c1', None)
+    """
+    return f"{path}{query}{'&' if query else '?'}cursor={cursor}" if cursor else None

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.deps import Parts
 from api.routes.rejects import MAPPING_LENGTH, MOST_AT_ONCE, found_reject
-from api.web.forms import Csrf, check_csrf, filter_query
+from api.web.forms import Csrf, check_csrf, filter_query, next_url
 from api.web.render import View, view_of
 from api.web.suggest import suggest
 from ingest.adapters.mapping import parse_mapping_text
@@ -113,7 +113,7 @@ def _page(
         here="rejects",
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
         rejects=found.items,
-        next_url=f"/rejects{query}{'&' if query else '?'}cursor={found.next}" if found.next else None,
+        next_url=next_url("/rejects", query, found.next),
         filter_query=query,
         sources=list(RejectSource),
         source=source,

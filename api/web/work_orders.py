@@ -21,7 +21,7 @@ from api.web.around import MOST_CHARTS, charts_around
 from api.web.evidence import lines
 from api.web.figures import is_overdue
 from api.web.format import clock_time, span
-from api.web.forms import Csrf, Note, act, filter_query
+from api.web.forms import Csrf, Note, act, filter_query, next_url
 from api.web.render import SOON_NS, View, view_of
 from api.web.standing import standing
 from ingest.reading import NS_PER_SECOND
@@ -204,8 +204,7 @@ def _listed(view: View, wanted: Wanted, cursor: str | None) -> tuple[Sequence[Wo
     if SHOWS[wanted.show]:
         return orders.most_urgent(among, MOST_ROWS + 1), None
     found = orders.list(among, MOST_ROWS, cursor)
-    query = filter_query(view.request, FILTERS)
-    return found.items, f"/work-orders{query}{'&' if query else '?'}cursor={found.next}" if found.next else None
+    return found.items, next_url("/work-orders", filter_query(view.request, FILTERS), found.next)
 
 
 def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
