@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="forewarn",
-    help="Sensor readings in, early warnings and work orders out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,6 +43,21 @@ def settings_of(config: Path | None) -> Settings:
     from forewarn.settings_file import load
 
     return load(config, os.environ)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Sensor readings in, early warnings and work orders out."""
 
 
 @app.command()

@@ -78,6 +78,7 @@ def test_ctrl_c_is_told_in_one_line(tmp_path: Path) -> None:
 def test_version(run: Run) -> None:
     status, out, _ = run("version")
     assert (status, out.count("\n")) == (0, 1)
+    assert run("--version") == (0, out, "")
 
 
 def test_check_config_says_what_is_there(run: Run, tmp_path: Path) -> None:
