@@ -25,6 +25,7 @@ from models.detectors.interval import Interval
 from models.detectors.lasting import Course as Lasts
 from models.detectors.lasting import Lasting
 from models.detectors.novelty import Members, Novelty
+from models.detectors.season import Season
 from models.detectors.shift import Shift
 from models.evidence import QUIET, Evidence, of_device
 from models.moves import Moves
@@ -102,6 +103,7 @@ class Bank:
         self._shift = Shift()
         self._calibrator = Calibrator()
         self._drift = Drift()
+        self._season = Season()
         self._view = DeviceView()
         self._row_interval = Interval()
         self._row_calibrator = Calibrator()
@@ -133,7 +135,8 @@ class Bank:
 
     def _judge_series(self, series: Keys, batch: ReadingBatch, rare: FloatArray) -> Said:
         """What each series says by itself."""
-        judged = self._shift.advance(series, batch.value, batch.time)
+        value = self._season.take(series, batch.value, batch.time)
+        judged = self._shift.advance(series, value, batch.time)
         p_value = self._calibrator.rate(series, judged.score, rare)
         self._drift.follow(series, judged.block_mean, batch.time, rare, p_value, judged.band)
         self._moves.begin()
@@ -171,7 +174,7 @@ class Bank:
         if (n_series, n_devices) == self._size:
             return
         self._size = n_series, n_devices
-        for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift):
+        for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift, self._season):
             part.resize(n_series)
         for each in (self._row_interval, self._row_calibrator, self._evidence, self._lasting, self._telling):
             each.resize(n_devices)
@@ -214,7 +217,7 @@ class Bank:
 
     def _of_series(self) -> dict[str, _OfSeries]:
         first: dict[str, _OfSeries] = {"interval": self.interval, "shift": self._shift}
-        return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift}
+        return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift, "season": self._season}
 
     def _of_devices(self) -> dict[str, _OfDevices]:
         first: dict[str, _OfDevices] = {"interval": self._row_interval, "calibrator": self._row_calibrator}
