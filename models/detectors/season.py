@@ -1,89 +1,178 @@
-"""Prototype: the course of the day of every series."""
-from __future__ import annotations
-import numpy as np
-from ingest.compiled import compiled
-from ingest.rows import StateTable
+"""Knows the course of the day of every series: what is usual at an hour is no deviation.
 
-BINS = 24
-BETWEEN = 1.0
-HOUR_NS = 3600 * 10**9
-LEAST = 2      # visits of a bin before it counts
-MEMORY = 7.0   # visits
-FULL, NONE = 0.6, 0.9
-ERRORS = 72.0  # visits over which errors are averaged
-CLIP = 3.0
+    reading ─▶ mean of its hour ─▶ profile of the day, and how often it foretells better than the mean alone
+       └─────▶ less what the profile explains of it ─▶ Shift
+
+The additive seasonal profile of exponential smoothing (Winters, "Forecasting sales by exponentially weighted moving
+averages", Management Science 6, 1960), with an index for each hour of the day. It counts as far as it has proved to
+foretell, and only what lies between the mean and the profile is explained: a machine that stands still on a holiday is
+where it is at night, and not wrong for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.compiled import compiled
+from ingest.prefetch import LINE, prefetch
+from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, TimeArray
+from ingest.rows import StateTable
+from models.blocks import Keys
+
+HOURS = 24
+HOUR_NS = 3600 * NS_PER_SECOND
+LEAST = 2
+"""Days on which an hour was seen before its index says anything."""
+MEMORY = 28.0
+"""Days over which an index is learned."""
+TRIED = 72.0
+"""Hours over which it is learned how far off the profile is, and the mean alone, …"""
+SURE = 24
+"""… and after so many of them it is used:"""
+NOT_AT_ALL, IN_FULL = 0.9, 0.6
+"""… not at all where it is off by this share of what the mean is, in full where by no more than that one."""
+HALF = 2.0
+CLIP = 4.0
+"""An hour farther from its index than this many usual distances counts as this many when it is learned."""
+AHEAD = 8
+"""Rows from the one that is worked on to the one whose record is fetched."""
+
+
+class _Series(Protocol):
+    """A record of the state."""
+
+    hour: int
+    """The open one, in hours since the epoch, with its readings: their sum and number."""
+    sum: float
+    count: int
+    mean: float
+    """Of the hours of the last days."""
+    share: float
+    """How much the profile counts, 0 … 1."""
+    off: float
+    """Mean distance of an hour from what the profile foretold, …"""
+    off_clipped: float
+    """… the same clipped, and that from the mean alone."""
+    alone: float
+    learned: int
+    """Hours so far, and those that were foretold."""
+    tried: int
+    profile: NDArray[np.float32]
+    """How far each hour of the day lies from the mean."""
+    days: NDArray[np.uint8]
+    """On how many days each was seen; at most MEMORY of them are counted."""
 
 
 class Season:
+    """Mean and profile of the day of every series."""
+
     def __init__(self) -> None:
-        self._state = StateTable({
-            "bin": (np.int64, (), -1), "sum": (np.float64, (), 0.0), "count": (np.int64, (), 0),
-            "mean": (np.float64, (), np.nan), "n": (np.int64, (), 0),
-            "raw": (np.float64, (), 0.0), "left": (np.float64, (), 0.0), "share": (np.float64, (), 0.0),
-            "profile": (np.float64, (BINS,), 0.0), "visits": (np.int64, (BINS,), 0)})
+        self._state = StateTable(
+            {
+                "hour": (np.int64, (), 0),
+                "sum": (np.float64, (), 0.0),
+                "count": (np.int64, (), 0),
+                "mean": (np.float64, (), 0.0),
+                "share": (np.float64, (), 0.0),
+                "off": (np.float64, (), 0.0),
+                "off_clipped": (np.float64, (), 0.0),
+                "alone": (np.float64, (), 0.0),
+                "learned": (np.int64, (), 0),
+                "tried": (np.int64, (), 0),
+                "profile": (np.float32, (HOURS,), 0.0),
+                "days": (np.uint8, (HOURS,), 0),
+            }
+        )
 
-    def resize(self, n):
-        self._state.resize(n)
+    def resize(self, n_series: int) -> None:
+        """Make room for that many series."""
+        self._state.resize(n_series)
 
-    def take(self, series, value, time):
-        out = np.empty(len(value))
-        _take(self._state.records, series, value, time, out)
-        return out
+    def explain(self, series: Keys, value: FloatArray, time: TimeArray) -> FloatArray:
+        """How much of values of `series`, read at `time` (ns), is their hour's; each is newer than the last one."""
+        explained = np.empty(len(series))
+        _explain(self._state.records, series, value, time, explained)
+        return explained
 
-    def save(self):
+    def save(self) -> dict[str, NDArray[Any]]:
+        """The whole state as arrays with a row per series."""
         return self._state.save()
 
-    def restore(self, saved, series):
+    def restore(self, saved: Mapping[str, NDArray[Any]], series: IntArray) -> None:
+        """Take back a saved state; saved row i belongs to series number `series[i]`."""
         self._state.restore(saved, series)
 
 
 @compiled
-def _take(records, series, value, time, out):
+def _explain(records: Sequence[_Series], series: Keys, value: FloatArray, time: TimeArray, out: FloatArray) -> None:
     for row in range(len(series)):
-        s = records[series[row]]
-        hour = time[row] // HOUR_NS
-        if hour != s.bin:
-            if s.bin >= 0 and s.count > 0:
-                _visit(s)
-            s.bin, s.sum, s.count = hour, 0.0, 0
-        s.sum += value[row]
-        s.count += 1
-        if s.share > 0.0:
-            k = hour % BINS
-            part = (time[row] - hour * HOUR_NS) / HOUR_NS - 0.5
-            other = (k + 1) % BINS if part > 0 else (k - 1) % BINS
-            w = abs(part)
-            part = s.share * ((1 - w) * s.profile[k] + w * s.profile[other])
-            d = value[row] - s.mean
-            if BETWEEN > 0:
-                d0 = d * BETWEEN
-                take = min(max(d0, min(part, 0.0)), max(part, 0.0))
-                part = take
-            out[row] = value[row] - part
-        else:
-            out[row] = value[row]
+        _fetch(records, series, row + AHEAD)
+        state, hour = records[series[row]], time[row] // HOUR_NS
+        if hour != state.hour:
+            if state.count > 0:
+                _learn(state)
+            state.hour, state.sum, state.count = hour, 0.0, 0
+        state.sum += value[row]
+        state.count += 1
+        out[row] = _between(HALF * (value[row] - state.mean), _index(state, time[row])) if state.share > 0.0 else 0.0
 
 
 @compiled
-def _visit(s):
-    mean = s.sum / s.count
-    k = s.bin % BINS
-    if not np.isfinite(mean):
+def _fetch(records: Sequence[_Series], series: Keys, row: int) -> None:
+    """Have a reading's record fetched."""
+    if row < len(series):
+        for offset in (0, LINE, 2 * LINE):
+            prefetch(records[series[row]], offset)
+
+
+@compiled
+def _between(away: float, usual: float) -> float:
+    """What of the distance from the mean lies on the way to where it usually is."""
+    return float(min(max(away, min(usual, 0.0)), max(usual, 0.0)))
+
+
+@compiled
+def _index(state: _Series, time: int) -> float:
+    """How far the series usually is from its mean, as far as that counts: between the middles of two hours."""
+    hour = (time // HOUR_NS) % HOURS
+    past = (time % HOUR_NS) / HOUR_NS - 0.5
+    other = (hour + 1) % HOURS if past > 0.0 else (hour - 1) % HOURS
+    if state.days[hour] < LEAST or state.days[other] < LEAST:
+        return 0.0
+    return float(state.share * (state.profile[hour] + abs(past) * (state.profile[other] - state.profile[hour])))
+
+
+@compiled
+def _learn(state: _Series) -> None:
+    """The open hour ends."""
+    mean, hour = state.sum / state.count, state.hour % HOURS
+    if not np.isfinite(mean):  # values themselves overflow: they teach nothing
         return
-    if s.n == 0:
-        s.mean = mean
-    d = mean - s.mean
-    if s.visits[k] >= LEAST:
-        e0, e1 = abs(d), abs(d - s.profile[k])
-        cap = CLIP * s.raw if s.raw > 0 else np.inf
-        g = max(1.0 / ERRORS, 1.0 / max(s.n - LEAST * BINS + 1, 1))
-        s.raw += g * (min(e0, max(cap, 1e-12)) - s.raw)
-        s.left += g * (min(e1, max(cap, 1e-12)) - s.left)
-        if s.n >= (LEAST + 1) * BINS:
-            s.share = min(max((NONE - s.left / max(s.raw, 1e-12)) / (NONE - FULL), 0.0), 1.0)
-        if s.raw > 0:
-            d = min(max(d, -CLIP * 1.5 * s.raw - abs(s.profile[k])), CLIP * 1.5 * s.raw + abs(s.profile[k]))
-    s.visits[k] += 1
-    s.profile[k] += max(1.0 / s.visits[k], 1.0 / MEMORY) * (d - s.profile[k])
-    s.n += 1
-    s.mean += max(1.0 / s.n, 1.0 / (MEMORY * BINS)) * d
+    if state.learned == 0:
+        state.mean = mean
+    away = mean - state.mean
+    apart = away - state.profile[hour]
+    if state.days[hour] >= LEAST:
+        apart = _try(state, away, apart)
+    state.days[hour] = min(state.days[hour] + 1, MEMORY)
+    state.profile[hour] += apart / state.days[hour]
+    state.learned += 1
+    state.mean += away / min(float(state.learned), MEMORY * HOURS)
+
+
+@compiled
+def _try(state: _Series, away: float, apart: float) -> float:
+    """How well the profile foretold an hour; how far apart they are as far as that is learned."""
+    state.tried += 1
+    weight = 1.0 / min(float(state.tried), TRIED)
+    reach = CLIP * state.off if state.tried > SURE else np.inf
+    state.off += weight * (abs(apart) - state.off)
+    state.off_clipped += weight * (min(abs(apart), reach) - state.off_clipped)
+    state.alone += weight * (min(abs(away), reach) - state.alone)
+    if state.tried >= SURE and state.alone > 0.0:
+        state.share = min(max((NOT_AT_ALL - state.off_clipped / state.alone) / (NOT_AT_ALL - IN_FULL), 0.0), 1.0)
+    return float(min(max(apart, -reach), reach))
