@@ -36,6 +36,8 @@ SURE = 24
 NOT_AT_ALL, IN_FULL = 0.9, 0.6
 """… not at all where it is off by this share of what the mean is, in full where by no more than that one."""
 HALF = 2.0
+STEP = 0.5
+WIDE = 1
 CLIP = 4.0
 """An hour farther from its index than this many usual distances counts as this many when it is learned."""
 AHEAD = 8
@@ -136,6 +138,17 @@ def _between(away: float, usual: float) -> float:
 
 
 @compiled
+def _envelope(state, away, hour):
+    low = high = 0.0
+    for k in range(hour - WIDE, hour + WIDE + 1):
+        if state.days[k % HOURS] < LEAST:
+            return 0.0
+        usual = state.share * state.profile[k % HOURS]
+        low, high = min(low, usual), max(high, usual)
+    return min(max(away, low), high)
+
+
+@compiled
 def _index(state: _Series, time: int) -> float:
     """How far the series usually is from its mean, as far as that counts: between the middles of two hours."""
     hour = (time // HOUR_NS) % HOURS
@@ -165,6 +178,16 @@ def _learn(state: _Series) -> None:
 
 
 @compiled
+def _smooth(profile):
+    low = high = profile[HOURS - 1]
+    step = 0.0
+    for k in range(HOURS):
+        low, high = min(low, profile[k]), max(high, profile[k])
+        step = max(step, abs(profile[k] - profile[k - 1]))
+    return step <= STEP * (high - low)
+
+
+@compiled
 def _try(state: _Series, away: float, apart: float) -> float:
     """How well the profile foretold an hour; how far apart they are as far as that is learned."""
     state.tried += 1
@@ -175,4 +198,6 @@ def _try(state: _Series, away: float, apart: float) -> float:
     state.alone += weight * (min(abs(away), reach) - state.alone)
     if state.tried >= SURE and state.alone > 0.0:
         state.share = min(max((NOT_AT_ALL - state.off_clipped / state.alone) / (NOT_AT_ALL - IN_FULL), 0.0), 1.0)
+        if not _smooth(state.profile):
+            state.share = 0.0
     return float(min(max(apart, -reach), reach))
