@@ -36,7 +36,10 @@ SURE = 24
 NOT_AT_ALL, IN_FULL = 0.9, 0.6
 """… not at all where it is off by this share of what the mean is, in full where by no more than that one."""
 HALF = 2.0
-STEP = 0.5
+STEP = 9.0
+WORST = 1
+MOST_OFF = 1.2
+FADE = 0.04
 WIDE = 1
 CLIP = 4.0
 """An hour farther from its index than this many usual distances counts as this many when it is learned."""
@@ -83,6 +86,9 @@ class Season:
                 "off": (np.float64, (), 0.0),
                 "off_clipped": (np.float64, (), 0.0),
                 "alone": (np.float64, (), 0.0),
+                "worst": (np.float64, (), 0.0),
+                "day_off": (np.float64, (), 0.0),
+                "day_alone": (np.float64, (), 0.0),
                 "learned": (np.int64, (), 0),
                 "tried": (np.int64, (), 0),
                 "profile": (np.float32, (HOURS,), 0.0),
@@ -196,8 +202,15 @@ def _try(state: _Series, away: float, apart: float) -> float:
     state.off += weight * (abs(apart) - state.off)
     state.off_clipped += weight * (min(abs(apart), reach) - state.off_clipped)
     state.alone += weight * (min(abs(away), reach) - state.alone)
+    state.day_off += min(abs(apart), reach)
+    state.day_alone += min(abs(away), reach)
+    if state.tried % HOURS == 0:
+        ratio = min(state.day_off / state.day_alone, MOST_OFF) if state.day_alone > 0.0 else MOST_OFF
+        state.worst = max(ratio, state.worst - FADE)
+        state.day_off, state.day_alone = 0.0, 0.0
     if state.tried >= SURE and state.alone > 0.0:
-        state.share = min(max((NOT_AT_ALL - state.off_clipped / state.alone) / (NOT_AT_ALL - IN_FULL), 0.0), 1.0)
+        off = state.worst if WORST else state.off_clipped / state.alone
+        state.share = min(max((NOT_AT_ALL - off) / (NOT_AT_ALL - IN_FULL), 0.0), 1.0)
         if not _smooth(state.profile):
             state.share = 0.0
     return float(min(max(apart, -reach), reach))
