@@ -48,7 +48,7 @@ from models.levels import Levels
 from models.score import DeviceScores, Scores
 from models.supervised.eventlog import Logged, moved
 
-STATE_VERSION = 9
+STATE_VERSION = 10
 """Grows when a saved state can no longer be read by the code; an older one is then rebuilt from history."""
 
 

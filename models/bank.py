@@ -1,6 +1,8 @@
 """The detectors in order over one batch: readings in, calibrated scores and verdicts on devices out.
 
-reading ─▶ Shift ─▶ score ─▶ Calibrator ─▶ p-value of the series ─┐
+reading, less what its hour explains (Season)
+             ▼
+           Shift ─▶ score ─▶ Calibrator ─▶ p-value of the series ─┐
              │  │     │         block means ─▶ Drift ─▶ p ────────┤        ┌─▶ Telling ─▶ what people see of it
              │        └─▶ DeviceView ─▶ row ─▶ Calibrator ─▶ p ───┤        │
              └─▶ averages ────────────────▶ Novelty ──────▶ p ────┴─▶ p-value ─▶ Evidence ─▶ verdict on the device
@@ -90,7 +92,7 @@ class Judgement:
     verdicts: Verdicts
 
 
-_OfSeries: TypeAlias = Interval | Shift | Calibrator | Moves | Drift
+_OfSeries: TypeAlias = Interval | Season | Shift | Calibrator | Moves | Drift
 _OfDevices: TypeAlias = Interval | Calibrator | Evidence | Lasting | Telling
 
 
@@ -100,10 +102,10 @@ class Bank:
     def __init__(self) -> None:
         self._size = 0, 0
         self.interval = Interval()
+        self._season = Season()
         self._shift = Shift()
         self._calibrator = Calibrator()
         self._drift = Drift()
-        self._season = Season()
         self._view = DeviceView()
         self._row_interval = Interval()
         self._row_calibrator = Calibrator()
@@ -141,7 +143,8 @@ class Bank:
         self._drift.follow(series, judged.block_mean, batch.time, rare, p_value, judged.band)
         self._moves.begin()
         self._moves.follow(series, p_value, batch.time, judged.number)
-        return Said(series, batch.time, judged.score, p_value, batch.value, judged.band, judged.average, judged.usual)
+        band, average = judged.band + explained, judged.average
+        return Said(series, batch.time, judged.score, p_value, batch.value, explained, band, average, judged.usual)
 
     def _judge_rows(self, rows: DeviceRows, members: Members) -> Verdicts:
         interval = self._row_interval.learn(rows.device, rows.time)
@@ -174,7 +177,7 @@ class Bank:
         if (n_series, n_devices) == self._size:
             return
         self._size = n_series, n_devices
-        for part in (self.interval, self._shift, self._calibrator, self._moves, self._drift, self._season):
+        for part in (self.interval, self._season, self._shift, self._calibrator, self._moves, self._drift):
             part.resize(n_series)
         for each in (self._row_interval, self._row_calibrator, self._evidence, self._lasting, self._telling):
             each.resize(n_devices)
@@ -216,8 +219,8 @@ class Bank:
             both.restore(kept, series, devices)
 
     def _of_series(self) -> dict[str, _OfSeries]:
-        first: dict[str, _OfSeries] = {"interval": self.interval, "shift": self._shift}
-        return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift, "season": self._season}
+        first: dict[str, _OfSeries] = {"interval": self.interval, "season": self._season, "shift": self._shift}
+        return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift}
 
     def _of_devices(self) -> dict[str, _OfDevices]:
         first: dict[str, _OfDevices] = {"interval": self._row_interval, "calibrator": self._row_calibrator}

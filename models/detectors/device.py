@@ -43,6 +43,8 @@ class Said(NamedTuple):
     """NaN where the series is not known well enough."""
     p_value: FloatArray
     value: FloatArray
+    explained: FloatArray
+    """What of the value its hour explains: it is in the band, but not in the averages."""
     band: FloatArray
     """Shape (3, n_readings)."""
     average: FloatArray
@@ -95,6 +97,7 @@ class _Series(Protocol):
     row: int
     p_value: float
     value: float
+    explained: float
     band: FloatArray
     average: FloatArray
     usual: FloatArray
@@ -119,6 +122,7 @@ class DeviceView:
                 "row": (np.int64, (), NEVER),
                 "p_value": (np.float64, (), 1.0),
                 "value": (np.float64, (), np.nan),
+                "explained": (np.float64, (), 0.0),
                 "band": (np.float64, (3,), np.nan),
                 "average": (np.float64, (SIZE,), np.nan),
                 "usual": (np.float64, (SIZE,), np.nan),
@@ -225,7 +229,7 @@ def _completes(device: _Device) -> bool:
 def _take(series: _Series, said: Said, row: int, number: int) -> None:
     """Remember what is known with a reading."""
     series.row, series.score, series.p_value = number, said.score[row], said.p_value[row]
-    series.value = said.value[row]
+    series.value, series.explained = said.value[row], said.explained[row]
     for k in range(3):
         series.band[k] = said.band[k, row]
     for k in range(SIZE):
@@ -276,7 +280,7 @@ def _tell(series: _Series, facts: FloatArray, n: int) -> None:
     facts[n, 0] = series.value
     for k in range(3):
         facts[n, 1 + k] = series.band[k]
-    facts[n, 4], facts[n, 5] = series.average[_OF_30], series.usual[_OF_30]
+    facts[n, 4], facts[n, 5] = series.average[_OF_30] + series.explained, series.usual[_OF_30]
 
 
 @compiled

@@ -1,12 +1,13 @@
 """Knows the course of the day of every series: what is usual at an hour is no deviation.
 
-    reading ─▶ mean of its hour ─▶ profile of the day, and how often it foretells better than the mean alone
+    reading ─▶ mean of its hour ─▶ profile of the day ─▶ how far off it was, day by day ─▶ how much it counts
        └─────▶ less what the profile explains of it ─▶ Shift
 
 The additive seasonal profile of exponential smoothing (Winters, "Forecasting sales by exponentially weighted moving
-averages", Management Science 6, 1960), with an index for each hour of the day. It counts as far as it has proved to
-foretell, and only what lies between the mean and the profile is explained: a machine that stands still on a holiday is
-where it is at night, and not wrong for it.
+averages", Management Science 6, 1960), with an index for each hour of the day (UTC). It counts as far as it was right
+on every day of the last weeks, weekends too, and only where the day is a course: what is switched on and off at an hour
+is some minutes early or late, and a profile would make an event of that. And it explains no more of a reading than
+twice what it is away from its mean, so that a holiday is not made strange by the day that it is not.
 """
 
 from __future__ import annotations
@@ -27,22 +28,20 @@ HOURS = 24
 HOUR_NS = 3600 * NS_PER_SECOND
 LEAST = 2
 """Days on which an hour was seen before its index says anything."""
-MEMORY = 28.0
-"""Days over which an index is learned."""
-TRIED = 72.0
-"""Hours over which it is learned how far off the profile is, and the mean alone, …"""
-SURE = 24
-"""… and after so many of them it is used:"""
-NOT_AT_ALL, IN_FULL = 0.9, 0.6
-"""… not at all where it is off by this share of what the mean is, in full where by no more than that one."""
-HALF = 2.0
-STEP = 9.0
-WORST = 1
-MOST_OFF = 1.2
-FADE = 0.04
-WIDE = 1
-CLIP = 4.0
-"""An hour farther from its index than this many usual distances counts as this many when it is learned."""
+MEMORY = 28
+"""Days over which an index is learned: a fault that grows for a week is not the day's course."""
+IN_FULL, NOT_AT_ALL = 0.6, 0.9
+"""Off by so much of what the mean alone is off, on its worst day, the profile counts in full; by so much, not at all."""
+MOST_OFF, FADE = 1.2, 0.04
+"""No day counts as worse than this, and each makes less of those before by so much: a bad one is felt for a week."""
+STEP = 0.5
+"""A day whose neighbouring hours differ by more than this share of its range is no course, but a switch."""
+CLIP, TRIED = 4.0, 72.0
+"""An hour farther from its index than CLIP usual distances, of so many hours, counts as that far when it is learned."""
+REACH = 2.0
+"""No more of a reading is explained than this many times its distance from the mean."""
+MOST = 1e30
+"""Hours with a mean beyond teach nothing: no quantity is larger, and an index has to find room."""
 AHEAD = 8
 """Rows from the one that is worked on to the one whose record is fetched."""
 
@@ -55,21 +54,23 @@ class _Series(Protocol):
     sum: float
     count: int
     mean: float
-    """Of the hours of the last days."""
+    """Of the hours of the last weeks."""
     share: float
     """How much the profile counts, 0 … 1."""
+    worst: float
+    """How far off it was on its worst day, as a share of what the mean was; it fades."""
+    day_off: float
+    """Sums over the open day: how far the profile was off, and the mean alone."""
+    day_alone: float
     off: float
-    """Mean distance of an hour from what the profile foretold, …"""
-    off_clipped: float
-    """… the same clipped, and that from the mean alone."""
-    alone: float
+    """Usual distance of an hour from its index."""
     learned: int
     """Hours so far, and those that were foretold."""
     tried: int
+    days: NDArray[np.uint8]
+    """On how many days each hour was seen; no more than MEMORY are counted."""
     profile: NDArray[np.float32]
     """How far each hour of the day lies from the mean."""
-    days: NDArray[np.uint8]
-    """On how many days each was seen; at most MEMORY of them are counted."""
 
 
 class Season:
@@ -83,16 +84,14 @@ class Season:
                 "count": (np.int64, (), 0),
                 "mean": (np.float64, (), 0.0),
                 "share": (np.float64, (), 0.0),
-                "off": (np.float64, (), 0.0),
-                "off_clipped": (np.float64, (), 0.0),
-                "alone": (np.float64, (), 0.0),
                 "worst": (np.float64, (), 0.0),
                 "day_off": (np.float64, (), 0.0),
                 "day_alone": (np.float64, (), 0.0),
+                "off": (np.float64, (), 0.0),
                 "learned": (np.int64, (), 0),
                 "tried": (np.int64, (), 0),
-                "profile": (np.float32, (HOURS,), 0.0),
                 "days": (np.uint8, (HOURS,), 0),
+                "profile": (np.float32, (HOURS,), 0.0),
             }
         )
 
@@ -101,7 +100,10 @@ class Season:
         self._state.resize(n_series)
 
     def explain(self, series: Keys, value: FloatArray, time: TimeArray) -> FloatArray:
-        """How much of values of `series`, read at `time` (ns), is their hour's; each is newer than the last one."""
+        """What of values of `series`, read at `time` (ns) and each newer than its last, the hour explains; then learn.
+
+        In the unit of the values, zero where nothing is known.
+        """
         explained = np.empty(len(series))
         _explain(self._state.records, series, value, time, explained)
         return explained
@@ -126,37 +128,26 @@ def _explain(records: Sequence[_Series], series: Keys, value: FloatArray, time: 
             state.hour, state.sum, state.count = hour, 0.0, 0
         state.sum += value[row]
         state.count += 1
-        out[row] = _between(HALF * (value[row] - state.mean), _index(state, time[row])) if state.share > 0.0 else 0.0
+        out[row] = _between(REACH * (value[row] - state.mean), _index(state, time[row])) if state.share > 0.0 else 0.0
 
 
 @compiled
 def _fetch(records: Sequence[_Series], series: Keys, row: int) -> None:
-    """Have a reading's record fetched."""
+    """Have what most readings need of a record fetched: the beginning."""
     if row < len(series):
-        for offset in (0, LINE, 2 * LINE):
-            prefetch(records[series[row]], offset)
+        prefetch(records[series[row]], 0)
+        prefetch(records[series[row]], LINE)
 
 
 @compiled
-def _between(away: float, usual: float) -> float:
-    """What of the distance from the mean lies on the way to where it usually is."""
-    return float(min(max(away, min(usual, 0.0)), max(usual, 0.0)))
-
-
-@compiled
-def _envelope(state, away, hour):
-    low = high = 0.0
-    for k in range(hour - WIDE, hour + WIDE + 1):
-        if state.days[k % HOURS] < LEAST:
-            return 0.0
-        usual = state.share * state.profile[k % HOURS]
-        low, high = min(low, usual), max(high, usual)
-    return min(max(away, low), high)
+def _between(most: float, index: float) -> float:
+    """As much of the index as there is room for between zero and `most`."""
+    return float(min(max(most, min(index, 0.0)), max(index, 0.0)))
 
 
 @compiled
 def _index(state: _Series, time: int) -> float:
-    """How far the series usually is from its mean, as far as that counts: between the middles of two hours."""
+    """How far the series usually is from its mean at a time, as far as that counts: between two middles of hours."""
     hour = (time // HOUR_NS) % HOURS
     past = (time % HOUR_NS) / HOUR_NS - 0.5
     other = (hour + 1) % HOURS if past > 0.0 else (hour - 1) % HOURS
@@ -169,7 +160,7 @@ def _index(state: _Series, time: int) -> float:
 def _learn(state: _Series) -> None:
     """The open hour ends."""
     mean, hour = state.sum / state.count, state.hour % HOURS
-    if not np.isfinite(mean):  # values themselves overflow: they teach nothing
+    if not abs(mean) <= MOST:
         return
     if state.learned == 0:
         state.mean = mean
@@ -180,37 +171,39 @@ def _learn(state: _Series) -> None:
     state.days[hour] = min(state.days[hour] + 1, MEMORY)
     state.profile[hour] += apart / state.days[hour]
     state.learned += 1
-    state.mean += away / min(float(state.learned), MEMORY * HOURS)
-
-
-@compiled
-def _smooth(profile):
-    low = high = profile[HOURS - 1]
-    step = 0.0
-    for k in range(HOURS):
-        low, high = min(low, profile[k]), max(high, profile[k])
-        step = max(step, abs(profile[k] - profile[k - 1]))
-    return step <= STEP * (high - low)
+    state.mean += away / min(state.learned, MEMORY * HOURS)
 
 
 @compiled
 def _try(state: _Series, away: float, apart: float) -> float:
-    """How well the profile foretold an hour; how far apart they are as far as that is learned."""
+    """How an hour was foretold by the mean and by the profile; how far apart as far as that is learned."""
+    reach = CLIP * state.off if state.tried >= HOURS else np.inf
+    clipped = min(max(apart, -reach), reach)
     state.tried += 1
-    weight = 1.0 / min(float(state.tried), TRIED)
-    reach = CLIP * state.off if state.tried > SURE else np.inf
-    state.off += weight * (abs(apart) - state.off)
-    state.off_clipped += weight * (min(abs(apart), reach) - state.off_clipped)
-    state.alone += weight * (min(abs(away), reach) - state.alone)
-    state.day_off += min(abs(apart), reach)
+    state.off += (abs(apart) - state.off) / min(float(state.tried), TRIED)
+    state.day_off += abs(clipped)
     state.day_alone += min(abs(away), reach)
     if state.tried % HOURS == 0:
-        ratio = min(state.day_off / state.day_alone, MOST_OFF) if state.day_alone > 0.0 else MOST_OFF
-        state.worst = max(ratio, state.worst - FADE)
-        state.day_off, state.day_alone = 0.0, 0.0
-    if state.tried >= SURE and state.alone > 0.0:
-        off = state.worst if WORST else state.off_clipped / state.alone
-        state.share = min(max((NOT_AT_ALL - off) / (NOT_AT_ALL - IN_FULL), 0.0), 1.0)
-        if not _smooth(state.profile):
-            state.share = 0.0
-    return float(min(max(apart, -reach), reach))
+        _end_day(state)
+    return float(clipped)
+
+
+@compiled
+def _end_day(state: _Series) -> None:
+    """So many hours were foretold: how much the profile counts from now on."""
+    off = min(state.day_off / state.day_alone, MOST_OFF) if state.day_alone > 0.0 else MOST_OFF
+    state.worst = max(off, state.worst - FADE)
+    state.share = min(max((NOT_AT_ALL - state.worst) / (NOT_AT_ALL - IN_FULL), 0.0), 1.0)
+    if not _is_course(state.profile):
+        state.share = 0.0
+    state.day_off, state.day_alone = 0.0, 0.0
+
+
+@compiled
+def _is_course(profile: NDArray[np.float32]) -> bool:
+    """Whether the hours follow each other without a jump."""
+    low, high, step = profile[0], profile[0], np.float32(0.0)
+    for hour in range(HOURS):
+        low, high = min(low, profile[hour]), max(high, profile[hour])
+        step = max(step, abs(profile[hour] - profile[hour - 1]))
+    return bool(step <= np.float32(STEP) * (high - low))
