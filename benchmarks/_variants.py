@@ -57,6 +57,10 @@ VARIANTS: Mapping[str, Variant] = {
     "two-averages": Variant("the two shorter averages are scored", {"models.detectors.shift:SCORED": 2}),
     "four-averages": Variant("the longest average is scored too", {"models.detectors.shift:SCORED": 4}),
     "no-reach": Variant("lone spikes count in full for longer averages", {"models.detectors.shift:REACH": FAR}),
+    "no-season": Variant(
+        "nobody knows the course of the day",
+        {"models.detectors.season:IN_FULL": -1.0, "models.detectors.season:NOT_AT_ALL": 0.0},
+    ),
     "no-week": Variant("distances remember a thousand readings only", {"models.detectors.shift:LONG_SHARE": 0.0}),
     "no-clip": Variant("distances are learned from all values in full", {"models.detectors.shift:CLIP": FAR}),
     "no-whole": Variant("metrics only one by one, not together", {"models.evidence:WHOLE": 0.0}),

@@ -31,14 +31,14 @@ LEAST = 2
 MEMORY = 28
 """Days over which an index is learned: a fault that grows for a week is not the day's course."""
 IN_FULL, NOT_AT_ALL = 0.6, 0.9
-"""Off by so much of what the mean alone is off, on its worst day, the profile counts in full; by so much, not at all."""
-MOST_OFF, FADE = 1.2, 0.04
-"""No day counts as worse than this, and each makes less of those before by so much: a bad one is felt for a week."""
+"""Off on its worst day by so much of what the mean alone is off, the profile counts in full; by so much, not at all."""
+MOST_OFF, FADE = 1.2, 0.03
+"""No day counts as worse than this, and each makes less of those before by so much: a bad one is felt for two weeks."""
 STEP = 0.5
 """A day whose neighbouring hours differ by more than this share of its range is no course, but a switch."""
-CLIP, TRIED = 4.0, 72.0
-"""An hour farther from its index than CLIP usual distances, of so many hours, counts as that far when it is learned."""
-REACH = 2.0
+CLIPPED, TRIED = 4.0, 72.0
+"""An hour farther off than CLIPPED times the usual distance from the mean, of TRIED hours, counts as that far."""
+ROOM = 2.0
 """No more of a reading is explained than this many times its distance from the mean."""
 MOST = 1e30
 """Hours with a mean beyond teach nothing: no quantity is larger, and an index has to find room."""
@@ -62,8 +62,8 @@ class _Series(Protocol):
     day_off: float
     """Sums over the open day: how far the profile was off, and the mean alone."""
     day_alone: float
-    off: float
-    """Usual distance of an hour from its index."""
+    usual: float
+    """Mean distance of an hour from the mean."""
     learned: int
     """Hours so far, and those that were foretold."""
     tried: int
@@ -87,7 +87,7 @@ class Season:
                 "worst": (np.float64, (), 0.0),
                 "day_off": (np.float64, (), 0.0),
                 "day_alone": (np.float64, (), 0.0),
-                "off": (np.float64, (), 0.0),
+                "usual": (np.float64, (), 0.0),
                 "learned": (np.int64, (), 0),
                 "tried": (np.int64, (), 0),
                 "days": (np.uint8, (HOURS,), 0),
@@ -128,7 +128,7 @@ def _explain(records: Sequence[_Series], series: Keys, value: FloatArray, time: 
             state.hour, state.sum, state.count = hour, 0.0, 0
         state.sum += value[row]
         state.count += 1
-        out[row] = _between(REACH * (value[row] - state.mean), _index(state, time[row])) if state.share > 0.0 else 0.0
+        out[row] = _between(ROOM * (value[row] - state.mean), _index(state, time[row])) if state.share > 0.0 else 0.0
 
 
 @compiled
@@ -177,10 +177,10 @@ def _learn(state: _Series) -> None:
 @compiled
 def _try(state: _Series, away: float, apart: float) -> float:
     """How an hour was foretold by the mean and by the profile; how far apart as far as that is learned."""
-    reach = CLIP * state.off if state.tried >= HOURS else np.inf
+    reach = CLIPPED * state.usual if state.tried >= HOURS else np.inf
     clipped = min(max(apart, -reach), reach)
     state.tried += 1
-    state.off += (abs(apart) - state.off) / min(float(state.tried), TRIED)
+    state.usual += (abs(away) - state.usual) / min(float(state.tried), TRIED)
     state.day_off += abs(clipped)
     state.day_alone += min(abs(away), reach)
     if state.tried % HOURS == 0:
