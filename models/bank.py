@@ -138,7 +138,7 @@ class Bank:
     def _judge_series(self, series: Keys, batch: ReadingBatch, rare: FloatArray) -> Said:
         """What each series says by itself."""
         explained = self._season.explain(series, batch.value, batch.time)
-        judged = self._shift.advance(series, batch.value - explained, batch.time)
+        judged = self._shift.advance(series, batch.value, batch.time, explained)
         p_value = self._calibrator.rate(series, judged.score, rare)
         self._drift.follow(series, judged.block_mean, batch.time, rare, p_value, judged.band)
         self._moves.begin()

@@ -136,12 +136,16 @@ class Shift:
         """Readings of every series so far."""
         return np.asarray(self._state["seen"])
 
-    def advance(self, series: Keys, value: FloatArray, time: TimeArray) -> Judged:
-        """Score values of `series`, read at `time` (ns), each newer than the last of its series; then learn them."""
+    def advance(self, series: Keys, value: FloatArray, time: TimeArray, explained: FloatArray | None = None) -> Judged:
+        """Score values of `series`, read at `time` (ns), each newer than the last of its series; then learn them.
+
+        What is `explained` of them counts for the means of blocks only; nothing by default.
+        """
         n = len(series)
+        rest = value if explained is None else value - explained
         average, usual = np.empty((n, len(TOLD))), np.empty((n, len(TOLD)))
         judged = Judged(np.empty(n), np.empty((3, n)), average, usual, np.empty(n, np.int64), np.empty(n))
-        _advance(self._state.records, self._scored, series, value, time, judged)
+        _advance(self._state.records, self._scored, series, value, rest, time, judged)
         return judged
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -155,15 +159,22 @@ class Shift:
 
 @compiled
 def _advance(
-    records: Sequence[_Series], scored: int, series: Keys, value: FloatArray, time: TimeArray, out: Judged
+    records: Sequence[_Series],
+    scored: int,
+    series: Keys,
+    value: FloatArray,
+    rest: FloatArray,
+    time: TimeArray,
+    out: Judged,
 ) -> None:
     for row in range(len(series)):
         _fetch(records, series, row + AHEAD)
         state = records[series[row]]
-        _move(state, value[row], _pace(state, time[row]))
+        _move(state, rest[row], _pace(state, time[row]))
         out.score[row] = _score(state, scored)
         _tell(state, row, out)
-        _add(state, value[row])
+        _add(state, rest[row])
+        state.mean += value[row] / BLOCK
         state.seen += 1
         out.block_mean[row] = np.nan
         if state.seen % BLOCK == 0:
@@ -237,7 +248,6 @@ def _add(state: _Series, value: float) -> None:
     """Add a reading to the open block; divided first, so that means do not overflow."""
     clip = CLIP if state.learned >= WARM_UP else np.inf
     reach = clip * state.unit[0]
-    state.mean += value / BLOCK
     state.steps += min(max(value - state.level, -reach), reach) / BLOCK
     for k in range(AVERAGED):
         distance = abs(state.average[k] - state.level)
