@@ -40,7 +40,7 @@ def test_a_value_that_creeps_up_over_days_is_seen(weight: float, monkeypatch: py
     values[18 * DAY :, 0] += np.linspace(0, 3, 7 * DAY)
     p_value = judge(values, Bank()).verdicts.p_value
     assert p_value[9 * DAY : 18 * DAY].min() > 1e-4, "no day is like the other"
-    assert bool(p_value[18 * DAY :].min() < 1e-5) is (weight == SLOW)
+    assert bool(p_value[18 * DAY :].min() < 1e-6) is (weight == SLOW)
 
 
 def test_nothing_is_said_before_a_week_was_seen() -> None:
