@@ -49,7 +49,7 @@ from models.score import DeviceScores, Scores
 from models.supervised.eventlog import Logged, moved
 
 STATE_VERSION = 10
-"""Grows when a saved state can no longer be read by the code; an older one is then rebuilt from history."""
+"""Grows when a saved state can no longer be read by the code; without it every device is learned anew."""
 
 
 class StateError(Exception):

@@ -143,7 +143,8 @@ class Bank:
         self._drift.follow(series, judged.block_mean, batch.time, rare, p_value, judged.band)
         self._moves.begin()
         self._moves.follow(series, p_value, batch.time, judged.number)
-        band, average = judged.band + explained, judged.average
+        band, average = judged.band, judged.average
+        band += explained
         return Said(series, batch.time, judged.score, p_value, batch.value, explained, band, average, judged.usual)
 
     def _judge_rows(self, rows: DeviceRows, members: Members) -> Verdicts:

@@ -128,7 +128,9 @@ def _explain(records: Sequence[_Series], series: Keys, value: FloatArray, time: 
             state.hour, state.sum, state.count = hour, 0.0, 0
         state.sum += value[row]
         state.count += 1
-        out[row] = _between(ROOM * (value[row] - state.mean), _index(state, time[row])) if state.share > 0.0 else 0.0
+        out[row] = 0.0
+        if state.share > 0.0:
+            out[row] = _between(ROOM * (value[row] - state.mean), _index(state, time[row] - hour * HOUR_NS))
 
 
 @compiled
@@ -146,10 +148,13 @@ def _between(most: float, index: float) -> float:
 
 
 @compiled
-def _index(state: _Series, time: int) -> float:
-    """How far the series usually is from its mean at a time, as far as that counts: between two middles of hours."""
-    hour = (time // HOUR_NS) % HOURS
-    past = (time % HOUR_NS) / HOUR_NS - 0.5
+def _index(state: _Series, since: int) -> float:
+    """How far the series usually is from its mean, as far as that counts: between the middles of two hours.
+
+    `since` is the time since the open hour began, in ns.
+    """
+    hour = state.hour % HOURS
+    past = since / HOUR_NS - 0.5
     other = (hour + 1) % HOURS if past > 0.0 else (hour - 1) % HOURS
     if state.days[hour] < LEAST or state.days[other] < LEAST:
         return 0.0

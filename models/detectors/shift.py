@@ -173,8 +173,7 @@ def _advance(
         _move(state, rest[row], _pace(state, time[row]))
         out.score[row] = _score(state, scored)
         _tell(state, row, out)
-        _add(state, rest[row])
-        state.mean += value[row] / BLOCK
+        _add(state, value[row], rest[row])
         state.seen += 1
         out.block_mean[row] = np.nan
         if state.seen % BLOCK == 0:
@@ -244,17 +243,18 @@ def _score(state: _Series, scored: int) -> float:
 
 
 @compiled
-def _add(state: _Series, value: float) -> None:
-    """Add a reading to the open block; divided first, so that means do not overflow."""
+def _add(state: _Series, value: float, rest: float) -> None:
+    """Add a reading, and the rest of it, to the open block; divided first, so that means do not overflow."""
     clip = CLIP if state.learned >= WARM_UP else np.inf
     reach = clip * state.unit[0]
-    state.steps += min(max(value - state.level, -reach), reach) / BLOCK
+    state.mean += value / BLOCK
+    state.steps += min(max(rest - state.level, -reach), reach) / BLOCK
     for k in range(AVERAGED):
         distance = abs(state.average[k] - state.level)
         state.raws[k] += distance / BLOCK
         state.clipped[k] += min(distance, clip * state.unit[k]) / BLOCK
     if state.learned == 0:
-        state.first[state.seen] = value
+        state.first[state.seen] = rest
 
 
 @compiled
