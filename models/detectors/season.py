@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.prefetch import LINE, prefetch
+from ingest.prefetch import prefetch
 from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import Keys
@@ -50,27 +50,28 @@ class _Series(Protocol):
     """A record of the state."""
 
     hour: int
-    """The open one, in hours since the epoch, with its readings: their sum and number."""
+    """The open one, in hours since the epoch, with its readings: their sum and, below, their number."""
     sum: float
-    count: int
     mean: float
     """Of the hours of the last weeks."""
     share: float
     """How much the profile counts, 0 … 1."""
-    worst: float
-    """How far off it was on its worst day, as a share of what the mean was; it fades."""
+    count: int
+    learned: int
+    """Hours so far."""
+    days: NDArray[np.uint8]
+    """On how many days each hour was seen; no more than MEMORY are counted. What most readings need ends here."""
+    profile: NDArray[np.float32]
+    """How far each hour of the day lies from the mean."""
     day_off: float
     """Sums over the open day: how far the profile was off, and the mean alone."""
     day_alone: float
     usual: float
     """Mean distance of an hour from the mean."""
-    learned: int
-    """Hours so far, and those that were foretold."""
+    worst: float
+    """How far off it was on its worst day, as a share of what the mean was; it fades."""
     tried: int
-    days: NDArray[np.uint8]
-    """On how many days each hour was seen; no more than MEMORY are counted."""
-    profile: NDArray[np.float32]
-    """How far each hour of the day lies from the mean."""
+    """Hours that were foretold."""
 
 
 class Season:
@@ -81,17 +82,17 @@ class Season:
             {
                 "hour": (np.int64, (), 0),
                 "sum": (np.float64, (), 0.0),
-                "count": (np.int64, (), 0),
                 "mean": (np.float64, (), 0.0),
                 "share": (np.float64, (), 0.0),
-                "worst": (np.float64, (), 0.0),
+                "count": (np.int32, (), 0),
+                "learned": (np.int32, (), 0),
+                "days": (np.uint8, (HOURS,), 0),
+                "profile": (np.float32, (HOURS,), 0.0),
                 "day_off": (np.float64, (), 0.0),
                 "day_alone": (np.float64, (), 0.0),
                 "usual": (np.float64, (), 0.0),
-                "learned": (np.int64, (), 0),
-                "tried": (np.int64, (), 0),
-                "days": (np.uint8, (HOURS,), 0),
-                "profile": (np.float32, (HOURS,), 0.0),
+                "worst": (np.float32, (), 0.0),
+                "tried": (np.int32, (), 0),
             }
         )
 
@@ -135,10 +136,9 @@ def _explain(records: Sequence[_Series], series: Keys, value: FloatArray, time: 
 
 @compiled
 def _fetch(records: Sequence[_Series], series: Keys, row: int) -> None:
-    """Have what most readings need of a record fetched: the beginning."""
+    """Have what most readings need of a record fetched: its first line."""
     if row < len(series):
         prefetch(records[series[row]], 0)
-        prefetch(records[series[row]], LINE)
 
 
 @compiled
