@@ -26,7 +26,7 @@ LOADED_WITHIN_S = 240.0
 ALERT_WITHIN_MS = 60_000
 STOP_WITHIN_S = 15.0
 """Five on a machine that has nothing else to do."""
-LIVE_READINGS = 30
+LIVE_READINGS = 12
 HEALTHY = "from forewarn.demo import run_demo; run_demo(8000, None, False, print, faults=False)"
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(480)]
