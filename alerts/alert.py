@@ -58,6 +58,13 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+class Verdict(StrEnum):
+    """What a person says of an alert afterwards: a label for the models."""
+
+    ANOMALY = "anomaly"
+    NOT_ANOMALY = "not_anomaly"
+
+
 class WrongStateError(Exception):
     """A person asked for a transition that the alert's state does not allow."""
 

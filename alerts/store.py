@@ -11,9 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from alerts.alert import Alert, Explanation, Kind, Severity, State
+from alerts.alert import Alert, Explanation, Kind, Severity, State, Verdict
 from alerts.alert import acknowledge as acknowledged
 from alerts.alert import close as closed
+from alerts.health import Lived, Subject
 from ingest.database import Base, holds, reading, writing
 from ingest.errors import NotFoundError
 from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
@@ -87,13 +88,6 @@ class ActionKind(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     CLOSE = "close"
     FEEDBACK = "feedback"
-
-
-class Verdict(StrEnum):
-    """What a person says of an alert afterwards: a label for the models."""
-
-    ANOMALY = "anomaly"
-    NOT_ANOMALY = "not_anomaly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +179,36 @@ class AlertStore:
         query = sa.select(AlertRow).where(AlertRow.raised_at >= start).order_by(AlertRow.raised_at, AlertRow.id)
         with reading(self._engine) as session:
             return tuple(_to_alert(row) for row in session.scalars(query))
+
+    def lived(self, start: int, end: int) -> tuple[Lived, ...]:
+        """Alerts that were on from `start` to `end` (ns UTC, end exclusive), by time of raising.
+
+        Each with its last feedback. Those that are held back are not among them: nobody is told of them.
+        """
+        over = sa.func.coalesce(AlertRow.cleared_at, AlertRow.closed_at)
+        subject = (AlertRow.site, AlertRow.device, AlertRow.metric, AlertRow.kind)
+        on = (AlertRow.raised_at < end, sa.or_(AlertRow.raised_at >= start, over.is_(None), over > start))
+        told = AlertRow.state != State.SUPPRESSED
+        rest = (AlertRow.severity, AlertRow.raised_at, over, AlertRow.work_order)
+        alerts = sa.select(AlertRow.id, *subject, *rest).where(*on, told)
+        words = (
+            sa.select(ActionRow.alert_id, ActionRow.verdict)
+            .join(AlertRow, ActionRow.alert_id == AlertRow.id)
+            .where(ActionRow.verdict.is_not(None), *on)
+            .order_by(ActionRow.id)
+        )
+        with reading(self._engine) as session:
+            right = {alert_id: verdict == Verdict.ANOMALY for alert_id, verdict in session.execute(words)}
+            found = session.execute(alerts.order_by(AlertRow.raised_at, AlertRow.id))
+            return tuple(
+                Lived(Subject(site, device, metric, Kind(kind)), Severity(severity), at, over_at, right.get(id_), order)
+                for id_, site, device, metric, kind, severity, at, over_at, order in found
+            )
+
+    def first_raised(self) -> int | None:
+        """When the earliest alert was raised, ns UTC; None without any."""
+        with reading(self._engine) as session:
+            return session.scalar(sa.select(sa.func.min(AlertRow.raised_at)))
 
     def acknowledge(self, alert_id: str, by: str, now: int, note: str = "") -> Alert:
         """Take note of an alert. Raises NotFoundError, or WrongStateError where there is nothing to acknowledge."""

@@ -26,6 +26,7 @@ from api.routes import (
     models,
     readings,
     rejects,
+    reports,
     session,
     stream,
     telemetry,
@@ -34,7 +35,20 @@ from api.routes import (
 )
 from api.web import console
 
-RESOURCES = (alerts, devices, events, models, readings, rejects, session, stream, telemetry, users, work_orders)
+RESOURCES = (
+    alerts,
+    devices,
+    events,
+    models,
+    readings,
+    rejects,
+    reports,
+    session,
+    stream,
+    telemetry,
+    users,
+    work_orders,
+)
 TAKING = ("/api/v1/telemetry", "/api/v1/events")
 """Where readings and log entries come in."""
 SIGNING_IN, SIGN_IN_BYTES = ("/login", "/api/v1/session"), 16 * 1024

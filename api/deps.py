@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from alerts.budget import Budget
 from alerts.store import AlertStore
 from api.access.principal import Principal
 from api.access.store import AccessStore
@@ -23,6 +24,7 @@ from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
 from ingest.rereading import Attempt, Replayed
 from ingest.stores.store import TelemetryStore
+from workorders.findings import FindingStore
 from workorders.past import PastStore
 from workorders.review import ModelReviews
 from workorders.store import OrderStore
@@ -80,6 +82,7 @@ class Deps:
     rejects: Rejects
     alerts: AlertStore
     orders: OrderStore
+    findings: FindingStore
     past: PastStore
     access: AccessStore
     hub: Hub
@@ -103,6 +106,8 @@ class Deps:
     version: str
     zone: ZoneInfo
     """`site.timezone`."""
+    budget: Budget
+    """`alarms.budget`."""
     language: str | None = None
     """`ui.language`."""
     max_body: int = 8 * 2**20

@@ -8,9 +8,9 @@ from typing import Generic, Self, TypeVar
 from pydantic import BaseModel, Field
 
 from alerts.advice import first_steps
-from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State
+from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State, Verdict
 from alerts.headline import headline
-from alerts.store import Action, ActionKind, Verdict
+from alerts.store import Action, ActionKind
 from ingest.times import format_time
 from workorders.closure import ClosureCode
 from workorders.order import (

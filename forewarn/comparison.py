@@ -11,9 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alerts.alert import Alert, Kind
+from alerts.alert import Alert, Kind, Verdict
 from alerts.budget import SECONDS_PER, Budget
-from alerts.store import Verdict
 from forewarn.measures import hit
 from ingest.truth import Label
 from workorders.order import WorkOrder

@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from alerts.alert import Alert, Severity
+from alerts.alert import Alert, Severity, Verdict
 from alerts.explain import duration
-from alerts.store import Verdict
 from forewarn.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.measures import measure
 from ingest.times import format_time

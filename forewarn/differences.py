@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from alerts.alert import Alert
-from alerts.store import Verdict
+from alerts.alert import Alert, Verdict
 from forewarn.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.measures import measure
 from forewarn.results import ALERT_COLUMNS, alert_row, write_json

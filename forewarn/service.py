@@ -56,6 +56,7 @@ from ingest.receiver import TelemetryResult
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from workorders.desk import Desk
+from workorders.findings import FindingStore
 from workorders.past import PastStore
 from workorders.review import ModelReviews
 from workorders.store import OrderStore
@@ -175,6 +176,7 @@ class Service:
             rejects=held.rejects,
             alerts=AlertStore(held.database),
             orders=OrderStore(held.database),
+            findings=FindingStore(held.database),
             past=PastStore(held.database),
             access=AccessStore(held.database),
             hub=self._hub,
@@ -191,6 +193,7 @@ class Service:
             loopback=is_loopback(settings.http.host),
             version=installed_version(),
             zone=ZoneInfo(settings.site.timezone),
+            budget=settings.alarms.budget,
             language=settings.ui.language,
             max_body=settings.ingest.max_payload,
         )

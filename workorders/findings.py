@@ -10,12 +10,13 @@ silent or stuck.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from alerts.alert import Alert, Kind
-from alerts.store import AlertStore, Verdict
+from alerts.alert import Alert, Kind, Verdict
+from alerts.health import Lived
+from alerts.store import AlertStore
 from ingest.database import reading
 from workorders.closure import ClosureCode
 from workorders.store import closure_codes
@@ -48,12 +49,15 @@ def finding(alert: Alert, verdict: Verdict | None, code: ClosureCode | None) -> 
     """What feedback and closure code say of an alert; None if they say nothing."""
     if alert.kind in ABOUT_SENSORS:
         return None
-    if verdict is not None:
-        return Finding(alert, verdict is Verdict.ANOMALY, code)
+    wrong = _wrong(code) if verdict is None else verdict is Verdict.ANOMALY
+    return None if wrong is None else Finding(alert, wrong, code)
+
+
+def _wrong(code: ClosureCode | None) -> bool | None:
+    """Whether something was wrong with the machine; None where the code of an order does not say."""
     if code in NOTHING_FOUND:
-        return Finding(alert, False, code)
-    fault = code is not None and code.machine_fault
-    return Finding(alert, True, code) if fault else None
+        return False
+    return True if code is not None and code.machine_fault else None
 
 
 class FindingStore:
@@ -71,3 +75,13 @@ class FindingStore:
             codes = closure_codes(session, (alert.work_order for alert in alerts if alert.work_order is not None))
         found = (finding(one, said.get(one.id), codes.get(one.work_order or "")) for one in alerts)
         return alerts, [one for one in found if one is not None]
+
+    def lived(self, start: int, end: int) -> list[Lived]:
+        """The alerts that were on from `start` to `end` (ns UTC, end exclusive), with what people said of them."""
+        found = self._alerts.lived(start, end)
+        with reading(self._engine) as session:
+            codes = closure_codes(session, {one.work_order for one in found if one.work_order is not None})
+        return [
+            one if one.right is not None else replace(one, right=_wrong(codes.get(one.work_order or "")))
+            for one in found
+        ]

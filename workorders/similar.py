@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from alerts.alert import Alert, Explanation
-from alerts.store import Verdict
+from alerts.alert import Alert, Explanation, Verdict
 from ingest.reading import NS_PER_SECOND
 from workorders.closure import LABELS, ClosureCode
 from workorders.order import WorkOrder

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.alert import Alert, Kind, Severity, State
-from alerts.store import AlertFilter, Verdict
+from alerts.alert import Alert, Kind, Severity, State, Verdict
+from alerts.store import AlertFilter
 from api.deps import Deps, Parts, Who
 from api.devices import searched
 from api.items import AlertDetail, AlertItem, ItemPage

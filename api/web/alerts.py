@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import Response
 
 from alerts.advice import first_steps
-from alerts.alert import Alert, Kind, Severity, State
-from alerts.store import AlertFilter, Verdict
+from alerts.alert import Alert, Kind, Severity, State, Verdict
+from alerts.store import AlertFilter
 from api.deps import RECALLED, Parts
 from api.devices import searched
 from api.items import OPEN_STATES

@@ -9,9 +9,8 @@ from statistics import median
 
 from markupsafe import Markup
 
-from alerts.alert import Severity
+from alerts.alert import Severity, Verdict
 from alerts.explain import number
-from alerts.store import Verdict
 from api.web.format import percent
 from forewarn.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.measures import measure

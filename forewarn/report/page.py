@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from alerts.alert import Alert, Explanation
+from alerts.alert import Alert, Explanation, Verdict
 from alerts.metric_names import metric_zh, shown_unit
-from alerts.store import Verdict
 from api.web.format import clock_time
 from forewarn.comparison import Pairing, Recorded, Result, first_hits, raised_again
 from forewarn.report.chart import Chart

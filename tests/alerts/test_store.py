@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, Kind, Returned, Severity, State, WrongStateError, apply
-from alerts.store import Action, ActionKind, AlertFilter, AlertStore, Verdict, insert_alerts, load_alerts, update_alerts
+from alerts.alert import Alert, Kind, Returned, Severity, State, Verdict, WrongStateError, apply
+from alerts.store import Action, ActionKind, AlertFilter, AlertStore, insert_alerts, load_alerts, update_alerts
 from ingest.database import make_engine, writing
 from ingest.errors import InputError, NotFoundError, RetryableError
 from tests.alerts.samples import EVIDENCE, HOUR, START, make_alert

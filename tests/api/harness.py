@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter
 
 from alerts.alert import AlertEvent, Opened
+from alerts.budget import Budget
 from alerts.notify.policy import NotifyConfig
 from alerts.store import AlertStore
 from api.access.store import AccessStore
@@ -43,6 +44,7 @@ from ingest.rejects import Rejects
 from ingest.stores.sqlite import SqliteStore
 from models.detectors.limits import LimitRule
 from workorders.desk import Desk
+from workorders.findings import FindingStore
 from workorders.past import PastStore
 from workorders.review import ModelReviews
 from workorders.store import OrderStore
@@ -99,6 +101,7 @@ class Site:
             rejects=self.rejects,
             alerts=AlertStore(self.database),
             orders=OrderStore(self.database),
+            findings=FindingStore(self.database),
             past=PastStore(self.database),
             access=AccessStore(self.database),
             hub=self.hub,
@@ -115,6 +118,7 @@ class Site:
             loopback=True,
             version="0.0.0",
             zone=ZoneInfo("Asia/Shanghai"),
+            budget=Budget(1.0, "month"),
         )
 
     def decoder(self, mappings: Sequence[Mapping]) -> Decoder:

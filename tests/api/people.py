@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from alerts.alert import Alert, Fact, Kind, Opened, Returned, Severity, alert_id
+from alerts.alert import Alert, Fact, Kind, Opened, Returned, Severity, Verdict, alert_id
 from alerts.explain import explain_baseline
-from alerts.store import AlertFilter, Verdict
+from alerts.store import AlertFilter
 from tests.api.harness import MINUTE, Site
 from workorders.closure import ClosureCode
 from workorders.opening import order_number

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.alert import Kind, Severity, State
+from alerts.alert import Kind, Severity, State, Verdict
+from alerts.health import Keeping, asked
 from alerts.model_store import ModelActionKind, ModelState
-from alerts.store import ActionKind, Verdict
+from alerts.store import ActionKind
 from api.devices import DeviceState
 from api.guard import Reason
 from api.web import alerts as alert_page
@@ -62,6 +63,7 @@ def families() -> dict[str, set[str]]:
     """Keys that are put together while the program runs: prefix, and what may follow it."""
     return {
         "access.reason.": {reason.name.lower() for reason in Reason},
+        "alarm_figure.": set(asked()[1]),
         "criticality.": set(Criticality),
         "device.": {"title", "class", "customer", "team", "owner"}
         | {f"{to}{end}" for to in ("retire", "unretire") for end in ("", "_hint")},
@@ -72,6 +74,8 @@ def families() -> dict[str, set[str]]:
         "event.": set(EVENT_KINDS),
         "foundation.": set(Foundation),
         "health.": set(Health),
+        "keeping.": set(Keeping),
+        "keeping_hint.": set(Keeping),
         "kind.": set(Kind),
         "model_did.": set(ModelActionKind),
         "model_state.": set(ModelState),

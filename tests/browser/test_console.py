@@ -89,6 +89,7 @@ def test_no_width_needs_sideways_scrolling(console: Console, look: Look, width: 
         "/alerts?show=all",
         "/work-orders?show=all",
         "/rejects",
+        "/alarm-health",
         "/devices/north/logger%207",
     ):
         watched.page.goto(console.base + path)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from alerts.store import AlertStore, Verdict
+from alerts.alert import Verdict
+from alerts.store import AlertStore
 from forewarn.backtest import read_inputs
 from forewarn.cli import main
 from forewarn.database_admin import open_database

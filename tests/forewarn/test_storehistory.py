@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alerts.alert import Alert, Opened
+from alerts.alert import Alert, Opened, Verdict
 from alerts.notify.policy import NotifyConfig
-from alerts.store import AlertStore, Verdict
+from alerts.store import AlertStore
 from forewarn import storehistory
 from forewarn.backtest import Inputs
 from forewarn.comparing import run_comparison

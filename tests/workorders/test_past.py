@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from alerts.alert import Alert, Kind, Opened
+from alerts.alert import Alert, Kind, Opened, Verdict
 from alerts.notify.policy import NotifyConfig
-from alerts.store import MOST_LIKE, AlertStore, Verdict, insert_alerts, like_on_device
+from alerts.store import MOST_LIKE, AlertStore, insert_alerts, like_on_device
 from ingest.database import reading, writing
 from ingest.registry import Device, Registry
 from ingest.registry_store import RegistryStore

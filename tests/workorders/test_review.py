@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from alerts.alert import Alert, AlertEvent, Kind, Opened, Returned, WrongStateError
+from alerts.alert import Alert, AlertEvent, Kind, Opened, Returned, Verdict, WrongStateError
 from alerts.model_store import ModelAction, ModelActionKind, ModelState, ModelStore
 from alerts.notify.policy import NotifyConfig
 from alerts.shadow_store import ShadowStore
-from alerts.store import AlertStore, Verdict
+from alerts.store import AlertStore
 from ingest.log_store import LogStore
 from ingest.logentry import Arrived, Event, LogEntry
 from ingest.registry import Registry

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.alert import Alert, Kind, Opened
-from alerts.store import Verdict
+from alerts.alert import Alert, Kind, Opened, Verdict
 from tests.alerts.samples import HOUR, START, make_alert
 from workorders.closure import ClosureCode
 from workorders.opening import Book

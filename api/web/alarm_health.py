@@ -1,0 +1,33 @@
+"""The page of alarm health: whether the budget of false alarms is kept, and which alerts are a nuisance."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.deps import Parts
+from api.routes.reports import DAYS, found_health
+from api.web.render import view_of
+
+router = APIRouter(include_in_schema=False, prefix="/alarm-health")
+SPANS = (7, DAYS, 90)
+"""Days that a person can choose."""
+SHARES = frozenset({"busy_periods", "flood_time", "frequent_share"})
+"""Figures that are shares; the others are numbers."""
+
+
+@router.get("")
+def page(request: Request, deps: Parts, days: Annotated[int, Query(ge=1, le=366)] = DAYS) -> Response:
+    """The page."""
+    view = view_of(request, deps)
+    return view.page(
+        "alarm_health.html",
+        here="alerts",
+        stream_url="/api/v1/stream?topic=alert&topic=work_order",
+        found=found_health(deps, days),
+        days=days,
+        spans=SPANS,
+        shares=SHARES,
+    )
