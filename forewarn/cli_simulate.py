@@ -26,6 +26,9 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same readings.")] = 0,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what was wrong and when.")] = None,
     expected: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what must be raised.")] = None,
+    registry: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Write the site's devices, for registry.file.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write readings here instead.")] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Work on a file with so many.")] = 1,
     qos: Annotated[int, typer.Option(min=0, max=1, help="Quality of service of the telemetry.")] = 1,
@@ -57,6 +60,7 @@ def simulate(
                 processes=processes,
                 truth=truth,
                 expected=expected,
+                registry=registry,
                 progress=progress,
             )
             typer.echo(f"{count} readings: {out}")
@@ -71,6 +75,7 @@ def simulate(
                 speed=pace,
                 truth=truth,
                 expected=expected,
+                registry=registry,
                 clients=clients,
                 qos=qos,
                 stop=stop,

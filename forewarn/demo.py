@@ -26,7 +26,7 @@ from forewarn.settings import DataSettings, FileSettings, HttpSettings, LogSetti
 from ingest.errors import InputError, said_by
 from simulators.errors import SimulatorError
 from simulators.publish import MAX, publish
-from simulators.registry import registry_toml
+from simulators.registry import write_registry
 from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import DEFAULT_START, Simulation
 
@@ -109,7 +109,7 @@ class Demo:
         self.simulation = Simulation(scenario, seed, DEFAULT_START)
         folder.mkdir(parents=True, exist_ok=True)
         registry, limits = folder / MARK, folder / "limits.toml"
-        registry.write_text(registry_toml(self.simulation), "utf-8")
+        write_registry(self.simulation, registry)
         limits.write_text(ZONES, "utf-8")
         self.settings = demo_settings(folder, port, registry, limits)
         self.service = Service(self.settings)

@@ -38,7 +38,7 @@ def write_csv(
     """
     windows = sim.windows(sim.history_start if begin is None else begin, sim.end if until is None else until, batch)
     count = 0
-    with _writing(path) as file:
+    with writing(path) as file:
         file.write(READINGS_HEADER)
         for done, (text, rows) in enumerate(_texts(sim, windows, processes), 1):
             file.write(text)
@@ -50,7 +50,7 @@ def write_csv(
 
 def write_truth(sim: Simulation, path: Path, until: int | None = None) -> None:
     """Write the truth CSV. Raises SimulatorError if the file cannot be written."""
-    with _writing(path) as file:
+    with writing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(TRUTH_COLUMNS)
         writer.writerows(truth_rows(sim, until))
@@ -58,7 +58,7 @@ def write_truth(sim: Simulation, path: Path, until: int | None = None) -> None:
 
 def write_expected(sim: Simulation, path: Path) -> None:
     """Write what must and must not be raised. Raises SimulatorError if the file cannot be written."""
-    with _writing(path) as file:
+    with writing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(EXPECTED_COLUMNS)
         writer.writerows(expected_rows(sim))
@@ -112,7 +112,8 @@ def _work(window: tuple[int, int]) -> tuple[str, int]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[IO[str]]:
+def writing(path: Path) -> Iterator[IO[str]]:
+    """A text file to write, packed if its name ends so. Raises SimulatorError if that cannot be done."""
     try:
         if path.name.endswith(".gz"):
             with (

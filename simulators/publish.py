@@ -29,6 +29,7 @@ from simulators.messages import (
 from simulators.payloads.canonical import Canonical
 from simulators.payloads.encoder import Commanded, Encoder, Outgoing
 from simulators.payloads.flashed import Flashed
+from simulators.registry import write_registry
 from simulators.scenario import Scenario
 from simulators.sessions import LAST_WORDS_S, Broker, Identity, Sessions
 from simulators.simulation import DEFAULT_START, Simulation
@@ -62,14 +63,17 @@ def simulate_to_csv(
     until: int | None = None,
     truth: Path | None = None,
     expected: Path | None = None,
+    registry: Path | None = None,
     processes: int = 1,
     progress: Progress | None = None,
 ) -> int:
-    """Write a scenario's readings (history included) and, if asked for, its truth and what is to be raised.
+    """Write a scenario's readings (history included) and, if asked for, its registry, truth and what is to be raised.
 
     Returns the number of readings.
     """
     sim = Simulation(scenario, seed, DEFAULT_START if start is None else start)
+    if registry is not None:
+        write_registry(sim, registry)
     count = write_csv(sim, out, until, processes=processes, progress=progress)
     _write_answers(sim, truth, expected, until)
     return count
@@ -85,6 +89,7 @@ def simulate_to_mqtt(
     until: int | None = None,
     truth: Path | None = None,
     expected: Path | None = None,
+    registry: Path | None = None,
     clients: int | None = None,
     qos: int = 1,
     stop: threading.Event | None = None,
@@ -92,10 +97,13 @@ def simulate_to_mqtt(
 ) -> Played:
     """Play a scenario to the broker at `url`, its history first; ends at `until`, or when `stop` is set.
 
-    Without `start`, it begins so that no stamp lies in the future when the last message leaves.
+    The registry is written before. Without `start`, it begins so that no stamp lies in the future when the last message
+    leaves.
     """
     stop = stop or threading.Event()
     sim = Simulation(scenario, seed, _latest_start(scenario, speed) if start is None else start)
+    if registry is not None:
+        write_registry(sim, registry)
     played = publish(sim, url, speed=speed, until=until, clients=clients, qos=qos, stop=stop, progress=progress)
     _write_answers(sim, truth, expected, played.end)
     return played

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from simulators.bearings import BEARINGS
+from simulators.csvfile import writing
 from simulators.duration import NS
 from simulators.machines.rotating import Rotating
 from simulators.scenario import DeviceSpec
@@ -31,6 +33,12 @@ def registry_toml(sim: Simulation) -> str:
                 lines.append(f"basis = {_text(channel.basis)}")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def write_registry(sim: Simulation, path: Path) -> None:
+    """Write it. Raises SimulatorError if the file cannot be written."""
+    with writing(path) as file:
+        file.write(registry_toml(sim))
 
 
 def _machine(spec: DeviceSpec) -> list[str]:

@@ -11,7 +11,7 @@ from simulators.blocks import Block
 from simulators.csvfile import write_csv, write_truth
 from simulators.judge import Raised, Verdict, judge
 from simulators.publish import MAX, Played, publish
-from simulators.registry import registry_toml
+from simulators.registry import write_registry
 from simulators.scenario import load_scenario
 from simulators.simulation import DEFAULT_START, Simulation
 from simulators.truth import Interval, truth
@@ -43,7 +43,7 @@ class SimulatedSite:
     def registry(self) -> Path:
         """The device registry of the site, as a TOML file."""
         path = self.folder / "registry.toml"
-        path.write_text(registry_toml(self.sim), encoding="utf-8")
+        write_registry(self.sim, path)
         return path
 
     def truth(self) -> list[Interval]:

@@ -22,7 +22,7 @@ from simulators.faults import FAULTS
 from simulators.judge import Raised, judge
 from simulators.messages import gateway_messages
 from simulators.people import Crew, OpenOrder, People
-from simulators.registry import registry_toml
+from simulators.registry import write_registry
 from simulators.scenario import load_scenario
 from simulators.sessions import Broker, Identity
 from simulators.simulation import Simulation
@@ -159,7 +159,7 @@ def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path, monkeypatch: py
     sim = Simulation(load_scenario("month"))  # of one name, for its luck is drawn by it
     site = sim.scenario.spec.site.name
     registry = tmp_path / "registry.toml"
-    registry.write_text(registry_toml(sim), encoding="utf-8")
+    write_registry(sim, registry)
     settings = Settings.model_validate(
         {
             "data": {"dir": str(tmp_path / "data")},

@@ -12,6 +12,7 @@ import pytest
 from simulators.blocks import Block
 from simulators.csvfile import write_csv, write_expected, write_truth
 from simulators.duration import NS
+from simulators.registry import registry_toml
 from simulators.scenario import Scenario, list_scenarios, load_scenario
 from simulators.simulation import Simulation
 
@@ -98,15 +99,16 @@ def test_runs_of_the_command_write_the_same_bytes(tmp_path: Path) -> None:
     def run(number: int, *options: str) -> list[bytes]:
         folder = tmp_path / str(number)
         folder.mkdir()
-        files = ("readings.csv.gz", "truth.csv", "expected.csv")
+        files = ("readings.csv.gz", "truth.csv", "expected.csv", "registry.toml")
         command = [sys.executable, "-c", COMMAND, "simulate", "cold-chain", "--seed", "9", "--out", files[0]]
-        command += ["--truth", files[1], "--expected", files[2], *options]
+        command += ["--truth", files[1], "--expected", files[2], "--registry", files[3], *options]
         environment = {**os.environ, "PYTHONHASHSEED": str(number), "PYTHONPATH": str(ROOT)}
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=100)
         return [(folder / name).read_bytes() for name in files]
 
     first = run(1)
     assert len(first[0]) > 50_000
+    assert first[3].decode() == registry_toml(Simulation(load_scenario("cold-chain"), 9))
     assert run(2) == first
     assert run(3, "--processes", "2") == first
 
