@@ -6,10 +6,10 @@ from alerts.alert import Alert, Explanation, Kind
 from alerts.metric_names import metric_zh
 
 
-def headline(alert: Alert) -> Explanation:
-    """The device and what is wrong with it."""
+def headline(alert: Alert, title: str | None = None) -> Explanation:
+    """The device, by its `title` if people gave it one, and what is wrong with it."""
     en, zh = _wrong(alert)
-    return Explanation(f"{alert.device}: {en}", f"{alert.device}：{zh}")
+    return Explanation(f"{title or alert.device}: {en}", f"{title or alert.device}：{zh}")
 
 
 def _wrong(alert: Alert) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from alerts.advice import first_steps
 from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State, Verdict
 from alerts.headline import headline
 from alerts.store import Action, ActionKind
+from ingest.registry import Device
 from ingest.times import format_time
 from workorders.closure import ClosureCode
 from workorders.order import (
@@ -107,8 +108,8 @@ class AlertItem(BaseModel):
     evidence: dict[str, Fact]
 
     @classmethod
-    def of(cls, alert: Alert) -> Self:
-        """From an alert."""
+    def of(cls, alert: Alert, device: Device) -> Self:
+        """From an alert, and what is known of its device."""
         return cls(
             id=alert.id,
             site=alert.site,
@@ -128,7 +129,7 @@ class AlertItem(BaseModel):
             work_order=alert.work_order,
             count=alert.count,
             score=alert.score if alert.score - alert.score == 0 else None,
-            title=Text.of(headline(alert)),
+            title=Text.of(headline(alert, device.title)),
             explanation=Text.of(alert.explanation),
             evidence=facts(dict(alert.evidence)),
         )
@@ -198,9 +199,9 @@ class AlertDetail(AlertItem, WithSimilar):
     actions: list[ActionItem] = []
 
     @classmethod
-    def with_history(cls, alert: Alert, history: Sequence[Action], similar: Similar) -> Self:
-        """From an alert, its history, and earlier alerts like it."""
-        detail = cls.of(alert)
+    def with_history(cls, alert: Alert, device: Device, history: Sequence[Action], similar: Similar) -> Self:
+        """From an alert, what is known of its device, its history, and earlier alerts like it."""
+        detail = cls.of(alert, device)
         detail.add(similar)
         detail.first_steps = [Text.of(step) for step in first_steps(alert.kind, alert.metric, alert.evidence)]
         detail.actions = [

@@ -20,12 +20,13 @@ MOST_READINGS = 300
 feeds live charts; whoever needs every reading asks `/readings`."""
 
 
-def publish_alert(hub: Hub, alert: Alert, change: str) -> None:
+def publish_alert(hub: Hub, registry: Registry, alert: Alert, change: str) -> None:
     """Tell that an alert changed, and how: `opened`, `escalated`, `updated` by readings, or what a person did."""
 
     def render(wish: Wish) -> list[dict[str, Any]]:
         told = wish.covers(alert.site, alert.device)
-        return [AlertItem.of(alert).model_dump(mode="json") | {"change": change}] if told else []
+        device = registry.known(alert.site, alert.device)
+        return [AlertItem.of(alert, device).model_dump(mode="json") | {"change": change}] if told else []
 
     hub.publish(Topic.ALERT, render)
 

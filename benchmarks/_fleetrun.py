@@ -28,7 +28,7 @@ from models.blocks import Keys
 from simulators.blocks import Block
 from simulators.registry import registry_toml
 from simulators.simulation import Simulation
-from workorders.opening import Book, criticality_in
+from workorders.opening import Book
 from workorders.order import WorkOrder
 
 
@@ -67,7 +67,7 @@ def run_fleet(sim: Simulation, budgets: Sequence[Budget], progress: Callable[[fl
     registry = _registry(sim)
     bank = SharedBank(len(budgets))
     engines = [Engine(registry, EngineConfig(budget=budget), bank) for budget in budgets]
-    books = [Book(criticality_in(registry)) for _ in budgets]
+    books = [Book(registry.known) for _ in budgets]
     run = FleetRun({}, {})
     begun = time.process_time()
     for batch in batches(sim, registry, progress):

@@ -47,7 +47,7 @@ class Announcer:
         at |= {(event.alert_id, event.at) for event in events if isinstance(event, Escalated)}
         for alert in changes.alerts:
             change = "opened" if alert.id in opened else "escalated" if alert.id in worse else "updated"
-            publish_alert(self._hub, alert, change)
+            publish_alert(self._hub, self._registry, alert, change)
             if alert.id in opened:
                 self._metrics.alerts.inc()
                 log.info("alert opened", alert=alert.id, device=alert.device, severity=alert.severity, kind=alert.kind)

@@ -39,7 +39,7 @@ from ingest.registry import Registry
 from ingest.times import format_time
 from ingest.truth import NORMAL, Label, read_truth
 from models.supervised.model import RiskModel
-from workorders.opening import Book, criticality_in
+from workorders.opening import Book
 
 Batches = Iterable[ReadingBatch]
 Progress = Callable[[int], None]
@@ -89,7 +89,7 @@ def replay(
 
     What comes before the first reading at or after `count_from` (ns UTC) teaches the engine and is not told.
     """
-    engine, run, read = Engine(registry, config), Run(Tally(), Book(criticality_in(registry))), 0
+    engine, run, read = Engine(registry, config), Run(Tally(), Book(registry.known)), 0
     feed = LogFeed(entries, registry)
     for batch, counts in _split(batches, count_from):
         if counts and not run.tally.readings:

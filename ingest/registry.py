@@ -193,10 +193,14 @@ class Registry:
         """What is known about the device with that number."""
         return self._devices[device]
 
+    def known(self, site: str, name: str) -> Device:
+        """What is known of a device; no more than its name where that was never heard."""
+        number = self.find_device(site, name)
+        return Device(site, name) if number is None else self.device(number)
+
     def machine(self, site: str, device: str) -> Machine:
         """What is known about the machine under a device, by its names."""
-        number = self._device_number.get((site, device))
-        return UNKNOWN if number is None else self._devices[number].machine
+        return self.known(site, device).machine
 
     def metric(self, series: int) -> Metric:
         """What is known about the metric of the series with that number."""

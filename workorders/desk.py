@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from alerts.alert import Alert, AlertEvent, Escalated, Explanation, Opened, Released, Revised, State
 from alerts.notify import outbox
-from alerts.notify.about import about
 from alerts.notify.message import Beside, alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
 from alerts.notify.policy import NotifyConfig, Reason, notice_key, notify_reason, skip_at_once
@@ -26,7 +25,7 @@ from ingest.database import writing
 from ingest.registry import Device, Registry
 from ingest.times import format_time
 from workorders.message import order_line
-from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, criticality_in, order_number
+from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, order_number
 from workorders.order import OrderEvent, OrderOpened, WorkOrder
 from workorders.past import similar_in
 from workorders.store import load_open_orders, load_orders, save_orders
@@ -53,7 +52,7 @@ class Desk:
 
     def __init__(self, engine: sa.Engine, registry: Registry, notify: NotifyConfig) -> None:
         self._engine = engine
-        self._registry, self._criticality = registry, criticality_in(registry)
+        self._registry = registry
         self._notify = notify
 
     def record(self, events: Sequence[AlertEvent], now: int) -> Changes:
@@ -83,7 +82,7 @@ class Desk:
         may_order = [e.alert for e in events if isinstance(e, Opened) and e.alert.id not in alerts]
         later = (e.alert_id for e in events if isinstance(e, Escalated | Revised | Released))
         may_order += [alerts[alert_id] for alert_id in later if alert_id in alerts]
-        book = Book(self._criticality, alerts=alerts)
+        book = Book(self._registry.known, alerts=alerts)
         if may_order:
             numbers = {order_number(alert.id, length) for alert in may_order for length in NUMBER_LENGTHS}
             numbers |= {alert.work_order for alert in may_order if alert.work_order is not None}
@@ -138,13 +137,12 @@ class Desk:
         order = book.orders.get(alert.work_order) if alert.work_order else None
         line = order_line(order, self._notify.timezone) if order is not None and order.closed_at is None else None
         key = notice_key(alert, reason)
-        number = self._registry.find_device(alert.site, alert.device)
-        device = None if number is None else self._registry.device(number)
-        message = alert_message(alert, reason, Beside(about(device), before, line), self._notify)
+        device = self._registry.known(alert.site, alert.device)
+        message = alert_message(alert, device, reason, Beside(before, line), self._notify)
         return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify, device))
 
 
-def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig, device: Device | None) -> dict[str, str]:
+def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig, device: Device) -> dict[str, str]:
     facts = {
         "idempotency_key": key,
         "reason": str(reason),
@@ -159,9 +157,8 @@ def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig, device:
         "work_order": alert.work_order,
         "url": alert_link(alert, config),
     }
-    if device is not None:
-        known = {"title": device.title, "customer": device.customer, "team": device.team, "owner": device.owner}
-        facts |= {f"device_{name}": value for name, value in known.items()}
+    known = {"title": device.title, "customer": device.customer, "team": device.team, "owner": device.owner}
+    facts |= {f"device_{name}": value for name, value in known.items()}
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from alerts.alert import Alert, AlertEvent, Escalated, Opened, Released, Revised, Severity, State
 from alerts.alert import apply as apply_to_alert
 from alerts.headline import headline
-from ingest.registry import Criticality, DeviceKey, Registry
+from ingest.registry import Device, DeviceKey, Registry
 from workorders.order import (
     AlertJoined,
     Evidence,
@@ -90,16 +90,12 @@ class Step:
     """(order number, event), in order."""
 
 
-def _medium(_site: str, _device: str) -> Criticality:
-    return Criticality.MEDIUM
-
-
 @dataclass(slots=True)
 class Book:
     """Alerts and orders as they stand after the events taken so far, each by id and in order of opening."""
 
-    criticality: Callable[[str, str], Criticality] = _medium
-    """Criticality of a device by site and name."""
+    device: Callable[[str, str], Device] = Device
+    """What is known of a device by site and name."""
     promises: Promises = field(default_factory=shipped)
     calendar: Calendar = field(default_factory=AlwaysOpen)
     alerts: dict[str, Alert] = field(default_factory=dict)
@@ -161,7 +157,7 @@ class Book:
             site=alert.site,
             device=alert.device,
             alert=alert.id,
-            title=headline(alert),
+            title=headline(alert, self.device(alert.site, alert.device).title),
             cause=alert.explanation,
             evidence=Evidence(alert.id, alert.metric, alert.kind, at, alert.evidence),
             priority=priority,
@@ -202,7 +198,7 @@ class Book:
         return [Reprioritised(priority, alert.id, promise, response_due_at, solve_due_at, at)]
 
     def _priority(self, alert: Alert) -> Priority:
-        return self.promises.priority(alert.severity, self.criticality(alert.site, alert.device))
+        return self.promises.priority(alert.severity, self.device(alert.site, alert.device).criticality)
 
     def _terms(self, priority: Priority, start: int, alert: Alert | None = None) -> Terms:
         return terms_of(self.promises.by_priority[priority], start, self.calendar, alert)
@@ -217,22 +213,12 @@ def fold(
 ) -> tuple[dict[str, Alert], dict[str, WorkOrder]]:
     """All alerts and orders that `events` make in their order, by id and number, in order of opening.
 
-    `registry` knows how critical the devices are; without it all are of medium criticality.
+    `registry` knows titles and criticality of the devices; without it all are of medium criticality.
     """
-    book = Book(criticality_in(registry)) if registry is not None else Book()
+    book = Book(registry.known) if registry is not None else Book()
     for event in events:
         book.take(event)
     return book.alerts, book.orders
-
-
-def criticality_in(registry: Registry) -> Callable[[str, str], Criticality]:
-    """Tells the criticality of a device by site and name; medium for one that the registry does not know."""
-
-    def criticality(site: str, device: str) -> Criticality:
-        number = registry.find_device(site, device)
-        return Criticality.MEDIUM if number is None else registry.device(number).criticality
-
-    return criticality
 
 
 def _nothing(alert: Alert | None) -> Step:

@@ -1,4 +1,4 @@
-"""A line about the device of an alert: what people call it, whose it is, and who looks after it."""
+"""A line about the device of an alert: whose it is, and who looks after it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from alerts.alert import Explanation
 from ingest.registry import Device
 
 
-def about(device: Device | None) -> Explanation | None:
+def about(device: Device) -> Explanation | None:
     """What is known of it, in both languages; None where nothing is.
 
-    >>> about(Device("plant", "pump-1", title="Feed pump", owner="li.wei")).en
-    'Feed pump; owner li.wei'
+    >>> about(Device("plant", "pump-1", team="HVAC", owner="li.wei")).en
+    'team HVAC; owner li.wei'
     """
-    if device is None:
-        return None
     words = (
-        (device.title, "", ""),
         (device.customer, "customer ", "客户 "),
         (device.team, "team ", "班组 "),
         (device.owner, "owner ", "负责人 "),

@@ -11,7 +11,9 @@ from alerts.advice import Steps, first_steps
 from alerts.alert import Alert, Explanation, Severity
 from alerts.headline import headline
 from alerts.metric_names import metric_zh
+from alerts.notify.about import about
 from alerts.notify.policy import Language, NotifyConfig, Reason
+from ingest.registry import Device
 
 SEVERITY_ZH = {Severity.LOW: "低", Severity.MEDIUM: "中", Severity.HIGH: "高", Severity.CRITICAL: "紧急"}
 
@@ -29,19 +31,20 @@ Message = Mapping[Language, Text]
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Lines of a message beside those about the alert itself; None where there is nothing to say."""
+    """Lines of a message beside those about alert and device; None where there is nothing to say."""
 
-    device: Explanation | None = None
     before: Explanation | None = None
     """What earlier alerts like it turned out to be."""
     order: Explanation | None = None
 
 
-def alert_message(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig) -> dict[Language, Text]:
+def alert_message(
+    alert: Alert, device: Device, reason: Reason, beside: Beside, config: NotifyConfig
+) -> dict[Language, Text]:
     """What people read about an alert."""
     return {
-        Language.EN: _english(alert, reason, beside, config),
-        Language.ZH: _chinese(alert, reason, beside, config),
+        Language.EN: _english(alert, device, reason, beside, config),
+        Language.ZH: _chinese(alert, device, reason, beside, config),
     }
 
 
@@ -69,11 +72,12 @@ def _steps(alert: Alert) -> Steps:
     return first_steps(alert.kind, alert.metric, alert.evidence)
 
 
-def _english(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
+def _english(alert: Alert, device: Device, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
+    whose = about(device)
     worse = " (worse)" if reason is Reason.ESCALATED else ""
     lines = [
         f"Site {alert.site}, device {alert.device}" + (f", {alert.metric}" if alert.metric else ""),
-        beside.device.en if beside.device else None,
+        whose.en if whose else None,
         f"Why: {alert.explanation.en}",
         f"Since: {local_time(alert.onset_at, config.timezone)}",
         "Do: " + " ".join(step.en for step in _steps(alert)),
@@ -82,14 +86,18 @@ def _english(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig)
         alert_link(alert, config),
         f"Alert {alert.id}",
     ]
-    return Text(f"[{alert.severity.upper()}] {headline(alert).en}{worse}", "\n".join(line for line in lines if line))
+    return Text(
+        f"[{alert.severity.upper()}] {headline(alert, device.title).en}{worse}",
+        "\n".join(line for line in lines if line),
+    )
 
 
-def _chinese(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
+def _chinese(alert: Alert, device: Device, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
+    whose = about(device)
     worse = "（加重）" if reason is Reason.ESCALATED else ""
     lines = [
         f"站点 {alert.site}，设备 {alert.device}" + (f"，{metric_zh(alert.metric)}" if alert.metric else ""),
-        beside.device.zh if beside.device else None,
+        whose.zh if whose else None,
         f"原因：{alert.explanation.zh}",
         f"开始时间：{local_time(alert.onset_at, config.timezone)}",
         "处理建议：" + "".join(step.zh for step in _steps(alert)),
@@ -98,5 +106,5 @@ def _chinese(alert: Alert, reason: Reason, beside: Beside, config: NotifyConfig)
         alert_link(alert, config),
         f"报警编号 {alert.id}",
     ]
-    title = f"【{SEVERITY_ZH[alert.severity]}】{headline(alert).zh}{worse}"
+    title = f"【{SEVERITY_ZH[alert.severity]}】{headline(alert, device.title).zh}{worse}"
     return Text(title, "\n".join(line for line in lines if line))

@@ -53,7 +53,10 @@ def list_alerts(
     search = searched(deps.registry, q)
     wanted = AlertFilter(state, site, device, metric, kind, severity, time_ns(since), work_order, *search)
     page = deps.alerts.list(wanted, limit, cursor)
-    return ItemPage(items=[AlertItem.of(alert) for alert in page.items], next=page.next)
+    return ItemPage(
+        items=[AlertItem.of(alert, deps.registry.known(alert.site, alert.device)) for alert in page.items],
+        next=page.next,
+    )
 
 
 @router.get("/{id}")
@@ -85,10 +88,11 @@ def feedback(deps: Parts, who: Who, id: AlertId, body: FeedbackBody) -> AlertDet
 def act(deps: Deps, change: str, action: Callable[[], Alert]) -> AlertDetail:
     """Do it, tell the event stream, and give the alert as it is then."""
     alert = action()
-    publish_alert(deps.hub, alert, change)
+    publish_alert(deps.hub, deps.registry, alert, change)
     return detail(deps, alert)
 
 
 def detail(deps: Deps, alert: Alert) -> AlertDetail:
     """An alert with all that belongs to it."""
-    return AlertDetail.with_history(alert, deps.alerts.history(alert.id), deps.past.similar(alert))
+    device = deps.registry.known(alert.site, alert.device)
+    return AlertDetail.with_history(alert, device, deps.alerts.history(alert.id), deps.past.similar(alert))

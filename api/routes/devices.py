@@ -128,7 +128,7 @@ def delete_device(deps: Parts, who: Who, site: Site, device: Name) -> Response:
     wanted = AlertFilter(states=OPEN_STATES, site=site, device=device)
     for alert in deps.alerts.list(wanted, MAX_LIMIT).items:
         closed = deps.alerts.close(alert.id, who.name, deps.clock(), "device deleted / 设备已删除")
-        publish_alert(deps.hub, closed, "closed")
+        publish_alert(deps.hub, deps.registry, closed, "closed")
     return Response(status_code=204)
 
 

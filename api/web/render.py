@@ -119,8 +119,7 @@ def device_url(site: str, device: str) -> str:
 
 def device_title(deps: Deps, site: str, device: str) -> str:
     """What people call a device."""
-    number = deps.registry.find_device(site, device)
-    return (deps.registry.device(number).title if number is not None else None) or device
+    return deps.registry.known(site, device).title or device
 
 
 def chart_url(
@@ -153,7 +152,7 @@ def _words(view: View) -> dict[str, Any]:
         "is_soon": lambda ns: ns - now < SOON_NS,
         "metric_name": partial(spoken.metric_name, t=t),
         "shown_unit": shown_unit,
-        "headline": headline,
+        "headline": lambda alert: headline(alert, device_title(deps, alert.site, alert.device)),
         "next_due": next_due,
         "open_states": OPEN_STATES,
         "device_url": device_url,

@@ -213,7 +213,8 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     similar = view.deps.past.similar(opener)
     history = OrderDetail.with_history(order, view.deps.orders.history(order.number), similar).events
     alerts = _alerts(view, order)
-    titles = {alert.id: view.t.of(headline(alert)) for alert in alerts}
+    title = view.deps.registry.known(order.site, order.device).title
+    titles = {alert.id: view.t.of(headline(alert, title)) for alert in alerts}
     told = [happened(event, titles, view) for event in history]
     return {
         "stages": list(Stage),

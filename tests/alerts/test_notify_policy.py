@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from alerts.advice import first_steps
 from alerts.alert import Alert, Explanation, Kind, Severity, State
 from alerts.headline import headline
-from alerts.notify.about import about
 from alerts.notify.message import Beside, Text, alert_message, in_languages
 from alerts.notify.policy import (
     FIRST_DELAY_NS,
@@ -78,14 +77,14 @@ def test_a_message_says_what_whose_why_since_when_what_to_do_and_where() -> None
     config = NotifyConfig(console_url="https://forewarn.example/", timezone="Asia/Shanghai")
     order = Explanation("Work order WO-1, P2", "工单 WO-1,P2")
     before = Explanation("2 similar", "2 次类似报警")
-    device = about(Device("plant", "pump-1", None, Criticality.HIGH, "Northwind", "rotating", "li.wei", "Feed pump"))
-    message = alert_message(ALERT, Reason.OPENED, Beside(device, before, order), config)
+    device = Device("plant", "pump-1", None, Criticality.HIGH, "Northwind", "rotating", "li.wei", "Feed pump")
+    message = alert_message(ALERT, device, Reason.OPENED, Beside(before, order), config)
     steps = first_steps(ALERT.kind, ALERT.metric, ALERT.evidence)
 
-    assert message[Language.EN].title == "[HIGH] pump-1: vibration above its limit"
+    assert message[Language.EN].title == "[HIGH] Feed pump: vibration above its limit"
     assert message[Language.EN].body.splitlines() == [
         "Site plant, device pump-1, vibration",
-        "Feed pump; customer Northwind; team rotating; owner li.wei",
+        "customer Northwind; team rotating; owner li.wei",
         "Why: vibration 8.2 mm/s is above the limit of 7.1 mm/s",
         "Since: 2026-01-01 07:59:00 CST",
         "Do: " + " ".join(step.en for step in steps),
@@ -94,10 +93,10 @@ def test_a_message_says_what_whose_why_since_when_what_to_do_and_where() -> None
         f"https://forewarn.example/alerts/{ALERT.id}",
         f"Alert {ALERT.id}",
     ]
-    assert message[Language.ZH].title == "【高】pump-1：振动高于限值"
+    assert message[Language.ZH].title == "【高】Feed pump：振动高于限值"
     assert message[Language.ZH].body.splitlines() == [
         "站点 plant，设备 pump-1，振动",
-        "Feed pump；客户 Northwind；班组 rotating；负责人 li.wei",
+        "客户 Northwind；班组 rotating；负责人 li.wei",
         "原因：振动 8.2 mm/s 高于限值 7.1 mm/s",
         "开始时间：2026-01-01 07:59:00 CST",
         "处理建议：" + "".join(step.zh for step in steps),
@@ -110,7 +109,7 @@ def test_a_message_says_what_whose_why_since_when_what_to_do_and_where() -> None
 
 def test_a_message_about_a_whole_device_that_became_worse() -> None:
     alert = make_alert(metric=None, kind=Kind.SILENCE)
-    message = alert_message(alert, Reason.ESCALATED, Beside(about(Device("plant", "pump-1"))), NotifyConfig())
+    message = alert_message(alert, Device("plant", "pump-1"), Reason.ESCALATED, Beside(), NotifyConfig())
     assert message[Language.EN].title == "[HIGH] pump-1: no readings (worse)"
     assert message[Language.ZH].title == "【高】pump-1：设备没有数据上报（加重）"
     assert message[Language.EN].body.startswith("Site plant, device pump-1\nWhy: ")

@@ -190,7 +190,7 @@ class Site:
         opened = {event.alert.id for event in events if isinstance(event, Opened)}
         changes = self.desk.record(events, self.now)
         for alert in changes.alerts:
-            publish_alert(self.hub, alert, "opened" if alert.id in opened else "updated")
+            publish_alert(self.hub, self.registry, alert, "opened" if alert.id in opened else "updated")
         for order in changes.orders:
             publish_work_order(self.hub, order, "updated")
 

@@ -32,7 +32,7 @@ def test_list_and_get(client: TestClient, number: str) -> None:
     (listed,) = client.get("/api/v1/work-orders").json()["items"]
     order = client.get(f"/api/v1/work-orders/{number}").json()
     assert listed.keys() >= FIELDS
-    assert order["title"] == "pump-1: temperature above its limit"
+    assert order["title"] == "Feed pump: temperature above its limit"
     assert "温度" in order["title_zh"]
     assert (order["stage"], order["priority"], order["assignee"]) == ("intake", "P1", None)
     assert order["opened_at"] == "2026-05-28T20:25:40Z"

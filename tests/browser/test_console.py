@@ -132,12 +132,12 @@ def test_a_new_alert_shows_by_itself(own_console: Console, look: Look) -> None:
     settle(page)
     count = str(open_alerts(own_console))
     expect(page.locator(".nav .count").first).to_have_text(count)
-    expect(page.locator("#page")).not_to_contain_text("pump-2:")
+    expect(page.locator("#page")).not_to_contain_text("Feed pump 2：")
     vibration = made.registry.series("plant", "pump-2", "vibration")
     for _ in range(7):
         made.now += MINUTE
         made.feed(ReadingBatch.of([vibration], [made.now], [9.0], 1))
-    expect(page.locator("#toasts")).to_contain_text("pump-2")
+    expect(page.locator("#toasts")).to_contain_text("Feed pump 2：")
     expect(page.locator("#page .row").filter(has_text="pump-2").first).to_be_visible()
     expect(page.locator(".nav .count").first).not_to_have_text(count)
     watched.picture("new-alert-phone-zh")
