@@ -37,15 +37,13 @@ from ingest.errors import IngestError, named
 from ingest.keyed import SeriesNames
 from ingest.keyedscores import KeyedScores
 from ingest.logentry import Arrived
-from ingest.reading import NS_PER_SECOND, ReadingBatch, TimeArray
+from ingest.reading import NS_PER_SECOND, ROWS_AT_ONCE, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.sequence import Sequences
 from ingest.spool import Consumer, Spool
 from models.score import Scores
 from workorders.desk import Desk
 
-MAX_ROWS = 65_536
-"""Readings judged at once: enough for arrays to pay, little enough to answer within a second."""
 WAIT_S = 0.1
 REST_S, REST_BELOW = 0.2, 16_384
 """From one start to the next if there is less to judge than that: what comes meanwhile is judged together."""
@@ -227,14 +225,14 @@ class Judging:
     def _next(self) -> list[tuple[int, int, list[Entry]]]:
         """What comes next, as (after, position, entries), from memory where it is there, else from the spool."""
         one_by_one = self.done < self._one_by_one
-        items = self._source.take(self.done, MAX_ROWS, WAIT_S)
+        items = self._source.take(self.done, ROWS_AT_ONCE, WAIT_S)
         if items:
             groups = [[item] for item in items] if one_by_one else [items]
             return [(group[0].after, group[-1].position, [item.value for item in group]) for group in groups]
         last = self._source.gap(self.done, self._spool.last)
         if last <= self.done:
             return []
-        found = [pair for pair in self._spool.read(self.done, MAX_ROWS) if pair[0] <= last]
+        found = [pair for pair in self._spool.read(self.done, ROWS_AT_ONCE) if pair[0] <= last]
         stored = self._spool.marks().get(Consumer.STORE, 0)  # cut there: what is confirmed is not handed on again
         parts = [[one for one in found if one[0] <= stored], [one for one in found if one[0] > stored]]
         told, after = [], self.done

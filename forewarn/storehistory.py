@@ -35,7 +35,7 @@ ROWS_WANTED = 1 << 18
 """Readings wanted of one stretch of time; it is made shorter or longer to fit."""
 TOO_MANY = 4 * ROWS_WANTED
 """A stretch that brings more is given up and read in halves."""
-ROWS_AT_ONCE = 1 << 16
+ROWS_AT_ONCE = 1 << 15
 """Readings of one series asked for at a time, and in one batch for the engine."""
 FIRST_STRETCH = 3_600 * NS_PER_SECOND
 SHORTEST, LONGEST = 60 * NS_PER_SECOND, 31 * 86_400 * NS_PER_SECOND

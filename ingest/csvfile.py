@@ -21,7 +21,7 @@ import numpy as np
 from ingest.csvblocks import Block, CsvFile, KeyTable, OnBadRow
 from ingest.errors import InputError
 from ingest.measure import Intake, Key
-from ingest.reading import FloatArray, IntArray, Quality, ReadingBatch, TimeArray
+from ingest.reading import ROWS_AT_ONCE, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 
 BLOCK_BYTES = 1 << 22
@@ -36,7 +36,7 @@ def read_batches(
     on_bad_row: OnBadRow,
     *,
     latest: int | None = None,
-    chunk_rows: int = 65_536,
+    chunk_rows: int = ROWS_AT_ONCE,
 ) -> Iterator[ReadingBatch]:
     """Every usable row of the files in order, as batches of at most `chunk_rows` rows, marked `Quality.RECORDED`.
 
