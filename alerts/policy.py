@@ -119,9 +119,8 @@ class BaselinePolicy:
         opened, enough = self._book.by_device(Kind.BASELINE), rarity < np.inf
         if not opened and not enough.any():
             return
-        rare = set(verdicts.device[enough].tolist())
-        concerned = [i for i, d in enumerate(verdicts.device.tolist()) if d in opened or d in rare]
-        for i in concerned:
+        concerned = np.isin(verdicts.device, [*opened, *verdicts.device[enough].tolist()])
+        for i in np.flatnonzero(concerned).tolist():
             self._one(i, verdicts, float(level[i]) if confirmed[i] else 0.0, float(rarity[i]))
 
     def _one(self, i: int, verdicts: Verdicts, level: float, rarity: float) -> None:
