@@ -102,6 +102,7 @@ class ForecastPolicy:
             "side": side,
             "unit": self._registry.metric(series).unit,
             "label": rule.label,
+            "label_zh": rule.label_zh,
             "per_day": float(found.slope[i]),
             "since_at": int(found.since[i]),
             "earliest_at": earliest,

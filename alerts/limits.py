@@ -142,10 +142,13 @@ def _of_zones(rule: LimitRule, machine: Machine) -> LimitRule | None:
     if zones is None:
         return None
     limit = zones.limit(rule.boundary)
-    above = f"ALARM, own baseline + {alarm_setting().share:.0%} of B/C"
-    what = above if rule.boundary is Boundary.ALARM else f"zone {rule.boundary}"
+    share = f"{alarm_setting().share:.0%}"
+    en, zh = f"zone {rule.boundary}", f"区域边界 {rule.boundary}"
+    if rule.boundary is Boundary.ALARM:
+        en, zh = f"ALARM, own baseline + {share} of B/C", f"报警值，自身基线 + B/C 的 {share}"
     hysteresis = HYSTERESIS_SHARE * limit if rule.hysteresis < 0 else rule.hysteresis
-    return replace(rule, high=limit, label=f"{zones.name}: {what}", hysteresis=hysteresis)
+    en, zh = f"{zones.name}: {en}", f"{zones.name_zh}：{zh}"
+    return replace(rule, high=limit, label=en, label_zh=zh, hysteresis=hysteresis)
 
 
 def _rule(entry: Mapping[str, Any], severity: Severity, limit: float, side: str) -> LimitRule:

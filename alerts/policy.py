@@ -277,6 +277,7 @@ class LimitPolicy:
             "unit": self._registry.metric(subject[2]).unit,
             "held_s": (at - onset) / NS_PER_SECOND,
             "label": rule.label,
+            "label_zh": rule.label_zh,
             "at": at,
         }
         severity, score = Severity(rule.severity), max(rule.excess(value), 0.0)

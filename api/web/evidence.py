@@ -52,8 +52,9 @@ def _limit(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: Zo
     limit = facts.get("limit")
     if not isinstance(limit, int | float):
         return None
-    label = f" ({facts['label']})" if facts.get("label") else ""
-    return t("evidence.limit"), quantity(limit, unit) + label
+    label = facts.get("label")
+    named = f" ({label})" if t.language is Language.EN else f"（{facts.get('label_zh') or label}）"
+    return t("evidence.limit"), quantity(limit, unit) + (named if label else "")
 
 
 def _distances(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
@@ -190,7 +191,7 @@ _LINES: tuple[_Teller, ...] = (
     _word("model"),
 )
 _TOLD = frozenset(
-    {"value", "limit", "label", "side", "expected", "low", "high", "unit", "p_value", "one_in", "together"}
+    {"value", "limit", "label", "label_zh", "side", "expected", "low", "high", "unit", "p_value", "one_in", "together"}
     | {"held_s", "limit_s", "interval_s", "usual_gap_s", "last_at", "at"}
     | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
     | {"probability", "horizon_s", "codes", "code_at", "metric", "off", "since", "model"}

@@ -37,6 +37,7 @@ class Zones:
     """A table of zones for machines above and up to a power, on one kind of support; None: it does not say."""
 
     name: str
+    name_zh: str
     boundaries: tuple[float, float, float]
     """A/B, B/C and C/D in mm/s."""
     standard: str | None = None
@@ -96,7 +97,9 @@ class LimitRule:
     device: str = "*"
     asset_class: str | None = None
     label: str | None = None
-    """What the limit is, where it comes from a zone table, e.g. `ISO 10816-3 group 2, rigid: zone C/D`."""
+    """What the limit is, where it comes from a zone table, e.g. `ISO 10816-3 group 2 rigid: zone C/D` …"""
+    label_zh: str | None = None
+    """… and in Chinese."""
     zones: str | None = None
     """The table or the standard that the limit is of; None: it is a limit by itself."""
     boundary: Boundary = Boundary.B_C
@@ -142,7 +145,7 @@ def _zones(name: str, said: Mapping[str, Any]) -> Zones:
     first, second, third = said["boundaries"]
     foundation = Foundation(said["foundation"]) if "foundation" in said else None
     scope = {key: said.get(key) for key in ("standard", "from_kw", "above_kw", "to_kw")}
-    return Zones(name, (first, second, third), **scope, foundation=foundation)
+    return Zones(name, said["zh"], (first, second, third), **scope, foundation=foundation)
 
 
 _ALARM = "alarm"

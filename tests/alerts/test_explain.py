@@ -21,9 +21,9 @@ CASES = [
         ["湿度", "低于限值"],
     ),
     (
-        explain_limit("vibration", {**LIMIT, "label": "ISO 10816-3 group 2 rigid: zone C/D"}),
-        ["ISO 10816-3"],
-        ["振动", "ISO 10816-3"],
+        explain_limit("vibration", {**LIMIT, "label": "ISO 10816-3: zone C/D", "label_zh": "ISO 10816-3：边界 C/D"}),
+        ["(ISO 10816-3: zone C/D)"],
+        ["振动", "（ISO 10816-3：边界 C/D）"],
     ),
     (
         explain_baseline("vibration", BASELINE),

@@ -93,7 +93,11 @@ def test_vibration_zones_come_from_the_table_with_their_label() -> None:
     assert alarm.label == "ISO 10816-3 group 2 rigid: ALARM, own baseline + 25% of B/C"
     assert (restricted.high, restricted.severity) == (2.8, Severity.MEDIUM)
     assert (damage.high, damage.severity) == (4.5, Severity.CRITICAL)
-    assert damage.label == "ISO 10816-3 group 2 rigid: zone C/D"
+    assert (damage.label, damage.label_zh) == (
+        "ISO 10816-3 group 2 rigid: zone C/D",
+        "ISO 10816-3 第 2 组 刚性支承：区域边界 C/D",
+    )
+    assert alarm.label_zh == "ISO 10816-3 第 2 组 刚性支承：报警值，自身基线 + B/C 的 25%"
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,7 @@ def test_evidence_in_both_languages() -> None:
         "unit": "°C",
         "held_s": 600.0,
         "label": "zone C",
+        "label_zh": "区域 C",
         "at": 0,
     }
     zone = ZoneInfo("Asia/Shanghai")
@@ -136,6 +137,8 @@ def test_evidence_in_both_languages() -> None:
         ("Time of the reading", "1970-01-01 08:00:00"),
         ("new", "3"),
     ]
+    assert ("限值", "60 °C（区域 C）") in lines(facts, ZH, zone)
+    assert ("限值", "60 °C（zone C）") in lines({**facts, "label_zh": None}, ZH, zone)
     band: dict[str, Fact] = {"value": 1.5, "expected": 1.0, "low": 0.8, "high": 1.2, "unit": "mm/s", "one_in": 12_345.6}
     assert lines(band, ZH, zone) == [
         ("读数", "1.5 mm/s"),
