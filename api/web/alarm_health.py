@@ -7,8 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from alerts.health import Rule, asked
 from api.deps import Parts
 from api.routes.reports import DAYS, found_health
+from api.web.format import span
+from api.web.i18n import Translator
 from api.web.render import view_of
 
 router = APIRouter(include_in_schema=False, prefix="/alarm-health")
@@ -30,4 +33,17 @@ def page(request: Request, deps: Parts, days: Annotated[int, Query(ge=1, le=366)
         days=days,
         spans=SPANS,
         shares=SHARES,
+        rule=_words(asked()[0], view.t),
     )
+
+
+def _words(rule: Rule, t: Translator) -> dict[str, object]:
+    """What the names of figures say of how they are counted."""
+    lengths = {
+        "period": rule.period_s,
+        "chatter_in": rule.chatter_s,
+        "fleeting": rule.fleeting_s,
+        "stale": rule.stale_s,
+    }
+    numbers = {"flood": rule.flood, "frequent": rule.frequent, "chatter": rule.chatter}
+    return {**numbers, **{name: span(seconds, t) for name, seconds in lengths.items()}}
