@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from alerts.alert import Kind, Severity
 from alerts.health import DAY_NS, AlarmHealth, BudgetKept, Frequent, Keeping, alarm_health
-from api.deps import Deps, Parts
+from api.deps import RECALLED, Deps, Parts
 from api.devices import all_devices
 from api.items import Time
 from ingest.times import format_time
@@ -93,7 +93,7 @@ class AlarmHealthItem(BaseModel):
         )
 
 
-@router.get("/alarm-health")
+@router.get("/alarm-health", dependencies=[RECALLED])
 def get_alarm_health(deps: Parts, days: Days = DAYS) -> AlarmHealthItem:
     """How many alerts there are, how many were wrong, which are a nuisance, and whether the budget is kept."""
     return AlarmHealthItem.of(found_health(deps, days))

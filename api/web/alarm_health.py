@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from alerts.health import Rule, asked
-from api.deps import Parts
+from api.deps import RECALLED, Parts
 from api.routes.reports import DAYS, found_health
 from api.web.format import span
 from api.web.i18n import Translator
@@ -21,7 +21,7 @@ SHARES = frozenset({"busy_periods", "flood_time", "frequent_share"})
 """Figures that are shares; the others are numbers."""
 
 
-@router.get("")
+@router.get("", dependencies=[RECALLED])
 def page(request: Request, deps: Parts, days: Annotated[int, Query(ge=1, le=366)] = DAYS) -> Response:
     """The page."""
     view = view_of(request, deps)

@@ -8,9 +8,11 @@ from fastapi.testclient import TestClient
 from alerts.alert import Kind, Verdict
 from alerts.health import DAY_NS, asked
 from alerts.store import AlertFilter, AlertStore
+from api.board import Board
 from ingest.times import format_time
 from tests.alerts.samples import HOUR, make_alert
 from tests.alerts.test_store import keep
+from tests.api.conftest import client_of, replace_deps
 from tests.api.harness import Site
 from tests.api.test_pages import parse
 
@@ -46,6 +48,11 @@ def test_what_people_say_of_alerts_is_what_the_budget_is_measured_by(client: Tes
     assert after["budget"]["least"] == pytest.approx(1 / after["budget"]["device_months"])
     (most, *_) = after["frequent"]
     assert (most["device"], most["raised"], most["false"]) == ("pump-1", 3, 1)
+
+
+def test_after_a_restart_the_devices_are_those_that_were_heard_before(made: Site) -> None:
+    with client_of(replace_deps(made, board=Board())) as client:
+        assert client.get(URL).json()["devices"] == 1
 
 
 @pytest.mark.parametrize("days", ["0", "367", "many"])
