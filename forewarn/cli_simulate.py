@@ -33,7 +33,8 @@ def simulate(
     processes: Annotated[int, typer.Option(min=1, max=64, help="Work on a file with so many.")] = 1,
     qos: Annotated[int, typer.Option(min=0, max=1, help="Quality of service of the telemetry.")] = 1,
     clients: Annotated[
-        int | None, typer.Option(min=1, help="1: one gateway; more: a session for each device.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="1: one gateway, as for max; more: a session for each device.", show_default=False),
     ] = None,
 ) -> None:
     """Play a scenario to a broker, or write its readings to a file."""

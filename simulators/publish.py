@@ -36,6 +36,8 @@ from simulators.simulation import DEFAULT_START, Simulation
 
 MAX = float("inf")
 """Speed `max`: as fast as the broker takes it."""
+BY_SESSION = "thingsboard"
+"""A format whose devices are known by the user name of their session."""
 OWN_SESSIONS = 1000
 """Up to that many devices have a session each by default; more share one gateway."""
 PER_DRAW_S = 1.0
@@ -130,7 +132,10 @@ def publish(
     stop: threading.Event | None = None,
     progress: Progress | None = None,
 ) -> Played:
-    """Publish a simulation; `clients` 1 is a gateway, otherwise each device has its session.
+    """Publish a simulation; `clients` 1 is a gateway, more gives each device its session.
+
+    Without `clients` there are sessions for up to OWN_SESSIONS devices, but as fast as possible a gateway, where the
+    formats allow one: sessions that nobody paces come hours of virtual time apart, and who lags by so much is silent.
 
     `since` (ns UTC) leaves out the part of the history before it, which somebody has published already. `ahead` (ns) is
     added to every stamp: a scenario is the same at the same virtual time, whenever it is published.
@@ -139,7 +144,7 @@ def publish(
     """
     stop = stop or threading.Event()
     broker = Broker.of(url)
-    own = len(sim.devices) <= OWN_SESSIONS if clients is None else clients > 1
+    own = _are_paced(sim, speed) and len(sim.devices) <= OWN_SESSIONS if clients is None else clients > 1
     encoders = [encoder_of(sim, placed) for placed in sim.devices]
     identities = _identities(sim, encoders, own)
     fast = speed == MAX and not broker.tls
@@ -309,6 +314,11 @@ class _Run:
             self.sessions.publish(number if self.own else 0, word.topic, word.payload, qos, word.retain)
 
 
+def _are_paced(sim: Simulation, speed: float) -> bool:
+    """Whether sessions keep step, or are needed all the same: some formats know a device by its session alone."""
+    return speed != MAX or any(placed.spec.format == BY_SESSION for placed in sim.devices)
+
+
 def _identities(sim: Simulation, encoders: Sequence[Encoder], own: bool) -> list[Identity]:
     if not own:
         return [Identity(f"sim-gateway-{sim.scenario.name}-{sim.seed}", listens=_listens(encoders))]
@@ -316,7 +326,7 @@ def _identities(sim: Simulation, encoders: Sequence[Encoder], own: bool) -> list
         Identity(
             f"sim-{placed.site}-{placed.device.name}",
             encoder.will(),
-            placed.device.name if placed.spec.format == "thingsboard" else None,
+            placed.device.name if placed.spec.format == BY_SESSION else None,
             _listens([encoder]),
         )
         for placed, encoder in zip(sim.devices, encoders, strict=True)

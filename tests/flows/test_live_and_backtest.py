@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,10 @@ import pytest
 from forewarn.backtest import run_backtest
 from forewarn.configured import engine_config, registry
 from forewarn.settings import FileSettings, MqttSettings, Settings
-from simulators.publish import MAX
+from ingest.times import parse_time
+from simulators.publish import MAX, simulate_to_csv, simulate_to_mqtt
 from simulators.replay import replay
+from simulators.scenario import load_scenario
 from tests.flows.trouble import ALERT, from_file, live_alerts, write_limits, write_site
 from tests.live import live, make_settings
 from tests.servers.mosquitto import Mosquitto
@@ -30,15 +32,13 @@ def settings(tmp_path: Path, mosquitto: Mosquitto, unique_name: str) -> Settings
     return make_settings(tmp_path, limits=FileSettings(file=write_limits(tmp_path)), mqtt=mqtt)
 
 
-def compare(file: Path, out: Path, settings: Settings, broker: Mosquitto) -> dict[str, tuple[str, ...]]:
-    """Run both, compare all they raised, and return it."""
+def compare(file: Path, out: Path, settings: Settings, send: Callable[[], int]) -> dict[str, tuple[str, ...]]:
+    """Run both, compare all they raised, and return it; `send` publishes the readings and tells how many."""
     summary = run_backtest([file], out, registry(settings), engine_config(settings))
     with live(settings) as running:
         wait_until(running.ready, "ready")
-        sent = replay([file], broker.url, speed=MAX)
-        wait_until(
-            lambda: running.metric("readings_received_total") >= sent.rows and running.idle(), "all judged", 300, 0.1
-        )
+        sent = send()
+        wait_until(lambda: running.metric("readings_received_total") >= sent and running.idle(), "all judged", 300, 0.1)
         assert running.metric("readings_judged_total") == summary["judged"]
         alerts = live_alerts(running)
         orders = {item["number"]: " ".join(item["alerts"]) for item in running.items("work-orders", limit="1000")}
@@ -52,8 +52,26 @@ def compare(file: Path, out: Path, settings: Settings, broker: Mosquitto) -> dic
 @pytest.mark.timeout(300)
 def test_the_same_readings_raise_the_same(tmp_path: Path, settings: Settings, mosquitto: Mosquitto) -> None:
     write_site(tmp_path / "site.csv")
-    alerts = compare(tmp_path / "site.csv", tmp_path / "out", settings, mosquitto)
+    file = tmp_path / "site.csv"
+    alerts = compare(file, tmp_path / "out", settings, lambda: replay([file], mosquitto.url, speed=MAX).rows)
     assert {kind for _, _, _, kind, *_ in alerts.values()} == {"limit", "baseline", "silence"}
+
+
+@pytest.mark.timeout(300)
+def test_a_simulated_site_as_fast_as_possible_raises_what_its_file_raises(
+    tmp_path: Path, own_mosquitto: Mosquitto
+) -> None:
+    """Nobody falls silent because another device's readings overtook its own."""
+    site, file, start = load_scenario("cold-chain"), tmp_path / "site.csv", parse_time("2026-03-01T00:00:00Z")
+    simulate_to_csv(site, file, start=start)
+    settings = make_settings(tmp_path, mqtt=MqttSettings(url=own_mosquitto.url))
+    alerts = compare(
+        file,
+        tmp_path / "out",
+        settings,
+        lambda: simulate_to_mqtt(site, own_mosquitto.url, start=start, speed=MAX).readings,
+    )
+    assert {kind for _, _, _, kind, *_ in alerts.values()} == {"baseline"}
 
 
 def recorded_files() -> list[Path]:
@@ -77,6 +95,7 @@ def test_recorded_readings_raise_the_same(
 ) -> None:
     limits = FileSettings(file=Path(RECORDED_LIMITS) if RECORDED_LIMITS else write_limits(tmp_path))
     mqtt = MqttSettings(url=quick_broker.url, client_id=unique_name)
-    alerts = compare(file, tmp_path / "out", make_settings(tmp_path, limits=limits, mqtt=mqtt), quick_broker)
+    settings = make_settings(tmp_path, limits=limits, mqtt=mqtt)
+    alerts = compare(file, tmp_path / "out", settings, lambda: replay([file], quick_broker.url, speed=MAX).rows)
     kinds = Counter(kind for _, _, _, kind, *_ in alerts.values())
     print(f"{file.name}: {len(alerts)} alerts, the same live and in the backtest: {dict(kinds)}")  # noqa: T201
