@@ -64,21 +64,24 @@ def device_messages(sim: Simulation, block: Block, encoders: Sequence[Encoder]) 
 
 
 def gateway_messages(sim: Simulation, block: Block, readings: int = 100) -> Iterator[Message]:
-    """Arrays of about that many readings per message, many devices of a site in one, in order of sending."""
+    """Arrays of about that many readings per message, many devices of a site in one, in order of sending.
+
+    All of them are the first device's to send: what goes by several sessions is overtaken.
+    """
     waiting: dict[str, list[dict[str, Any]]] = {}
     counts: dict[str, int] = {}
-    last: dict[str, tuple[int, int]] = {}
+    last: dict[str, int] = {}
     for sent, device, sample in samples(sim, block):
         placed = sim.devices[device]
         site = placed.site
         body = {"device": placed.device.name, "ts": stamp_ms(sample.time), "values": sample.values}
         waiting.setdefault(site, []).append({**body, "units": sample.units})
         counts[site] = counts.get(site, 0) + len(sample.values)
-        last[site] = (sent, device)
+        last[site] = sent
         if counts[site] >= readings:
-            yield Message(sent, device, gateway_topic(site), orjson.dumps(waiting.pop(site)), counts.pop(site))
+            yield Message(sent, 0, gateway_topic(site), orjson.dumps(waiting.pop(site)), counts.pop(site))
     for site, objects in waiting.items():
-        yield Message(*last[site], gateway_topic(site), orjson.dumps(objects), counts[site])
+        yield Message(last[site], 0, gateway_topic(site), orjson.dumps(objects), counts[site])
 
 
 def history_messages(sim: Simulation, block: Block, encoders: Sequence[Encoder]) -> Iterator[Message]:

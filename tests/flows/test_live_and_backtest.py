@@ -10,6 +10,7 @@ import pytest
 from forewarn.backtest import run_backtest
 from forewarn.configured import engine_config, registry
 from forewarn.settings import FileSettings, MqttSettings, Settings
+from ingest.reading import NS_PER_SECOND
 from ingest.times import parse_time
 from simulators.publish import MAX, simulate_to_csv, simulate_to_mqtt
 from simulators.replay import replay
@@ -57,21 +58,31 @@ def test_the_same_readings_raise_the_same(tmp_path: Path, settings: Settings, mo
     assert {kind for _, _, _, kind, *_ in alerts.values()} == {"limit", "baseline", "silence"}
 
 
+START = parse_time("2026-03-01T00:00:00Z")
+
+
 @pytest.mark.timeout(300)
-def test_a_simulated_site_as_fast_as_possible_raises_what_its_file_raises(
-    tmp_path: Path, own_mosquitto: Mosquitto
+@pytest.mark.parametrize(
+    ("speed", "until", "kinds"),
+    [
+        pytest.param(MAX, None, {"baseline"}, id="as fast as possible"),
+        pytest.param(3600.0, START + 3600 * NS_PER_SECOND, set(), id="its history, and an hour in step"),
+    ],
+)
+def test_a_simulated_site_raises_what_its_file_raises(
+    tmp_path: Path, own_mosquitto: Mosquitto, speed: float, until: int | None, kinds: set[str]
 ) -> None:
     """Nobody falls silent because another device's readings overtook its own."""
-    site, file, start = load_scenario("cold-chain"), tmp_path / "site.csv", parse_time("2026-03-01T00:00:00Z")
-    simulate_to_csv(site, file, start=start)
+    site, file = load_scenario("cold-chain"), tmp_path / "site.csv"
+    simulate_to_csv(site, file, start=START, until=until)
     settings = make_settings(tmp_path, mqtt=MqttSettings(url=own_mosquitto.url))
     alerts = compare(
         file,
         tmp_path / "out",
         settings,
-        lambda: simulate_to_mqtt(site, own_mosquitto.url, start=start, speed=MAX).readings,
+        lambda: simulate_to_mqtt(site, own_mosquitto.url, start=START, until=until, speed=speed).readings,
     )
-    assert {kind for _, _, _, kind, *_ in alerts.values()} == {"baseline"}
+    assert {kind for _, _, _, kind, *_ in alerts.values()} == kinds
 
 
 def recorded_files() -> list[Path]:
