@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from alerts.alert import Kind
+
 SECONDS_PER = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30.44 * 86_400.0}
+OUTSIDE_THE_BUDGET = frozenset({Kind.SILENCE, Kind.LIMIT})
+"""Kinds that `alarms.budget` does not speak of: nobody learned them, somebody set them."""
 _FORM = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s+per\s+device-(day|week|month)\s*")
 
 
@@ -36,3 +40,8 @@ class Budget:
     def per_device_second(self) -> float:
         """Accepted episodes per device and second of event time."""
         return self.episodes / SECONDS_PER[self.period]
+
+    @property
+    def per_device_month(self) -> float:
+        """Accepted episodes per device and month."""
+        return self.per_device_second * SECONDS_PER["month"]

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.alert import Kind, Severity
-from alerts.budget import SECONDS_PER, Budget
+from alerts.budget import OUTSIDE_THE_BUDGET, SECONDS_PER, Budget
 from ingest.reading import NS_PER_SECOND, TimeArray
 
 MONTH_NS = int(SECONDS_PER["month"] * NS_PER_SECOND)
@@ -112,7 +112,7 @@ class Keeping(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BudgetKept:
-    """False alarms beside `alarms.budget`: alerts of kind baseline, for silence and limits are not counted in it."""
+    """False alarms beside `alarms.budget`, of the kinds that it speaks of."""
 
     accepted: float
     """False alarms accepted per device-month."""
@@ -201,9 +201,8 @@ def alarm_health(alerts: Iterable[Lived], start: int, end: int, devices: int, bu
 
 
 def _budget_kept(raised: Sequence[Lived], device_months: float, budget: Budget) -> BudgetKept:
-    judged = [alert.right for alert in raised if alert.subject.kind is Kind.BASELINE]
-    accepted = budget.per_device_second * SECONDS_PER["month"]
-    return BudgetKept(accepted, device_months, len(judged), judged.count(True), judged.count(False))
+    judged = [alert.right for alert in raised if alert.subject.kind not in OUTSIDE_THE_BUDGET]
+    return BudgetKept(budget.per_device_month, device_months, len(judged), judged.count(True), judged.count(False))
 
 
 def _figures(

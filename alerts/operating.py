@@ -143,7 +143,7 @@ def best(points: Sequence[Point], budget: Budget | None = None) -> Point:
     With few failures on record a single one more or less says little: what is good over a wide range of thresholds is
     good. Where none keeps to the budget, the highest.
     """
-    most = np.inf if budget is None else budget.per_device_second * SECONDS_PER["month"]
+    most = np.inf if budget is None else budget.per_device_month
     allowed = [place for place, point in enumerate(points) if point.false_per_month <= most]
     if not allowed:
         return points[-1]
@@ -170,5 +170,5 @@ def smoothed(points: Sequence[Point]) -> list[float]:
 
 def proven(point: Point, budget: Budget) -> bool:
     """Whether what was measured at this point is enough for the model to speak for a device."""
-    within = point.false_per_month <= budget.per_device_second * SECONDS_PER["month"]
+    within = point.false_per_month <= budget.per_device_month
     return point.failures >= LEAST_FAILURES and point.share >= LEAST_WARNED and within

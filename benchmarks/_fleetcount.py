@@ -9,7 +9,7 @@ from statistics import median
 from typing import TypeVar
 
 from alerts.alert import Alert, Kind
-from alerts.budget import SECONDS_PER, Budget
+from alerts.budget import OUTSIDE_THE_BUDGET, SECONDS_PER, Budget
 from simulators.chance import most_by_chance
 from simulators.duration import NS
 from simulators.judge import Raised, belongs, first_alert
@@ -24,8 +24,6 @@ AHEAD_NS = 24 * 3600 * NS
 """A breakdown is warned of if there is that much time left to do something."""
 WITHIN = 2.0
 """The budget is kept if no more than so many times the alarms it accepts are false."""
-BEYOND_BUDGET = (Kind.SILENCE, Kind.LIMIT)
-"""Kinds the budget does not speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Count:
     @property
     def accepted(self) -> float:
         """How many false alarms the budget accepts in the quiet time."""
-        return self.budget.per_device_second * self.quiet_months * SECONDS_PER["month"]
+        return self.budget.per_device_month * self.quiet_months
 
     @property
     def kept(self) -> bool:
@@ -104,7 +102,7 @@ def count(sim: Simulation, budget: Budget, alerts: Iterable[Alert], orders: int)
     raised = _by_device(sorted((_raised(alert) for alert in alerts), key=lambda one: one.raised_at))
     found, delays = _found(troubles, raised)
     placed = [(alert, _where(alert, troubles[alert.device])) for told in raised.values() for alert in told]
-    false = [alert for alert, where in placed if where == "false" and alert.kind not in BEYOND_BUDGET]
+    false = [alert for alert, where in placed if where == "false" and alert.kind not in OUTSIDE_THE_BUDGET]
     failures = [one for one in every if one.kind == "failure"]
     return Count(
         budget=budget,

@@ -11,14 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alerts.alert import Alert, Kind, Verdict
-from alerts.budget import SECONDS_PER, Budget
+from alerts.alert import Alert, Verdict
+from alerts.budget import OUTSIDE_THE_BUDGET, SECONDS_PER, Budget
 from forewarn.measures import hit
 from ingest.truth import Label
 from workorders.order import WorkOrder
-
-OUTSIDE_THE_BUDGET = frozenset({Kind.SILENCE, Kind.LIMIT})
-"""Kinds that `alarms.budget` does not speak of: nobody learned them, somebody set them."""
 
 
 @dataclass(frozen=True, slots=True)

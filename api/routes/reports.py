@@ -46,7 +46,7 @@ class FrequentItem(BaseModel):
 
 
 class BudgetItem(BaseModel):
-    """False alarms of kind baseline beside `alarms.budget`."""
+    """False alarms beside `alarms.budget`; silence and configured limits are not in it."""
 
     accepted: float = Field(description="False alarms accepted per device-month")
     device_months: float

@@ -144,6 +144,11 @@ def test_whether_the_budget_is_kept(right: int, false: int, unanswered: int, kee
     assert found.most == (false + unanswered) / found.device_months
 
 
+def test_the_budget_speaks_of_what_was_learned_and_not_of_what_was_set() -> None:
+    alerts = [lived(HOUR, Subject("plant", "pump-1", None, kind), right=False) for kind in Kind]
+    assert health(alerts).budget.false == len(set(Kind) - {Kind.SILENCE, Kind.LIMIT})
+
+
 @given(st.integers(0, 500), st.floats(0.01, 400.0))
 def test_the_chance_falls_with_the_number_and_rises_with_what_is_expected(number: int, expected: float) -> None:
     assert 0.0 <= chance_of(number + 1, expected) <= chance_of(number, expected) + 1e-12 <= 1.0 + 1e-12
