@@ -43,10 +43,10 @@ def _with_unit(value: Fact, unit: Fact) -> str:
     return f"{number(float(value or 0))} {shown_unit(unit)}".rstrip()
 
 
-def _labels(evidence: Mapping[str, Fact]) -> tuple[str, str]:
-    """What a limit is called, in brackets, in English and Chinese; nothing where it has no name."""
+def limit_name(evidence: Mapping[str, Fact]) -> Explanation:
+    """What a limit is called, in brackets, to stand behind it; nothing where it has no name."""
     label = evidence.get("label")
-    return (f" ({label})", f"（{evidence.get('label_zh') or label}）") if label else ("", "")
+    return Explanation(f" ({label})", f"（{evidence.get('label_zh') or label}）") if label else Explanation("", "")
 
 
 def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
@@ -55,9 +55,9 @@ def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     value, limit = _with_unit(evidence["value"], unit), _with_unit(evidence["limit"], unit)
     held = float(evidence.get("held_s") or 0)
     above = evidence["side"] == "high"
-    label, label_zh = _labels(evidence)
-    en = f"{metric} {value} is {'above' if above else 'below'} the limit of {limit}{label}"
-    zh = f"{metric_zh(metric)} {value} {'高于' if above else '低于'}限值 {limit}{label_zh}"
+    name = limit_name(evidence)
+    en = f"{metric} {value} is {'above' if above else 'below'} the limit of {limit}{name.en}"
+    zh = f"{metric_zh(metric)} {value} {'高于' if above else '低于'}限值 {limit}{name.zh}"
     if held > 0:
         en, zh = f"{en} for {duration(held)}", f"{zh}，已持续 {duration(held, zh=True)}"
     return _joined([(en, zh), *_moved(metric, evidence)])
@@ -139,18 +139,18 @@ def explain_forecast(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     value, limit = _with_unit(evidence["value"], unit), _with_unit(evidence["limit"], unit)
     slope = float(evidence["per_day"] or 0)
     rate = _with_unit(abs(slope), unit)
-    label, label_zh = _labels(evidence)
+    name = limit_name(evidence)
     ends = [(int(evidence[name] or 0) - now) / 1e9 for name in ("earliest_at", "latest_at")]
     lasted = (now - int(evidence["since_at"] or 0)) / 1e9
     first = datetime.fromtimestamp(int(evidence["earliest_at"] or 0) // 10**9, UTC).strftime("%Y-%m-%d %H:%M UTC")
     en = (
         f"{metric} {value} is {'rising' if slope > 0 else 'falling'} by {rate} a day for {duration(lasted)} and will "
-        f"cross {limit}{label} in {_between(ends)}, at the earliest {first}"
+        f"cross {limit}{name.en} in {_between(ends)}, at the earliest {first}"
     )
     zh = (
         f"{metric_zh(metric)} {value} 已持续{'上升' if slope > 0 else '下降'} {duration(lasted, zh=True)}，"
         f"每天约 {rate}，预计 {_between(ends, zh=True)}后{'超过' if slope > 0 else '低于'} {limit}"
-        f"{label_zh}，最早 {first}"
+        f"{name.zh}，最早 {first}"
     )
     return Explanation(en, zh)
 

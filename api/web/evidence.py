@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Fact
+from alerts.explain import limit_name
 from alerts.leading import names_in
 from api.web.format import NOTHING, clock_time, metric_name, percent, quantity, span
 from api.web.i18n import Language, Translator
@@ -52,9 +53,7 @@ def _limit(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: Zo
     limit = facts.get("limit")
     if not isinstance(limit, int | float):
         return None
-    label = facts.get("label")
-    named = f" ({label})" if t.language is Language.EN else f"（{facts.get('label_zh') or label}）"
-    return t("evidence.limit"), quantity(limit, unit) + (named if label else "")
+    return t("evidence.limit"), quantity(limit, unit) + t.of(limit_name(facts))
 
 
 def _distances(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
