@@ -144,7 +144,7 @@ def publish(
     """
     stop = stop or threading.Event()
     broker = Broker.of(url)
-    own = _are_paced(sim, speed) and len(sim.devices) <= OWN_SESSIONS if clients is None else clients > 1
+    own = _has_sessions(sim, speed) if clients is None else clients > 1
     encoders = [encoder_of(sim, placed) for placed in sim.devices]
     identities = _identities(sim, encoders, own)
     fast = speed == MAX and not broker.tls
@@ -314,9 +314,10 @@ class _Run:
             self.sessions.publish(number if self.own else 0, word.topic, word.payload, qos, word.retain)
 
 
-def _are_paced(sim: Simulation, speed: float) -> bool:
-    """Whether sessions keep step, or are needed all the same: some formats know a device by its session alone."""
-    return speed != MAX or any(placed.spec.format == BY_SESSION for placed in sim.devices)
+def _has_sessions(sim: Simulation, speed: float) -> bool:
+    """Whether each device has a session of its own where nobody asks: not too many, and in step or for its format."""
+    in_step = speed != MAX or any(placed.spec.format == BY_SESSION for placed in sim.devices)
+    return in_step and len(sim.devices) <= OWN_SESSIONS
 
 
 def _identities(sim: Simulation, encoders: Sequence[Encoder], own: bool) -> list[Identity]:
