@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -178,9 +178,11 @@ def chance_of(number: int, expected: float) -> float:
     return max(1.0 - math.fsum(fewer), 0.0)
 
 
-def alarm_health(alerts: Iterable[Lived], start: int, end: int, devices: int, budget: Budget) -> AlarmHealth:
-    """How it was from `start` to `end` with so many devices; `alerts` are all that were raised then or still on."""
-    lived = sorted(alerts, key=lambda alert: alert.raised_at)
+def alarm_health(lived: Sequence[Lived], start: int, end: int, devices: int, budget: Budget) -> AlarmHealth:
+    """How it was from `start` to `end` with so many devices.
+
+    `lived` are all alerts that were raised then or still on, by time of raising.
+    """
     raised = [alert for alert in lived if start <= alert.raised_at < end]
     number = Counter(alert.subject for alert in raised)
     false = Counter(alert.subject for alert in raised if alert.right is False)

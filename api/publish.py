@@ -24,9 +24,10 @@ def publish_alert(hub: Hub, registry: Registry, alert: Alert, change: str) -> No
     """Tell that an alert changed, and how: `opened`, `escalated`, `updated` by readings, or what a person did."""
 
     def render(wish: Wish) -> list[dict[str, Any]]:
-        told = wish.covers(alert.site, alert.device)
+        if not wish.covers(alert.site, alert.device):
+            return []
         device = registry.known(alert.site, alert.device)
-        return [AlertItem.of(alert, device).model_dump(mode="json") | {"change": change}] if told else []
+        return [AlertItem.of(alert, device).model_dump(mode="json") | {"change": change}]
 
     hub.publish(Topic.ALERT, render)
 

@@ -25,7 +25,7 @@ from forewarn.retry import patiently
 from forewarn.settings import Settings
 from ingest.database import is_sqlite, make_engine
 from ingest.errors import InputError
-from ingest.reading import NS_PER_SECOND, Quality, ReadingBatch, TimeArray
+from ingest.reading import NS_PER_SECOND, ROWS_AT_ONCE, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.stores.store import Points, TelemetryStore
@@ -35,8 +35,6 @@ ROWS_WANTED = 1 << 18
 """Readings wanted of one stretch of time; it is made shorter or longer to fit."""
 TOO_MANY = 4 * ROWS_WANTED
 """A stretch that brings more is given up and read in halves."""
-ROWS_AT_ONCE = 1 << 15
-"""Readings of one series asked for at a time, and in one batch for the engine."""
 FIRST_STRETCH = 3_600 * NS_PER_SECOND
 SHORTEST, LONGEST = 60 * NS_PER_SECOND, 31 * 86_400 * NS_PER_SECOND
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from alerts.health import Rule, asked
 from api.deps import RECALLED, Parts
-from api.routes.reports import DAYS, found_health
+from api.routes.reports import DAYS, Days, found_health
 from api.web.format import span
 from api.web.i18n import Translator
 from api.web.render import view_of
@@ -22,7 +20,7 @@ SHARES = frozenset({"busy_periods", "flood_time", "frequent_share"})
 
 
 @router.get("", dependencies=[RECALLED])
-def page(request: Request, deps: Parts, days: Annotated[int, Query(ge=1, le=366)] = DAYS) -> Response:
+def page(request: Request, deps: Parts, days: Days = DAYS) -> Response:
     """The page."""
     view = view_of(request, deps)
     return view.page(

@@ -49,7 +49,7 @@ def lived(
 
 
 def health(alerts: Iterable[Lived], devices: int = 10, end: int = END) -> AlarmHealth:
-    return alarm_health(alerts, START, end, devices, MONTHLY)
+    return alarm_health(sorted(alerts, key=lambda one: one.raised_at), START, end, devices, MONTHLY)
 
 
 def figure(alerts: Iterable[Lived], name: str, end: int = END) -> float:
