@@ -65,7 +65,13 @@ def local_time(at: int, timezone: str) -> str:
 
 def alert_link(alert: Alert, config: NotifyConfig) -> str | None:
     """Where the console shows the alert."""
-    return f"{config.console_url.rstrip('/')}/alerts/{alert.id}" if config.console_url else None
+    alerts = alerts_link(config)
+    return f"{alerts}/{alert.id}" if alerts else None
+
+
+def alerts_link(config: NotifyConfig) -> str | None:
+    """Where the console lists the alerts."""
+    return f"{config.console_url.rstrip('/')}/alerts" if config.console_url else None
 
 
 def _steps(alert: Alert) -> Steps:

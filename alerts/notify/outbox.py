@@ -5,7 +5,7 @@ A row is written in the transaction of the alert that it tells of, so that neith
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -18,7 +18,17 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from alerts.alert import Severity, State
 from alerts.notify.message import Message, Text
-from alerts.notify.policy import GIVE_UP_AFTER_NS, SECOND_NS, Language, Reason, Skip, delay_ns, is_over
+from alerts.notify.policy import (
+    FLOOD_WITHIN_NS,
+    GIVE_UP_AFTER_NS,
+    SECOND_NS,
+    Language,
+    Reason,
+    Skip,
+    at_once,
+    delay_ns,
+    is_over,
+)
 from alerts.store import AlertRow
 from ingest.database import Base
 
@@ -115,48 +125,77 @@ def put(session: Session, notices: Iterable[tuple[Notice, Skip | None]], receive
         session.execute(sa.insert(NoticeRow), rows)
 
 
-def claim(session: Session, receiver: str | None, receivers: frozenset[str], now: int) -> Claimed | None:
-    """Take the notice to `receiver` that has waited longest, for a minute; None if there is none.
+def claim(
+    session: Session, receiver: str | None, receivers: frozenset[str], now: int, gathers: bool = False
+) -> tuple[Claimed, ...]:
+    """Take what goes into the next message to `receiver`, for a minute: the notice that has waited longest.
 
+    For a receiver that `gathers` that are all that wait in a flood, and none until it is time for the next message.
     Give up or skip on the way what need not be sent, such as notices to none of `receivers`.
     """
+    most = at_once(*_lately(session, receiver, now)) if gathers else 1
     concerned = (NoticeRow.receiver == receiver) | NoticeRow.receiver.not_in(receivers)
     due = (
         sa.select(NoticeRow)
         .where(NoticeRow.state == NoticeState.PENDING, NoticeRow.next_at <= now, concerned)
         .order_by(NoticeRow.next_at, NoticeRow.key, NoticeRow.receiver)
-        .limit(1)
+        .limit(most)
         .with_for_update(skip_locked=True)
     )
-    while (row := session.scalar(due)) is not None:
-        skip = _skip_now(session, row, receivers)
-        if skip is not None:
-            _finish(row, NoticeState.SKIPPED, now, skip)
-            log.info("notice skipped", notice=row.key, receiver=row.receiver, reason=str(skip))
-        elif now - row.queued_at > GIVE_UP_AFTER_NS:
-            _finish(row, NoticeState.FAILED, now, row.detail)
-            log.error("notice given up", notice=row.key, receiver=row.receiver, tries=row.tries, error=row.detail)
-        else:
-            row.tries += 1
-            row.next_at = now + LEASE_NS
-            return Claimed(_to_notice(row), row.receiver, row.tries, row.queued_at)
+    while rows := session.scalars(due).all():
+        taken = [claimed for row in rows if (claimed := _take(session, row, receivers, now)) is not None]
+        if taken:
+            return tuple(taken)
         session.flush()
+    return ()
+
+
+def _lately(session: Session, receiver: str | None, now: int) -> tuple[int, int | None]:
+    """How many notices to `receiver` wait or went out in the last ten minutes, and how long ago the last did, if so."""
+    # when a notice was taken is known by the end of its lease, which the index leads to
+    went_out = (NoticeRow.state == NoticeState.SENT) & (NoticeRow.next_at > now - FLOOD_WITHIN_NS + LEASE_NS)
+    query = sa.select(sa.func.count(), sa.func.max(NoticeRow.done_at)).where(
+        NoticeRow.receiver == receiver, (NoticeRow.state == NoticeState.PENDING) | went_out
+    )
+    number, last = session.execute(query).one()
+    return number, None if last is None else now - last
+
+
+def _take(session: Session, row: NoticeRow, receivers: frozenset[str], now: int) -> Claimed | None:
+    """The notice of that row for a worker; None if it need not be sent."""
+    skip = _skip_now(session, row, receivers)
+    if skip is not None:
+        _finish(row, NoticeState.SKIPPED, now, skip)
+        log.info("notice skipped", notice=row.key, receiver=row.receiver, reason=str(skip))
+    elif now - row.queued_at > GIVE_UP_AFTER_NS:
+        _finish(row, NoticeState.FAILED, now, row.detail)
+        log.error("notice given up", notice=row.key, receiver=row.receiver, tries=row.tries, error=row.detail)
+    else:
+        row.tries += 1
+        row.next_at = now + LEASE_NS
+        return Claimed(_to_notice(row), row.receiver, row.tries, row.queued_at)
     return None
 
 
-def sent(session: Session, claimed: Claimed, now: int) -> None:
-    """Note that a notice went out."""
-    _finish(_row(session, claimed), NoticeState.SENT, now, None)
+def sent(session: Session, message: Sequence[Claimed], now: int) -> None:
+    """Note that the notices of a message went out."""
+    for claimed in message:
+        _finish(_row(session, claimed), NoticeState.SENT, now, None)
 
 
-def failed(session: Session, claimed: Claimed, now: int, error: str, rng: Random) -> NoticeState:
-    """Note that a try failed: the notice waits for the next one, or is given up when that would come too late."""
-    row = _row(session, claimed)
-    row.detail = error[:ERROR_LENGTH]
-    row.next_at = now + delay_ns(claimed.tries, rng)
-    if row.next_at - row.queued_at > GIVE_UP_AFTER_NS:
-        _finish(row, NoticeState.FAILED, now, row.detail)
-    return NoticeState(row.state)
+def failed(session: Session, message: Sequence[Claimed], now: int, error: str, rng: Random) -> NoticeState:
+    """Note that a try failed: what is in the message waits for the next one, or is given up if that would be too late.
+
+    Returns the state of those that have waited least.
+    """
+    next_at = now + delay_ns(max(claimed.tries for claimed in message), rng)
+    rows = [_row(session, claimed) for claimed in message]
+    for row in rows:
+        row.detail = error[:ERROR_LENGTH]
+        row.next_at = next_at
+        if next_at - row.queued_at > GIVE_UP_AFTER_NS:
+            _finish(row, NoticeState.FAILED, now, row.detail)
+    return NoticeState(max(rows, key=lambda row: row.queued_at).state)
 
 
 def status(session: Session, now: int) -> OutboxStatus:

@@ -3,6 +3,8 @@
 outbox:  pending ──sent──▶ sent
             │ ▲ └─skip reason──▶ skipped
        sent badly: later again, until GIVE_UP_AFTER ──▶ failed
+
+In a flood people get one message about many notices now and then, in place of one for each.
 """
 
 from __future__ import annotations
@@ -23,6 +25,11 @@ GIVE_UP_AFTER_NS = 24 * HOUR_NS
 """A page about yesterday's trouble helps nobody; the alert and its order are still there."""
 MAX_PENDING = 1_000
 """Notices that may wait, all receivers together; more is a flood that no person reads."""
+FLOOD = 10
+FLOOD_WITHIN_NS = 600 * SECOND_NS
+"""More notices than that to a receiver within ten minutes are a flood (EEMUA 191, ISA-18.2) …"""
+GATHER_NS = 120 * SECOND_NS
+"""… of which it is told at once, and then of all that came meanwhile, so long after the message before."""
 
 
 class Language(StrEnum):
@@ -98,6 +105,20 @@ def skip_at_once(alert: Alert, event_at: int, now: int, pending: int, live_withi
     if is_over(alert.state, alert.cleared_at):
         return Skip.OVER
     return Skip.FLOOD if pending >= MAX_PENDING else None
+
+
+def at_once(lately: int, since_message_ns: int | None) -> int:
+    """How many of the notices that wait for a receiver go into its next message; 0: it is not yet time for one.
+
+    `lately` counts those that wait and those of the last ten minutes, `since_message_ns` is how long ago the last
+    message went out, None where that is longer ago.
+
+    >>> at_once(FLOOD, 0), at_once(FLOOD + 1, 0), at_once(FLOOD + 1, GATHER_NS)
+    (1, 0, 1000)
+    """
+    if lately <= FLOOD:
+        return 1
+    return 0 if since_message_ns is not None and since_message_ns < GATHER_NS else MAX_PENDING
 
 
 def is_over(state: State, cleared_at: int | None) -> bool:

@@ -60,8 +60,17 @@ def check_urls(urls: tuple[str, ...]) -> None:
             raise InputError(f"notify.urls: number {place} ({scheme}://…) is no URL that apprise can send to")
 
 
+def takes_fields(url: str) -> bool:
+    """Whether a program reads what is sent there, from fields of ours; elsewhere people read it.
+
+    >>> takes_fields("jsons://hooks.example/forewarn"), takes_fields("mailtos://plant.example")
+    (True, False)
+    """
+    return url.partition("://")[0].lower() in _WEBHOOKS
+
+
 def _with_facts(url: str, facts: Mapping[str, str]) -> str:
-    if url.partition("://")[0].lower() not in _WEBHOOKS:
+    if not takes_fields(url):
         return url
     extras = {f":{name}": value for name, value in facts.items()}
     extras["+Idempotency-Key"] = facts["idempotency_key"]

@@ -1,26 +1,28 @@
-"""The threads that empty the outbox, one for each receiver: take a notice, send it, note what became of it, go on.
+"""The threads that empty the outbox, one for each receiver: take what is to be told, send it, note what became of it.
 
     claim (commit) ──▶ send ──▶ sent | failed (commit)
 
 A receiver that lets every try run into its time-out holds up nobody else's notices. A crash between sending and noting
-sends the notice again a minute later, with the same idempotency key.
+sends the notice again a minute later, with the same idempotency key. In a flood people get many notices in one
+message; programs, which take fields, get each by itself.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 import sqlalchemy as sa
 import structlog
 
 from alerts.notify import outbox
+from alerts.notify.digest import digest
 from alerts.notify.message import in_languages
 from alerts.notify.outbox import Claimed, NoticeState, OutboxStatus, receiver_id
 from alerts.notify.policy import NotifyConfig
-from alerts.notify.sender import Sender
+from alerts.notify.sender import Sender, takes_fields
 from ingest.database import reading, writing
 from ingest.errors import IngestError
 
@@ -81,40 +83,45 @@ class Notifier:
             return outbox.troubled(session, self._clock())
 
     def send_next(self, receiver: str | None) -> NoticeState | None:
-        """Send one notice to `receiver` that is due; what became of it, or None if there was none.
+        """Send the next message to `receiver`; what became of it, or None if it is not time for one.
 
         Raises RetryableError while the database is away.
         """
+        gathers = receiver is not None and not takes_fields(self._urls[receiver])
         with writing(self._engine) as session:
-            claimed = outbox.claim(session, receiver, frozenset(self._urls), self._clock())
-        if claimed is None:
+            message = outbox.claim(session, receiver, frozenset(self._urls), self._clock(), gathers)
+        if not message:
             return None
-        error = self._send(claimed)
+        error = self._send(message)
         with writing(self._engine) as session:
             if error is None:
-                outbox.sent(session, claimed, self._clock())
+                outbox.sent(session, message, self._clock())
                 state = NoticeState.SENT
             else:
-                state = outbox.failed(session, claimed, self._clock(), error, self._rng)
-        self._tell(claimed, state, error)
+                state = outbox.failed(session, message, self._clock(), error, self._rng)
+        self._tell(message, state, error)
         return state
 
-    def _send(self, claimed: Claimed) -> str | None:
-        notice = claimed.notice
+    def _send(self, message: Sequence[Claimed]) -> str | None:
+        notices = [claimed.notice for claimed in message]
+        facts = notices[0].facts if len(notices) == 1 else {}
         try:
-            text = in_languages(notice.message, self._config.languages)
-            self._sender.send(self._urls[claimed.receiver], text, notice.severity, notice.facts)
+            words = notices[0].message if len(notices) == 1 else digest(notices, self._config)
+            text = in_languages(words, self._config.languages)
+            worst = max((notice.severity for notice in notices), key=lambda severity: severity.rank)
+            self._sender.send(self._urls[message[0].receiver], text, worst, facts)
         except Exception as error:  # noqa: BLE001  a receiver's plugin may raise anything; the others go on
             return str(error) or type(error).__name__
         return None
 
-    def _tell(self, claimed: Claimed, state: NoticeState, error: str | None) -> None:
-        facts = {"notice": claimed.notice.key, "receiver": claimed.receiver, "tries": claimed.tries}
+    def _tell(self, message: Sequence[Claimed], state: NoticeState, error: str | None) -> None:
+        first = message[0]
+        facts = {"notice": first.notice.key, "receiver": first.receiver, "tries": first.tries, "notices": len(message)}
         if error is None:
             log.info("notice sent", **facts)
         elif state is NoticeState.FAILED:
             log.error("notice given up", error=error, **facts)
-        elif claimed.tries == 1:
+        elif first.tries == 1:
             log.warning("notice not sent, will be tried again", error=error, **facts)
 
 

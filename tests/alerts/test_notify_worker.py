@@ -249,12 +249,11 @@ def test_two_workers_do_not_send_the_same_notice(engine: sa.Engine, desk: Desk) 
     taken = []
     for _ in range(6):
         with writing(engine) as session:
-            claimed = outbox.claim(session, ID, receivers, START)
-            assert claimed is not None
+            [claimed] = outbox.claim(session, ID, receivers, START)
             taken.append(claimed.notice.key)
     assert len(set(taken)) == 6
     with writing(engine) as session:
-        assert outbox.claim(session, ID, receivers, START) is None
+        assert outbox.claim(session, ID, receivers, START) == ()
 
 
 def test_the_thread_sends_what_it_is_woken_for_and_ends(engine: sa.Engine, desk: Desk, sender: FakeSender) -> None:
