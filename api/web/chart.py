@@ -39,10 +39,12 @@ class Chart:
     def plain(self) -> dict[str, Any]:
         """For the wire: times in seconds, null where nothing is known."""
         columns = {field.name: getattr(self, field.name) for field in fields(self)[1:7]}
+        at = _seconds([time for time, _ in self.marks])
         return {
-            "time": (self.time / NS_PER_SECOND).tolist(),
+            "time": _seconds(self.time),
             **{name: _plain(column) for name, column in columns.items()},
-            "marks": [[time / NS_PER_SECOND, value] for time, value in self.marks],
+            "marks": [[time, value] for time, (_, value) in zip(at, self.marks, strict=True)],
+            "stands_out": STANDS_OUT,
             "bucket_s": self.bucket_s,
         }
 
@@ -96,6 +98,12 @@ def _mean_by(place: TimeArray, column: FloatArray, length: int) -> FloatArray:
     total = np.bincount(place[known], column[known], minlength=length)
     with np.errstate(invalid="ignore"):
         return np.asarray(total / np.where(count, count, np.nan))
+
+
+def _seconds(times: TimeArray | list[int]) -> list[float]:
+    """Times in ns as seconds; always by the same way of rounding, for marks find their rows by them."""
+    seconds: list[float] = (np.asarray(times, np.int64) / NS_PER_SECOND).tolist()
+    return seconds
 
 
 def _plain(column: FloatArray) -> list[float | None]:

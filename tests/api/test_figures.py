@@ -235,6 +235,13 @@ def test_every_reading_of_a_short_range() -> None:
     assert chart["high"][7] == pytest.approx(chart["value"][7] + 1)
 
 
+def test_a_mark_has_the_very_time_of_its_row() -> None:
+    store = Stored(1_000)
+    store.time += 1_795_857_919_497_745_000
+    chart = draw(store, int(store.time[-1]) // NS_PER_SECOND + 1)
+    assert [chart["time"].index(at) for at, _ in chart["marks"]] == [499, 999]
+
+
 def test_a_long_range_in_buckets() -> None:
     chart = draw(Stored(20_000), 20_000 * 60)
     assert chart["bucket_s"] == 1_800

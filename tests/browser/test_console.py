@@ -154,6 +154,10 @@ def test_readings_arrive_in_the_chart(own_console: Console, look: Look) -> None:
     made.now += MINUTE // 2
     made.feed(ReadingBatch.of([made.registry.series("plant", "pump-2", "current")], [made.now], [12.3], 1))
     expect(chart).to_have_attribute("data-newest", "2026-05-28T20:27:10.000Z")
+    marks = int(chart.get_attribute("data-marks") or 0)
+    made.now += MINUTE
+    made.feed(ReadingBatch.of([made.registry.series("plant", "pump-2", "current")], [made.now], [12.9], 1))
+    expect(chart).to_have_attribute("data-marks", str(marks + 1))
 
 
 def test_the_console_says_when_it_is_not_live(own_console: Console, look: Look) -> None:

@@ -177,6 +177,7 @@
   const tell = (figure, state) => {
     const time = state.data[0];
     figure.dataset.points = time.length;
+    figure.dataset.marks = state.data.at(-1)?.filter((value) => value !== null).length ?? 0;
     figure.dataset.newest = time.length ? new Date(time[time.length - 1] * 1000).toISOString() : "";
   };
 
@@ -190,6 +191,7 @@
       const data = await response.json();
       if (!figure.isConnected) return;
       Object.assign(state, { start: data.start, end: data.end, alerts: data.alerts, bucket: data.bucket_s });
+      state.standsOut = data.stands_out;
       state.data = columns(data);
       state.sparse = !data.bucket_s && data.time.length < 60;
       draw(figure, state);
@@ -231,7 +233,7 @@
       const at = Date.parse(reading.time) / 1000;
       const time = state.data[0];
       if (time.length && at <= time[time.length - 1]) continue;
-      const mark = reading.p_value !== null && reading.p_value <= 1e-4 ? reading.value : null;
+      const mark = reading.p_value !== null && reading.p_value <= state.standsOut ? reading.value : null;
       const row = [at, reading.high, reading.low, null, null, reading.expected, reading.value, mark];
       state.data.forEach((column, index) => column.push(row[index]));
       state.end = Math.max(state.end, at);
