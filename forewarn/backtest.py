@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,8 +21,7 @@ from forewarn.measures import measure
 from forewarn.modelfile import read_model
 from forewarn.rejectlog import RejectLog
 from forewarn.results import (
-    check_folder,
-    prepare_folder,
+    new_result,
     write_alerts,
     write_json,
     write_orders,
@@ -164,20 +162,12 @@ def run_backtest(
     result.
     """
     inputs = read_inputs(truth, events, model)
-    check_folder(out)
     began = perf_counter()
-    with RejectLog(files) as rejects:
-        batches = begun(read_batches(files, registry, rejects.add))
-        prepare_folder(out)  # an earlier result stays until there is something to take its place
-        with ScoreLog(out) as log:
-            run = replay(batches, registry, inputs.config(config), log, progress, entries=inputs.entries or ())
-            write_scores(out / "scores.csv", log.blocks(), registry)
-        return write_run(out, run, registry, rejects, inputs, perf_counter() - began)
-
-
-def begun(batches: Iterator[ReadingBatch]) -> Batches:
-    """The same batches, the first of them read already: what is wrong with the input is known."""
-    return chain((next(batches),), batches)
+    with new_result(out) as folder, RejectLog(files) as rejects, ScoreLog(folder) as log:
+        batches = read_batches(files, registry, rejects.add)
+        run = replay(batches, registry, inputs.config(config), log, progress, entries=inputs.entries or ())
+        write_scores(folder / "scores.csv", log.blocks(), registry)
+        return write_run(folder, run, registry, rejects, inputs, perf_counter() - began)
 
 
 def write_run(

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from forewarn.backtest import Inputs, Run, begun, replay, write_run
+from forewarn.backtest import Inputs, Run, replay, write_run
 from forewarn.comparison import Recorded, Result, in_order, pair
 from forewarn.configured import engine_config
 from forewarn.differences import write_comparison, write_differences
@@ -28,7 +28,7 @@ from forewarn.report.chart import Around, Chart, chart_of
 from forewarn.report.entries import Entry, Known, Section, sections
 from forewarn.report.page import Compared, render
 from forewarn.report.windows import Window, fill, windows_of
-from forewarn.results import AGAINST, check_folder, prepare_folder, write_scores
+from forewarn.results import AGAINST, new_result, write_scores
 from forewarn.scorelog import Rows, ScoreLog
 from forewarn.variants import Variant, differing, rule_changes
 from ingest.errors import InputError
@@ -66,25 +66,23 @@ def run_comparison(
 
     `said` gives what people said of live alerts. Raises InputError as `run_backtest` does.
     """
-    check_folder(out)
     prepared = [
         (variant, origin.registry(variant.settings), inputs.config(engine_config(variant.settings)))
         for variant in variants
     ]
     ran: list[_Ran] = []
-    with ExitStack() as held:
+    with new_result(out) as folder, ExitStack() as held:
         for number, (variant, registry, config) in enumerate(prepared):
-            log, rejects = held.enter_context(ScoreLog(out, bands=True)), held.enter_context(RejectLog(origin.paths))
-            folder = out if number == 0 else None
+            log, rejects = held.enter_context(ScoreLog(folder, bands=True)), held.enter_context(RejectLog(origin.paths))
             with progress(number) as tell:
-                ran.append(_run(variant, registry, config, origin, log, rejects, folder, tell, inputs))
+                ran.append(_run(variant, registry, config, origin, log, rejects, tell, inputs))
         compared = _compared(ran, origin, inputs.labels, said)
         told = sections(compared.results, compared.pairings, Known(inputs.labels, compared.recorded, compared.end))
-        charts = _charts(ran, told, compared, out)
-        summary = _write_runs(ran, out, inputs)
-    if len(ran) > 1:
-        _write_differences(compared, out)
-    (out / "report.html").write_text(render(compared, told, charts), encoding="utf-8")
+        charts = _charts(ran, told, compared, folder)
+        summary = _write_runs(ran, folder, inputs)
+        if len(ran) > 1:
+            _write_differences(compared, folder)
+        (folder / "report.html").write_text(render(compared, told, charts), encoding="utf-8")
     return summary, compared
 
 
@@ -95,15 +93,12 @@ def _run(
     origin: Origin,
     log: ScoreLog,
     rejects: RejectLog,
-    out: Path | None,
     progress: Callable[[int], None] | None,
     inputs: Inputs,
 ) -> _Ran:
-    """Run one configuration; the folder `out` is emptied as soon as there is something to put there."""
+    """Run one configuration."""
     began = perf_counter()
-    batches = begun(origin.batches(registry, rejects.add))
-    if out is not None:
-        prepare_folder(out)
+    batches = origin.batches(registry, rejects.add)
     run = replay(batches, registry, config, log, progress, origin.count_from, inputs.entries or ())
     orders = sorted(run.book.orders.values(), key=lambda order: (order.opened_at, order.number))
     days = run.tally.device_days(registry)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from alerts.alert import Alert
@@ -22,6 +24,8 @@ FILES = (
 )
 AGAINST = "against"
 """Folder of a comparison's other results, each in a folder of its own."""
+UNFINISHED = ".unfinished"
+"""Folder of a result that is being written; a run that was killed leaves it behind."""
 ALERT_COLUMNS = (
     "alert_id",
     "site",
@@ -37,24 +41,46 @@ ALERT_COLUMNS = (
 )
 
 
-def check_folder(out: Path) -> None:
-    """Raise InputError if `out` is or holds anything but an earlier result; nothing is changed."""
-    _results_in(out)
+@contextmanager
+def new_result(out: Path) -> Iterator[Path]:
+    """A folder to write to: what is in it at the end takes the place of an earlier result in `out`.
 
-
-def prepare_folder(out: Path) -> None:
-    """Make `out` an empty folder, taking away an earlier result. Raises InputError where that is not possible."""
-    ours = _results_in(out)
+    Raises InputError if `out` is or holds anything else or cannot be used, OSError naming it if writing fails; then
+    all is as it was before.
+    """
+    _check(out)
+    made, waiting = not out.exists(), out / UNFINISHED
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path in reversed(ours):  # what is inside a folder before the folder
-            path.rmdir() if path.is_dir() else path.unlink()
+        _take_away(waiting)
+        waiting.mkdir()
     except OSError as error:
         raise InputError(f"{out}: cannot be used: {said_by(error)}") from error
+    try:
+        yield waiting
+        for path in out.iterdir():
+            if path != waiting:
+                _take_away(path)
+        for path in waiting.iterdir():
+            path.rename(out / path.name)
+    except OSError as error:
+        raise OSError(f"{out}: cannot be written: {said_by(error)}") from error
+    finally:
+        _take_away(waiting)
+        if made and not any(out.iterdir()):
+            out.rmdir()
 
 
-def _results_in(out: Path) -> list[Path]:
-    """Files and folders of an earlier result in `out`, a folder before what is in it. Raises InputError on others."""
+def _take_away(path: Path) -> None:
+    """Delete a file, or a folder and all in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check(out: Path) -> None:
+    """Raise InputError if `out` is or holds anything but an earlier result."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is not a folder")
     try:
@@ -64,12 +90,13 @@ def _results_in(out: Path) -> list[Path]:
     for path in found:
         if not _is_result(path.relative_to(out).parts, path):
             raise InputError(f"{out}: is neither empty nor an earlier result; it holds {str(path.relative_to(out))!r}")
-    return found
 
 
 def _is_result(parts: tuple[str, ...], path: Path) -> bool:
     """Whether that path below a result folder is one that a backtest writes."""
     folder = path.is_dir() and not path.is_symlink()
+    if parts[0] == UNFINISHED:
+        return folder if len(parts) == 1 else _is_result(parts[1:], path)
     if parts[0] == AGAINST and len(parts) <= 2:
         return folder
     within = len(parts) == 1 or (parts[0] == AGAINST and len(parts) == 3)

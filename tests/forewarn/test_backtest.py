@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -203,6 +204,45 @@ def test_an_earlier_result_stays_where_there_is_nothing_to_take_its_place(text: 
     with pytest.raises(InputError):
         backtest([bad], out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def held_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_earlier_result_stays_where_the_run_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csvfile, "BLOCK_BYTES", csvfile.MIN_BLOCK_BYTES)
+    out, cut = tmp_path / "out", tmp_path / "cut.csv.gz"
+    backtest([write_site(tmp_path / "s.csv", 5)], out)
+    before = held_in(out)
+    cut.write_bytes(gzip.compress(write_site(tmp_path / "long.csv").read_bytes())[:-8])
+    for folder in (out, tmp_path / "new"):
+        with pytest.raises(InputError, match=r"cut\.csv\.gz: cannot be read"):
+            backtest([cut], folder)
+    assert held_in(out) == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_full_disk_leaves_the_earlier_result_and_names_the_folder(tmp_path: Path) -> None:
+    out, site = tmp_path / "out", write_site(tmp_path / "s.csv")
+    backtest([write_site(tmp_path / "short.csv", 5)], out)
+    before, limits = held_in(out), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"out: cannot be written: File too large"):
+            backtest([site], out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert held_in(out) == before
+
+
+def test_what_a_killed_run_leaves_is_taken_away(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / ".unfinished" / "against" / "other").mkdir(parents=True)
+    (out / ".unfinished" / "scores.csv").write_text("time,si")
+    backtest([write_site(tmp_path / "s.csv", 5)], out)
+    assert not (out / ".unfinished").exists()
+    assert len(rows(out / "scores.csv")) > 5
 
 
 def test_rejects_are_in_the_order_of_the_files(tmp_path: Path) -> None:
