@@ -66,6 +66,11 @@ class ForecastPolicy:
         self._registry, self._book, self._limits = registry, book, limits
         self._standing: dict[int, _Standing] = {}
 
+    @property
+    def open(self) -> bool:
+        """Whether any forecast is."""
+        return bool(self._standing)
+
     def decide(self, closed: Closed) -> None:
         """Look at series whose blocks ended, block by block."""
         sides = [self._limits.sides(series) for series in closed.series.tolist()]

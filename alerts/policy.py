@@ -22,7 +22,7 @@ from alerts.book import WHOLE_DEVICE, AlarmBook, Subject
 from alerts.budget import Budget
 from alerts.explain import explain_baseline, explain_limit, explain_silence
 from alerts.leading import deviation, moved, rarity
-from alerts.limits import LimitTable, with_alarm
+from alerts.limits import MOST, LimitTable, with_alarm
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
 from models.bank import Judgement, Verdicts
@@ -233,7 +233,7 @@ class LimitPolicy:
         `judged` is what the bank says about the batch; `alarms` the ALARM of vibration of every row, infinite where
         there is none.
         """
-        if not self._limits.rules:
+        if not self._limits.rules and not self._states:
             return
         low, high = self._limits.bounds()
         alarms = np.full(len(batch), np.inf) if alarms is None else alarms
@@ -268,28 +268,32 @@ class LimitPolicy:
     def _tell(
         self, row: int, subject: Subject, at: int, value: float, rule: Any, state: _RuleState, judged: Judgement
     ) -> None:
+        severity, score = Severity(rule.severity), min(max(rule.excess(value), 0.0), MOST)
+        known = self._book.open.get(subject)
+        if known is not None:
+            self._book.confirm(row, subject, at, score)
+            if severity.rank <= known.severity.rank:
+                return
         names = self._registry.key(subject[2])
         onset = state.broken_since if state.broken_since is not None else at
+        above = rule.low is None or (rule.high is not None and value > rule.high - rule.hysteresis)
+        interval_ns = float(judged.interval_ns[row])
         facts: dict[str, Any] = {
             "value": value,
-            "limit": rule.high if rule.high is not None and value > rule.high - rule.hysteresis else rule.low,
-            "side": "high" if rule.high is not None and value > rule.high - rule.hysteresis else "low",
+            "limit": rule.high if above else rule.low,
+            "side": "high" if above else "low",
             "unit": self._registry.metric(subject[2]).unit,
             "held_s": (at - onset) / NS_PER_SECOND,
             "label": rule.label,
             "label_zh": rule.label_zh,
             "at": at,
+            **moved(self._registry, judged.verdicts.moves, subject[1], row, at, onset, interval_ns),
         }
-        severity, score = Severity(rule.severity), max(rule.excess(value), 0.0)
-        known = self._book.open.get(subject)
-        if known is None or severity.rank > known.severity.rank:
-            interval_ns = float(judged.interval_ns[row])
-            facts |= moved(self._registry, judged.verdicts.moves, subject[1], row, at, onset, interval_ns)
+        text = explain_limit(names[2], facts)
         if known is None:
-            self._book.raise_(row, subject, names, severity, onset, at, score, explain_limit(names[2], facts), facts)
-            return
-        self._book.confirm(row, subject, at, score)
-        self._book.escalate(row, subject, at, severity, explain_limit(names[2], facts), facts)
+            self._book.raise_(row, subject, names, severity, onset, at, score, text, facts)
+        else:
+            self._book.escalate(row, subject, at, severity, text, facts)
 
     def forget(self, series: int) -> None:
         """Judge a series as if it had never broken a rule."""
@@ -303,12 +307,8 @@ class LimitPolicy:
         ]
 
     def restore(self, saved: Sequence[tuple[int, Sequence[Sequence[Any]]]]) -> None:
-        """Take back what `save` gave; where the rules of a series changed since, it starts afresh."""
-        self._states = {
-            series: [_RuleState(*state) for state in states]
-            for series, states in saved
-            if len(states) == len(self._limits.of(series))
-        }
+        """Take back what `save` gave; where the rules of a series changed since, it starts afresh with its next row."""
+        self._states = {series: [_RuleState(*state) for state in states] for series, states in saved}
 
 
 def _weight(rule: LimitRule, value: float) -> tuple[int, bool, float]:

@@ -153,7 +153,7 @@ class Engine:
 
     def _follow_levels(self, fresh: ReadingBatch) -> FloatArray | None:
         """Series with a limit: are they on their way across it? The ALARM of every row, None where none has any."""
-        if not self._limits.rules:
+        if not self._limits.rules and not self._on_forecast.open:
             return None
         self._levels.follow(self._limits.limited(), self._registry.n_series)
         alarms = self._alarms.limits(fresh)

@@ -356,6 +356,25 @@ class TestLimits:
         assert "80" in alert.explanation.en
         assert "80" in alert.explanation.zh
 
+    @pytest.mark.parametrize(
+        ("rules", "over"),
+        [
+            pytest.param((), True, id="no limits any more"),
+            pytest.param((LimitRule("humidity", "high", high=90.0),), True, id="none for that metric"),
+            pytest.param((LimitRule("temperature", "high", high=95.0),), True, id="another number of limits"),
+            pytest.param((LimitRule("temperature", "high", high=70.0),), False, id="still beyond the only one left"),
+        ],
+    )
+    def test_an_alert_of_a_limit_that_was_taken_away_is_over(self, rules: tuple[LimitRule, ...], over: bool) -> None:
+        registry = Registry()
+        number = registry.series("s", "d", "temperature")
+        before, after = Engine(registry, EngineConfig(limits=LIMITS)), Engine(registry, EngineConfig(limits=rules))
+        assert before.process(ReadingBatch.of([number], [START], [85.0], 1)).events
+        after.restore(before.save())
+        events = after.process(ReadingBatch.of([number], [START + MINUTE], [85.0], 1)).events
+        assert [isinstance(event, Returned) for event in events] == [over]
+        assert len(after.open_alerts) == (not over)
+
     def test_low_limits(self) -> None:
         (alert,) = self.alerts([10, 4.0], metric="humidity")
         assert "below the limit of 5" in alert.explanation.en

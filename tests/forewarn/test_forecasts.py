@@ -235,3 +235,14 @@ def test_after_readings_that_were_to_teach_an_open_forecast_is_opened_anew() -> 
     again = engine.process(batch[24 * 50 : 24 * 52]).events
     assert Kind.FORECAST in [event.alert.kind for event in again if isinstance(event, Opened)]
     assert not {event.alert_id for event in again if isinstance(event, Returned)} & set(fold(first))
+
+
+def test_a_forecast_about_a_limit_that_was_taken_away_is_over() -> None:
+    registry, batch = site(rising())
+    before, after = Engine(registry, EngineConfig(limits=LIMITS)), Engine(registry)
+    told = forecasts(before.process(batch[: 24 * 50]).events)
+    (standing,) = {alert.id for alert in told} & before.open_alerts
+    after.restore(before.save())
+    events = after.process(batch[24 * 50 : 24 * 54]).events
+    assert standing in [event.alert_id for event in events if isinstance(event, Returned)]
+    assert not after.open_alerts & {standing}
