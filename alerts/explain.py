@@ -12,19 +12,52 @@ from alerts.metric_names import metric_zh, shown_unit
 from ingest.reading import NS_PER_SECOND
 
 _SPANS = ((86_400, "d", "天"), (3600, "h", "小时"), (60, "min", "分钟"))
+LEAST_PLAIN, MOST_PLAIN = 1e-6, 1e15
+"""Numbers between are written without an exponent."""
+NOTHING = 1e-9
+"""What is smaller than this share of a number is nothing beside it: arithmetic leaves it behind."""
+_GIVEN, _RECKONED = ("value", "limit"), ("average", "expected", "low", "high")
+"""Facts about one quantity, in its unit."""
 
 
-def number(value: float) -> str:
+def number(value: float, step: float = math.inf) -> str:
     """A number for people: four significant digits, no exponent where it can be helped.
 
-    >>> number(21.0), number(0.001234), number(123456.0)
-    ('21', '0.001234', '123456')
+    `step` is a difference that has to be seen.
+
+    >>> number(21.0), number(0.001234), number(123456.0), number(1e300)
+    ('21', '0.001234', '123456', '1e+300')
+    >>> number(50.004), number(50.004, 0.004)
+    ('50', '50.004')
     """
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    digits = max(0, 3 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{min(digits, 12)}f}"
+    if value == 0:
+        return "0"
+    if not LEAST_PLAIN <= abs(value) < MOST_PLAIN:
+        return f"{value:.4g}"
+    digits = max(0, 3 - _magnitude(value), -_magnitude(step) if 0 < step < math.inf else 0)
+    text = f"{value:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(abs(value)))
+
+
+def compared(evidence: Mapping[str, Fact]) -> Mapping[str, str]:
+    """The facts that are compared with each other, as numbers that can be told apart.
+
+    >>> compared({"value": 50.004, "limit": 50.0, "unit": "Hz"})
+    {'value': '50.004', 'limit': '50'}
+    >>> compared({"value": 0.2017, "expected": 0.0, "low": -7e-12, "high": 7e-12})
+    {'value': '0.2017', 'expected': '0', 'low': '0', 'high': '0'}
+    """
+    names = (*_GIVEN, *_RECKONED)
+    facts = {name: float(fact) for name in names if isinstance(fact := evidence.get(name), int | float)}
+    nothing = NOTHING * max(map(abs, facts.values()), default=0.0)
+    pairs = (("average" if "average" in facts else "value", "expected"), ("low", "high"), ("value", "limit"))
+    steps = (abs(facts[one] - facts[other]) for one, other in pairs if one in facts and other in facts)
+    step = min((step for step in steps if step > nothing), default=math.inf)
+    return {name: number(fact if name in _GIVEN or abs(fact) > nothing else 0.0, step) for name, fact in facts.items()}
 
 
 def duration(seconds: float, zh: bool = False) -> str:
@@ -39,8 +72,9 @@ def duration(seconds: float, zh: bool = False) -> str:
     return f"{number(seconds)} {'秒' if zh else 's'}"
 
 
-def _with_unit(value: Fact, unit: Fact) -> str:
-    return f"{number(float(value or 0))} {shown_unit(unit)}".rstrip()
+def with_unit(shown: str, unit: Fact) -> str:
+    """A number as it is shown, with its unit."""
+    return f"{shown} {shown_unit(unit)}".rstrip()
 
 
 def limit_name(evidence: Mapping[str, Fact]) -> Explanation:
@@ -51,8 +85,8 @@ def limit_name(evidence: Mapping[str, Fact]) -> Explanation:
 
 def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     """A value beyond a configured limit."""
-    unit = evidence["unit"]
-    value, limit = _with_unit(evidence["value"], unit), _with_unit(evidence["limit"], unit)
+    shown, unit = compared(evidence), evidence["unit"]
+    value, limit = with_unit(shown["value"], unit), with_unit(shown["limit"], unit)
     held = float(evidence.get("held_s") or 0)
     above = evidence["side"] == "high"
     name = limit_name(evidence)
@@ -65,24 +99,24 @@ def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
 
 def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     """A series or device away from its own level: by a reading, or by an average while readings are in their band."""
-    unit = evidence["unit"]
-    value, expected = _with_unit(evidence["value"], unit), _with_unit(evidence["expected"], unit)
-    low, high = number(float(evidence["low"] or 0)), _with_unit(evidence["high"], unit)
+    shown, unit = compared(evidence), evidence["unit"]
+    value, expected, high = (with_unit(shown[name], unit) for name in ("value", "expected", "high"))
+    band, band_zh = (high if shown["low"] == shown["high"] else f"{shown['low']} {to} {high}" for to in ("to", "至"))
     above, together = evidence.get("side") != "low", bool(evidence.get("together"))
     lasted, lasted_zh = (_lasted(evidence, zh) for zh in (False, True))
     en = "several metrics moved together, most of all " if together else ""
     zh = "多个指标同时变化，其中最明显的是" if together else ""
     if evidence.get("average") is None:
         en += f"{metric} {value} is {'above' if above else 'below'} its own baseline of {expected} "
-        en += f"(expected {low} to {high}){lasted}"
+        en += f"(expected {band}){lasted}"
         zh += f"{metric_zh(metric)} {value} {'高于' if above else '低于'}自身基线 {expected}"
-        zh += f"（预期 {low} 至 {high}）{lasted_zh}"
+        zh += f"（预期 {band_zh}）{lasted_zh}"
     else:
-        average = _with_unit(evidence["average"], unit)
+        average = with_unit(shown["average"], unit)
         en += f"{metric} lately averages {average}, {'above' if above else 'below'} its own baseline of {expected}"
-        en += f"{lasted}, while single readings stay within the expected {low} to {high}"
+        en += f"{lasted}, while single readings stay within the expected {band}"
         zh += f"{metric_zh(metric)}近期平均 {average}，{'高于' if above else '低于'}自身基线 {expected}{lasted_zh}，"
-        zh += f"单个读数仍在预期范围 {low} 至 {high} 内"
+        zh += f"单个读数仍在预期范围 {band_zh} 内"
     return _joined([(en, zh), _rarity(evidence), *_device_lasted(evidence), *_moved(metric, evidence)])
 
 
@@ -124,9 +158,10 @@ def _moved(metric: str, evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
     if not first or (first == metric and not beside and not then):
         return []
     seconds = _seconds_since(evidence, evidence.get("moved_first_at"))
-    both = f"{first} and {beside}" if beside else str(first)
-    en = f"{both} moved first, {duration(seconds)} before" if seconds > 0 else f"{both} moved first, just now"
-    names = "、".join(metric_zh(name) for name in [str(first), *names_in(beside)])
+    together = [str(first), *names_in(beside)]
+    all_en = " and ".join([*([", ".join(together[:-1])] if beside else []), together[-1]])
+    en = f"{all_en} moved first, {duration(seconds)} before" if seconds > 0 else f"{all_en} moved first, just now"
+    names = "、".join(map(metric_zh, together))
     zh = f"最先变化的是{names}（早 {duration(seconds, zh=True)}）" if seconds > 0 else f"最先变化的是{names}（刚刚）"
     if then:
         en, zh = f"{en}, then {then}", f"{zh}，随后是{'、'.join(metric_zh(name) for name in names_in(then))}"
@@ -135,10 +170,10 @@ def _moved(metric: str, evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
 
 def explain_forecast(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     """A value that grows towards a limit: how far it is, how fast, since when, and when it will be there."""
-    unit, now = evidence["unit"], int(evidence["at"] or 0)
-    value, limit = _with_unit(evidence["value"], unit), _with_unit(evidence["limit"], unit)
+    shown, unit, now = compared(evidence), evidence["unit"], int(evidence["at"] or 0)
+    value, limit = with_unit(shown["value"], unit), with_unit(shown["limit"], unit)
     slope = float(evidence["per_day"] or 0)
-    rate = _with_unit(abs(slope), unit)
+    rate = with_unit(number(abs(slope)), unit)
     name = limit_name(evidence)
     ends = [(int(evidence[name] or 0) - now) / 1e9 for name in ("earliest_at", "latest_at")]
     lasted = (now - int(evidence["since_at"] or 0)) / 1e9
@@ -169,7 +204,7 @@ def _between(ends: Sequence[float], zh: bool = False) -> str:
 
 def explain_stuck(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     """A value that repeats itself."""
-    value, run, longest = _with_unit(evidence["value"], evidence["unit"]), evidence["run"], evidence["longest"]
+    value, run, longest = with_unit(compared(evidence)["value"], evidence["unit"]), evidence["run"], evidence["longest"]
     lasted = _seconds_since(evidence, evidence["since_at"])
     en = f"{metric} has been {value} exactly for {run} readings ({duration(lasted)})"
     zh = f"{metric_zh(metric)}连续 {run} 个读数（{duration(lasted, zh=True)}）均为 {value}，完全不变"

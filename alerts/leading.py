@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from alerts.alert import Fact
+from alerts.limits import MOST
 from ingest.registry import Registry
 from models.calibration import MEMORY
 from models.detectors.shift import BAND
@@ -40,16 +41,17 @@ def deviation(facts: Sequence[float]) -> Mapping[str, Fact]:
     """How far the leading metric is off; `facts` as a row of `models.bank.Verdicts.facts`.
 
     A reading outside its band speaks for itself; where it is inside, it is the average of the last 30 that is off.
-    `distances` counts the metric's own usual distances of what is told, `side` is where that is.
+    `distances` counts the metric's own usual distances of what is told, `side` is where that is. What is beyond the
+    largest number counts as that: a fact has to find room in a database.
     """
-    value, expected, low, high, average, usual = facts
+    value, expected, low, high, average, usual = (min(max(fact, -MOST), MOST) for fact in facts)
     known: dict[str, Fact] = {"value": value, "expected": expected, "low": low, "high": high}
     if not all(map(math.isfinite, facts)):
         return known | {"side": "high" if value >= expected else "low"}
     lasting = low <= value <= high
     off = average - expected if lasting else value - expected
     distance = usual if lasting else (high - low) / (2 * BAND)
-    distances = round(abs(off) / distance, 1) if distance > 0 else None
+    distances = round(min(abs(off) / distance, MOST), 1) if distance > 0 else None
     told = {"average": average} if lasting else {}
     return known | told | {"side": "high" if off >= 0 else "low", "distances": distances}
 

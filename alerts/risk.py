@@ -13,7 +13,7 @@ import numpy as np
 from alerts.alert import Explanation, Fact, Kind, Severity
 from alerts.book import WHOLE_DEVICE, AlarmBook, Subject
 from alerts.budget import Budget
-from alerts.explain import duration, number
+from alerts.explain import compared, duration, number, with_unit
 from alerts.metric_names import metric_zh
 from alerts.operating import CALM, HELD, Point, best, proven
 from alerts.policy import severity_for
@@ -180,8 +180,8 @@ def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
 
 
 def _drift(facts: Mapping[str, Fact], at: int) -> tuple[str, str]:
-    unit = f" {facts['unit']}" if facts.get("unit") else ""
-    value, expected = (number(float(facts[name] or 0.0)) + unit for name in ("value", "expected"))
+    shown = compared(facts)
+    value, expected = (with_unit(shown[name], facts.get("unit")) for name in ("value", "expected"))
     off = float(facts["off"] or 0.0)
     en = f"{facts['metric']} averages {value} instead of {expected}, {number(abs(round(off, 1)))} standard deviations "
     zh = f"{metric_zh(str(facts['metric']))}平均为 {value}，正常为 {expected}，{'偏高' if off >= 0 else '偏低'} "

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Fact
-from alerts.explain import limit_name
+from alerts.explain import compared, limit_name, with_unit
 from alerts.leading import names_in
 from api.web.format import NOTHING, clock_time, metric_name, percent, quantity, span
 from api.web.i18n import Language, Translator
@@ -34,6 +34,16 @@ def _number(name: str) -> _Teller:
     return tell
 
 
+def _compared(name: str) -> _Teller:
+    """A number that is compared with others."""
+
+    def tell(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+        shown = compared(facts).get(name)
+        return (t(f"evidence.{name}"), with_unit(shown, unit)) if shown else None
+
+    return tell
+
+
 def _count(name: str) -> _Teller:
     def tell(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
         fact = facts.get(name)
@@ -43,17 +53,15 @@ def _count(name: str) -> _Teller:
 
 
 def _band(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
-    low, high = facts.get("low"), facts.get("high")
-    if not isinstance(low, int | float) or not isinstance(high, int | float):
+    shown = compared(facts)
+    if "low" not in shown or "high" not in shown:
         return None
-    return t("evidence.band"), t("evidence.from_to", low=quantity(low), high=quantity(high, unit))
+    return t("evidence.band"), t("evidence.from_to", low=shown["low"], high=with_unit(shown["high"], unit))
 
 
 def _limit(facts: Mapping[str, Fact], unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
-    limit = facts.get("limit")
-    if not isinstance(limit, int | float):
-        return None
-    return t("evidence.limit"), quantity(limit, unit) + t.of(limit_name(facts))
+    shown = compared(facts).get("limit")
+    return (t("evidence.limit"), with_unit(shown, unit) + t.of(limit_name(facts))) if shown else None
 
 
 def _distances(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
@@ -162,12 +170,12 @@ _LINES: tuple[_Teller, ...] = (
     _word("codes"),
     _time("code_at"),
     _leader,
-    _number("value"),
+    _compared("value"),
     _limit,
-    _number("expected"),
+    _compared("expected"),
     _number("off"),
     _band,
-    _number("average"),
+    _compared("average"),
     _distances,
     _rarity,
     _time("metric_since_at"),

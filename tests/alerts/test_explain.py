@@ -56,11 +56,55 @@ def test_both_languages_carry_the_facts(text: Explanation, english: list[str], c
         (1480.0, "1480"),
         (1e-5, "0.00001"),
         (-3.14159, "-3.142"),
-        (1e300, f"{1e300:.0f}"),
+        (12_345_678_901.0, "12345678901"),
+        (-1.0e300, "-1e+300"),
+        (1.23456e-9, "1.235e-09"),
+        (-0.0, "0"),
     ],
 )
 def test_numbers_for_people(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        pytest.param({"value": 50.004, "limit": 50.0}, "50.004 Hz is above the limit of 50 Hz", id="just beyond"),
+        pytest.param({"value": 50.0, "limit": 50.0}, "50 Hz is above the limit of 50 Hz", id="not to be told apart"),
+    ],
+)
+def test_a_value_and_its_limit_can_be_told_apart(facts: dict[str, Fact], text: str) -> None:
+    assert text in explain_limit("frequency", {**LIMIT, "unit": "Hz", **facts}).en
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        pytest.param(
+            {"value": 50.0, "average": 50.0061, "expected": 50.0003, "low": 49.984, "high": 50.016},
+            "f lately averages 50.006, above its own baseline of 50, "
+            "while single readings stay within the expected 49.984 to 50.016",
+            id="a narrow band",
+        ),
+        pytest.param(
+            {"value": 4.2, "expected": 0.0, "low": -7e-12, "high": 7e-12},
+            "f 4.2 is above its own baseline of 0 (expected 0);",
+            id="what always was the same",
+        ),
+        pytest.param(
+            {"value": 1e300, "expected": 2e-9, "low": -1e-9, "high": 5e-9},
+            "f 1e+300 is above its own baseline of 0 (expected 0);",
+            id="out of all proportion",
+        ),
+    ],
+)
+def test_a_value_and_its_band_can_be_told_apart(facts: dict[str, Fact], text: str) -> None:
+    assert text in explain_baseline("f", {**BASELINE, "unit": None, **facts}).en
+
+
+def test_metrics_that_moved_together_are_listed() -> None:
+    facts = {"moved_first": "a", "moved_first_at": None, "moved_with": "b, c", "moved_then": "d, e"}
+    assert "; a, b and c moved first, just now, then d, e" in explain_limit("x", {**LIMIT, **facts}).en
 
 
 @pytest.mark.parametrize(

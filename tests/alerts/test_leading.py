@@ -46,6 +46,12 @@ def test_a_reading_inside_its_band_is_not_what_is_off(value: float, average: flo
     assert {name: found.get(name) for name in expected} == expected
 
 
+def test_facts_find_room_in_a_database() -> None:
+    found = deviation([1.7e308, 0.0, -math.inf, math.inf, 1e308, math.inf])
+    assert all(math.isfinite(fact) for fact in found.values() if isinstance(fact, float))
+    assert math.isfinite(float(deviation([1.7e308, 0.0, -7e-12, 7e-12, 0.0, 1e-12])["distances"] or 0.0))
+
+
 def test_a_band_of_no_width_has_no_distances() -> None:
     assert deviation([9.0, 5.0, 5.0, 5.0, 5.0, 0.0])["distances"] is None
 
