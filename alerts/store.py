@@ -328,6 +328,12 @@ def _row(session: Session, alert_id: str, lock: bool = False) -> AlertRow:
     return row
 
 
+def orders_of(site: str | None, device: str) -> sa.Select[str | None]:
+    """Numbers of the orders that alerts of a device opened or joined, at that site or at any."""
+    query = sa.select(AlertRow.work_order).where(AlertRow.device == device, AlertRow.work_order.is_not(None))
+    return query if site is None else query.where(AlertRow.site == site)
+
+
 def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
     equal = {
         AlertRow.site: wanted.site,

@@ -85,6 +85,7 @@ class DeviceItem(BaseModel):
     device: str
     title: str | None
     asset_class: str | None = Field(serialization_alias="class")
+    asset: str | None = Field(description="What it is part of together with other devices of its site")
     criticality: Criticality
     customer: str | None
     team: str | None
@@ -191,6 +192,7 @@ def device_item(heard: Heard) -> DeviceItem:
         device=device.name,
         title=device.title,
         asset_class=device.asset_class,
+        asset=device.asset,
         criticality=device.criticality,
         customer=device.customer,
         team=device.team,
@@ -224,7 +226,7 @@ def _metric_item(metric: Metric, state: SeriesState) -> MetricItem:
 def searched(registry: Registry, text: str | None) -> tuple[str | None, Sequence[DeviceKey]]:
     """What a list of alerts or orders is searched for: the text, and devices of which something known holds it.
 
-    Known are title, class, customer, team and owner. Nothing is searched for where the text is blank.
+    Known are title, class, asset, customer, team and owner. Nothing is searched for where the text is blank.
     """
     text = (text or "").strip()
     if not text:
@@ -234,7 +236,7 @@ def searched(registry: Registry, text: str | None) -> tuple[str | None, Sequence
 
 
 def _is_known_for(device: Device, wanted: str) -> bool:
-    known = (device.title, device.asset_class, device.customer, device.team, device.owner)
+    known = (device.title, device.asset_class, device.asset, device.customer, device.team, device.owner)
     return any(wanted in said.casefold() for said in known if said)
 
 

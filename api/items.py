@@ -241,6 +241,7 @@ class OrderItem(BaseModel):
     alerts: list[str]
     site: str
     device: str
+    asset: str | None
     title: str
     title_zh: str
     cause: Text
@@ -269,6 +270,7 @@ class OrderItem(BaseModel):
             alerts=list(order.alerts),
             site=order.site,
             device=order.device,
+            asset=order.asset,
             title=order.title.en,
             title_zh=order.title.zh,
             cause=Text.of(order.cause),

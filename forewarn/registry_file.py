@@ -4,6 +4,7 @@
 site = "plant-1"
 device = "pump-1"
 class = "pump"
+asset = "feed pump 1"
 criticality = "high"
 [device.metrics.vibration]
 unit = "mm/s"
@@ -35,6 +36,7 @@ _DEVICE_KEYS = {
     "site": _TEXT,
     "device": _TEXT,
     "class": _TEXT,
+    "asset": _TEXT,
     "criticality": _TEXT,
     "customer": _TEXT,
     "team": _TEXT,

@@ -64,6 +64,8 @@ class Device:
     """Out of service: no silence alerts any more."""
     machine: Machine = UNKNOWN
     """The machine that the device watches."""
+    asset: str | None = None
+    """What it is part of together with other devices of its site, such as the sensors of one machine."""
     first_seen: bool = field(default=False, compare=False)
     """Known by first sight only, not from a file or the API."""
 

@@ -30,6 +30,7 @@ class DeviceRow(Base):
     title: Mapped[str | None]
     retired: Mapped[bool]
     machine: Mapped[dict[str, Any] | None]
+    asset: Mapped[str | None]
     first_seen: Mapped[bool]
 
 

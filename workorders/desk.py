@@ -26,7 +26,7 @@ from ingest.registry import Device, Registry
 from ingest.times import format_time
 from workorders.message import order_line
 from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, order_number
-from workorders.order import OrderEvent, OrderOpened, WorkOrder
+from workorders.order import AlertJoined, OrderEvent, OrderOpened, Reprioritised, WorkOrder
 from workorders.past import similar_in
 from workorders.store import load_open_orders, load_orders, save_orders
 
@@ -88,7 +88,8 @@ class Desk:
             numbers |= {alert.work_order for alert in may_order if alert.work_order is not None}
             for order in load_orders(session, numbers):
                 book.put(order)
-            for order in load_open_orders(session, {(alert.site, alert.device) for alert in may_order}):
+            devices = (self._registry.known(alert.site, alert.device) for alert in may_order)
+            for order in load_open_orders(session, devices):
                 book.put(order)
         return book
 
@@ -105,7 +106,7 @@ class Desk:
 
     def _tell(self, session: Session, book: Book, steps: Iterable[tuple[AlertEvent, Step]], now: int) -> int:
         """Put notices into the outbox; how many of them are to be sent."""
-        told = [(event, step.alert, why) for event, step in steps if step.alert and (why := self._reason(step))]
+        told = [(event, step.alert, why) for event, step in steps if step.alert and (why := self._reason(step, book))]
         if not told or not self._notify.urls:
             return 0
         waiting, queued, decided = outbox.pending(session), 0, []
@@ -123,11 +124,14 @@ class Desk:
         outbox.put(session, decided, map(receiver_id, self._notify.urls), now)
         return queued
 
-    def _reason(self, step: Step) -> Reason | None:
-        """Why people are told of what happened to an alert; None if they are not."""
+    def _reason(self, step: Step, book: Book) -> Reason | None:
+        """Why people are told of what happened to an alert; None if they are not.
+
+        Who works on an order of the asset need not be called for every other device that feels the same trouble.
+        """
         if step.alert is None or step.change not in {Change.OPENED, Change.ESCALATED, Change.RELEASED}:
             return None
-        if step.alert.state is State.SUPPRESSED:
+        if step.alert.state is State.SUPPRESSED or _says_no_more(step, book):
             return None
         opened = any(isinstance(event, OrderOpened) for _, event in step.order_events)
         return notify_reason(step.alert, step.change is Change.ESCALATED, opened, self._notify.minimum)
@@ -140,6 +144,15 @@ class Desk:
         device = self._registry.known(alert.site, alert.device)
         message = alert_message(alert, device, reason, Beside(before, line), self._notify)
         return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify, device))
+
+
+def _says_no_more(step: Step, book: Book) -> bool:
+    """Whether an alert joined the order of another device of its asset without making it more urgent."""
+    if not any(isinstance(event, AlertJoined) for _, event in step.order_events):
+        return False
+    order = book.orders[step.order_events[0][0]]
+    more_urgent = any(isinstance(event, Reprioritised) for _, event in step.order_events)
+    return step.alert is not None and order.device != step.alert.device and not more_urgent
 
 
 def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig, device: Device) -> dict[str, str]:
@@ -157,8 +170,7 @@ def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig, device:
         "work_order": alert.work_order,
         "url": alert_link(alert, config),
     }
-    known = {"title": device.title, "customer": device.customer, "team": device.team, "owner": device.owner}
-    facts |= {f"device_{name}": value for name, value in known.items()}
+    facts |= {f"device_{name}": getattr(device, name) for name in ("title", "asset", "customer", "team", "owner")}
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -41,15 +41,15 @@ _CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789AB
 class Decision(StrEnum):
     """What becomes of an alert, with the reason."""
 
-    OPEN = "severe enough, and its device has no open order"
-    JOIN = "its device has an open order"
+    OPEN = "severe enough, and neither its device nor its asset has an open order"
+    JOIN = "its device or its asset has an open order"
     ORDERED = "it has an order already"
     MINOR = "not severe enough to open an order"
     HELD_BACK = "suppressed by design: a trained model speaks for its device"
 
 
 def decide(alert: Alert, open_order: WorkOrder | None) -> Decision:
-    """What a new or escalated alert does, given the open order of its device."""
+    """What a new or escalated alert does, given the open order of its device or asset."""
     if alert.state is State.SUPPRESSED:
         return Decision.HELD_BACK
     if alert.work_order is not None:
@@ -101,15 +101,14 @@ class Book:
     alerts: dict[str, Alert] = field(default_factory=dict)
     orders: dict[str, WorkOrder] = field(default_factory=dict)
     _open: dict[DeviceKey, str] = field(default_factory=dict)
+    _open_of_asset: dict[DeviceKey, str] = field(default_factory=dict)
 
     def put(self, order: WorkOrder) -> None:
         """Take in an order as it stands elsewhere."""
         self.orders[order.number] = order
-        key = (order.site, order.device)
-        if order.closed_at is None:
-            self._open[key] = order.number
-        elif self._open.get(key) == order.number:
-            del self._open[key]
+        _put(self._open, (order.site, order.device), order)
+        if order.asset is not None:
+            _put(self._open_of_asset, (order.site, order.asset), order)
 
     def take(self, event: AlertEvent) -> Step:
         """Apply one event. An event that was taken before changes nothing."""
@@ -131,7 +130,7 @@ class Book:
         return Step(Change.UPDATED, alert, self._revised(alert, event.at) if isinstance(event, Revised) else ())
 
     def _decided(self, change: Change, alert: Alert, at: int) -> Step:
-        number = alert.work_order or self._open.get((alert.site, alert.device))
+        number = alert.work_order or self._open_for(alert)
         order = self.orders.get(number) if number else None
         decision = decide(alert, order)
         events: list[OrderEvent] = []
@@ -149,15 +148,22 @@ class Book:
         self.alerts[alert.id] = alert
         return Step(change, alert, tuple((alert.work_order, event) for event in events if alert.work_order))
 
+    def _open_for(self, alert: Alert) -> str | None:
+        """The open order of its device, otherwise that of its asset."""
+        asset = self.device(alert.site, alert.device).asset
+        of_asset = self._open_of_asset.get((alert.site, asset)) if asset else None
+        return self._open.get((alert.site, alert.device)) or of_asset
+
     def _opening(self, alert: Alert, at: int) -> OrderOpened:
         priority = self._priority(alert)
         terms = self._terms(priority, at, alert)
+        device = self.device(alert.site, alert.device)
         return OrderOpened(
             number=self._free_number(alert.id),
             site=alert.site,
             device=alert.device,
             alert=alert.id,
-            title=headline(alert, self.device(alert.site, alert.device).title),
+            title=headline(alert, device.title),
             cause=alert.explanation,
             evidence=Evidence(alert.id, alert.metric, alert.kind, at, alert.evidence),
             priority=priority,
@@ -166,6 +172,7 @@ class Book:
             at=at,
             response_due_at=terms.response_due_at,
             solve_due_at=terms.solve_due_at,
+            asset=device.asset or None,
         )
 
     def _revised(self, alert: Alert, at: int) -> tuple[tuple[str, OrderEvent], ...]:
@@ -219,6 +226,14 @@ def fold(
     for event in events:
         book.take(event)
     return book.alerts, book.orders
+
+
+def _put(numbers: dict[DeviceKey, str], key: DeviceKey, order: WorkOrder) -> None:
+    """Note an order under the site and name of what it is about, for as long as it is open."""
+    if order.closed_at is None:
+        numbers[key] = order.number
+    elif numbers.get(key) == order.number:
+        del numbers[key]
 
 
 def _nothing(alert: Alert | None) -> Step:

@@ -87,6 +87,8 @@ class WorkOrder:
     opened_at: int
     response_due_at: int
     solve_due_at: int
+    asset: str | None = None
+    """What its device is part of; alerts of other devices of the asset join the order."""
     stage: Stage = Stage.INTAKE
     assignee: str | None = None
     responded_at: int | None = None
@@ -121,11 +123,12 @@ class OrderOpened:
     solve_due_at: int
     by: str | None = None
     note: str = ""
+    asset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AlertJoined:
-    """Another alert of the device joined the order."""
+    """Another alert of the device, or of another one of its asset, joined the order."""
 
     alert: str
     at: int
@@ -209,6 +212,7 @@ def opened(event: OrderOpened) -> WorkOrder:
         opened_at=event.at,
         response_due_at=event.response_due_at,
         solve_due_at=event.solve_due_at,
+        asset=event.asset,
     )
 
 

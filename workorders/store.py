@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from alerts.store import ROWS_AT_ONCE
+from alerts.store import ROWS_AT_ONCE, orders_of
 from ingest.database import Base, holds, reading, writing
 from ingest.errors import NotFoundError
 from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
-from ingest.registry import DeviceKey
+from ingest.registry import Device, DeviceKey
 from workorders.closure import ClosureCode
 from workorders.order import (
     Advanced,
@@ -51,12 +51,21 @@ class OrderRow(Base):
             sqlite_where=sa.text("closed_at IS NULL"),
             postgresql_where=sa.text("closed_at IS NULL"),
         ),
+        sa.Index(
+            "uq_work_order_open_asset",
+            "site",
+            "asset",
+            unique=True,
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        ),
         sa.Index(None, "site", "device", "opened_at"),
     )
 
     number: Mapped[str] = mapped_column(primary_key=True)
     site: Mapped[str]
     device: Mapped[str]
+    asset: Mapped[str | None]
     title: Mapped[dict[str, Any]]
     cause: Mapped[dict[str, Any]]
     evidence: Mapped[dict[str, Any]]
@@ -115,6 +124,7 @@ class OrderFilter:
     open: bool | None = None
     site: str | None = None
     device: str | None = None
+    """Orders that an alert of it opened or joined."""
     stages: Sequence[Stage] = ()
     priorities: Sequence[Priority] = ()
     assignee: str | None = None
@@ -203,10 +213,19 @@ def load_orders(session: Session, numbers: Iterable[str]) -> list[WorkOrder]:
     return _locked(session, [OrderRow.number.in_(some) for some in _portions(sorted(set(numbers)))])
 
 
-def load_open_orders(session: Session, devices: Iterable[DeviceKey]) -> list[WorkOrder]:
-    """The open orders of those devices, their rows locked until the transaction ends."""
-    key = sa.tuple_(OrderRow.site, OrderRow.device)
-    return _locked(session, [key.in_(some) & OrderRow.closed_at.is_(None) for some in _portions(sorted(set(devices)))])
+def load_open_orders(session: Session, devices: Iterable[Device]) -> list[WorkOrder]:
+    """The open orders of those devices and of their assets, their rows locked until the transaction ends."""
+    known = list(devices)
+    places: dict[Any, set[tuple[str, str]]] = {
+        OrderRow.device: {(device.site, device.name) for device in known},
+        OrderRow.asset: {(device.site, device.asset) for device in known if device.asset},
+    }
+    conditions = [
+        sa.tuple_(OrderRow.site, column).in_(some) & OrderRow.closed_at.is_(None)
+        for column, keys in places.items()
+        for some in _portions(sorted(keys))
+    ]
+    return _locked(session, conditions)
 
 
 def save_orders(session: Session, changed: Sequence[tuple[WorkOrder, Sequence[OrderEvent]]]) -> None:
@@ -315,10 +334,12 @@ def _event_values(number: str, seq: int, event: OrderEvent) -> dict[str, Any]:
 
 
 def _conditions(wanted: OrderFilter) -> list[sa.ColumnElement[bool]]:
-    equal = {OrderRow.site: wanted.site, OrderRow.device: wanted.device, OrderRow.assignee: wanted.assignee}
+    equal = {OrderRow.site: wanted.site, OrderRow.assignee: wanted.assignee}
     one_of: dict[Any, Sequence[StrEnum]] = {OrderRow.stage: wanted.stages, OrderRow.priority: wanted.priorities}
     conditions = [column == value for column, value in equal.items() if value is not None]
     conditions += [column.in_(list(values)) for column, values in one_of.items() if values]
+    if wanted.device is not None:
+        conditions.append(OrderRow.number.in_(orders_of(wanted.site, wanted.device)))
     if wanted.open is not None:
         conditions.append(OrderRow.closed_at.is_(None) if wanted.open else OrderRow.closed_at.is_not(None))
     if wanted.text is not None:

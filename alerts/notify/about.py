@@ -1,4 +1,4 @@
-"""A line about the device of an alert: whose it is, and who looks after it."""
+"""A line about the device of an alert: what it is part of, whose it is, and who looks after it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def about(device: Device) -> Explanation | None:
     'team HVAC; owner li.wei'
     """
     words = (
+        (device.asset, "asset ", "资产 "),
         (device.customer, "customer ", "客户 "),
         (device.team, "team ", "班组 "),
         (device.owner, "owner ", "负责人 "),

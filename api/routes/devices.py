@@ -45,6 +45,7 @@ class DeviceChange(BaseModel):
 
     title: Short = Field(None, description="A name for people")
     asset_class: Short = Field(None, alias="class")
+    asset: Short = Field(None, description="What it is part of together with other devices of its site")
     criticality: Criticality | None = None
     customer: Short = None
     team: Short = None
@@ -97,7 +98,7 @@ def put_device(deps: Parts, response: Response, site: Site, device: Name, body: 
 
 @router.patch("/{site}/{device}")
 def change_device(deps: Parts, site: Site, device: Name, body: DeviceChange) -> DeviceItem:
-    """Say what is known about a device: its title, class, criticality, customer, team, owner, units and intervals."""
+    """Say what is known about a device: title, class, asset, criticality, customer, team, owner, units, intervals."""
     return _change(deps, look_up(deps.registry, deps.board, site, device).device, body)
 
 

@@ -28,6 +28,7 @@ def change(
     criticality: Annotated[Criticality, Form()],
     title: Word = "",
     asset_class: Word = "",
+    asset: Word = "",
     customer: Word = "",
     team: Word = "",
     owner: Word = "",
@@ -35,7 +36,7 @@ def change(
 ) -> Response:
     """The button that saves what people know; what is left empty is not known."""
     check_csrf(view_of(request, deps), csrf)
-    words = {"title": title, "class": asset_class, "customer": customer, "team": team, "owner": owner}
+    words = {"title": title, "class": asset_class, "asset": asset, "customer": customer, "team": team, "owner": owner}
     known = {name: word.strip() or None for name, word in words.items()}
     devices.change_device(deps, site, device, devices.DeviceChange(criticality=criticality, **known))
     return _back(site, device)

@@ -213,8 +213,8 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     similar = view.deps.past.similar(opener)
     history = OrderDetail.with_history(order, view.deps.orders.history(order.number), similar).events
     alerts = _alerts(view, order)
-    title = view.deps.registry.known(order.site, order.device).title
-    titles = {alert.id: view.t.of(headline(alert, title)) for alert in alerts}
+    known = view.deps.registry.known
+    titles = {alert.id: view.t.of(headline(alert, known(alert.site, alert.device).title)) for alert in alerts}
     told = [happened(event, titles, view) for event in history]
     return {
         "stages": list(Stage),

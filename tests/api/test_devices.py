@@ -88,6 +88,7 @@ def test_change_survives_a_restart(client: TestClient, made: Site) -> None:
     body = {
         "title": "Main feed pump",
         "class": "centrifugal pump",
+        "asset": "feed pump 1",
         "criticality": "low",
         "customer": "Northwind",
         "team": "rotating",

@@ -65,7 +65,7 @@ def families() -> dict[str, set[str]]:
         "access.reason.": {reason.name.lower() for reason in Reason},
         "alarm_figure.": set(asked()[1]),
         "criticality.": set(Criticality),
-        "device.": {"title", "class", "customer", "team", "owner"}
+        "device.": {"title", "class", "asset", "customer", "team", "owner"}
         | {f"{to}{end}" for to in ("retire", "unretire") for end in ("", "_hint")},
         "device.state.": {state.name.lower() for state in DeviceState},
         "did.": set(ActionKind),

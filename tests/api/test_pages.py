@@ -293,12 +293,19 @@ def test_many_devices(client: TestClient, made: Site) -> None:
 def test_what_is_known_of_a_device_is_changed_on_its_page(client: TestClient, made: Site) -> None:
     url = "/devices/plant/pump-1"
     assert 'value="Feed pump"' in parse_and_return(client.get(url).text)
-    said = {"title": " Main pump ", "owner": "li.wei", "criticality": "low", "customer": "<Northwind>"}
+    said = {
+        "title": " Main pump ",
+        "asset": "feed pump 1",
+        "owner": "li.wei",
+        "criticality": "low",
+        "customer": "<Northwind>",
+    }
     page = parse_and_return(client.post(f"{url}/change", data=said).text)
     assert "<h1>Main pump</h1>" in page
     assert "&lt;Northwind&gt;" in page
     device = made.registry.device(0)
     assert (device.title, device.owner, device.criticality) == ("Main pump", "li.wei", "low")
+    assert device.asset == "feed pump 1"
     assert device.asset_class is None, "what is left empty is not known"
     assert client.post(f"{url}/change", data={"criticality": "none"}).status_code == 422
     assert client.post("/devices/plant/nobody/change", data=said).status_code == 404

@@ -18,6 +18,7 @@ criticality = "high"
 customer = "Acme"
 team = "mechanics"
 owner = "li.na"
+asset = "feed pump 1"
 [device.metrics.vibration]
 unit = "mm/s"
 interval_s = 60
@@ -54,6 +55,7 @@ def test_devices_and_metrics_are_read(tmp_path: Path) -> None:
         "li.na",
     )
     assert not pump.first_seen
+    assert pump.asset == "feed pump 1"
     series = registry.find("plant-1", "pump-1", "vibration")
     assert series is not None
     assert registry.metric(series) == Metric(

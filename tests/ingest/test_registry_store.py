@@ -12,7 +12,7 @@ from ingest.registry_store import DeviceRow, MetricRow, RegistryStore
 from tests.databases import load_registry
 
 NAMEPLATE = Machine(30.0, 1480.0, Foundation.RIGID, Bearing(9, 7.94, 39.04))
-PUMP = Device("plant", "泵-1", "pump", Criticality.HIGH, "ACME", "mechanics", "li", "Feed pump", True, NAMEPLATE)
+PUMP = Device("plant", "泵-1", "pump", Criticality.HIGH, "ACME", "mechanics", "li", "Feed pump", True, NAMEPLATE, "A1")
 VIBRATION = Metric("vibration", "mm/s", UnitState.KNOWN, "mm/s RMS", 60.0, "velocity_rms")
 
 

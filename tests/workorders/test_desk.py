@@ -226,6 +226,27 @@ def test_a_new_order_is_told_even_if_its_alert_alone_would_not_be(sqlite_engine:
     assert notices(sqlite_engine) == [(f"{alert.id}:{order_number(alert.id)}", NoticeState.PENDING, None)]
 
 
+def test_an_asset_has_one_order_and_calls_for_people_once(engine: sa.Engine) -> None:
+    """Until it becomes worse."""
+    registry = Registry()
+    for name in ("pump-1", "motor-1", "fan-1"):
+        registry.put_device(Device("plant", name, asset="feed pump 1"))
+    desk = make_desk(engine, registry=registry)
+    first, same = make_alert(device="pump-1"), make_alert(device="motor-1", raised_at=START + SECOND)
+    worse = make_alert(device="fan-1", raised_at=START + 2 * SECOND, severity=Severity.CRITICAL)
+    told = [desk.record([Opened(alert)], NOW).notices for alert in (first, same, worse)]
+    assert told == [2, 0, 2]
+    _, orders = stored(engine)
+    assert [order.alerts for order in orders.values()] == [(first.id, same.id, worse.id)]
+    assert next(iter(orders.values())).asset == "feed pump 1"
+
+    store = OrderStore(engine)
+    assert store.list(OrderFilter(site="plant", device="motor-1")).items == tuple(orders.values())
+    store.close(order_number(first.id), ClosureCode.BEARING, "li", NOW)
+    desk.record([opened(device="motor-1", raised_at=START + HOUR)], NOW)
+    assert [order.device for order in store.list(OrderFilter(open=True)).items] == ["motor-1"]
+
+
 def test_without_receivers_nothing_is_kept_for_them(sqlite_engine: sa.Engine) -> None:
     assert make_desk(sqlite_engine, NotifyConfig()).record([opened()], NOW).notices == 0
     assert notices(sqlite_engine) == []

@@ -194,6 +194,42 @@ def test_what_holds_for_every_history(events: list[AlertEvent]) -> None:
         assert alert.work_order is not None or alert.severity.rank < Severity.HIGH.rank
 
 
+@pytest.mark.parametrize(
+    ("assets", "expected"),
+    [
+        pytest.param({"pump-1": "p1", "motor-1": "p1"}, {"pump-1", "motor-1"}, id="the same asset"),
+        pytest.param({"pump-1": "p1", "motor-1": "p2"}, {"pump-1"}, id="another asset"),
+        pytest.param({"pump-1": "p1"}, {"pump-1"}, id="none known"),
+        pytest.param({"pump-1": "", "motor-1": ""}, {"pump-1"}, id="an empty name is none"),
+    ],
+)
+def test_alerts_of_an_asset_share_an_order(assets: dict[str, str], expected: set[str]) -> None:
+    registry = Registry()
+    for name, asset in assets.items():
+        registry.put_device(Device("plant", name, asset=asset))
+    registry.put_device(Device("elsewhere", "motor-1", asset="p1"))
+    events = [opened(device="pump-1"), opened(device="motor-1"), opened(device="motor-1", site="elsewhere")]
+    alerts, orders = fold(events, registry)
+    first = next(iter(orders.values()))
+    assert {alerts[alert_id].device for alert_id in first.alerts} == expected
+    assert {alerts[alert_id].site for alert_id in first.alerts} == {"plant"}
+    assert first.asset == (assets["pump-1"] or None)
+
+
+def test_an_order_of_its_own_goes_before_that_of_the_asset() -> None:
+    """Somebody says what belongs together while both have an order."""
+    registry = Registry()
+    book = Book(registry.known)
+    for name in ("pump-1", "motor-1"):
+        book.take(opened(device=name))
+        registry.put_device(Device("plant", name, asset="p1"))
+    of_own = book.take(opened(device="motor-1", metric="temperature")).order_events
+    assert [book.orders[number].device for number, _ in of_own] == ["motor-1"]
+    fan = replace(registry.known("plant", "pump-1"), name="fan-1")
+    registry.put_device(fan)
+    assert [book.orders[number].device for number, _ in book.take(opened(device="fan-1")).order_events] == ["fan-1"]
+
+
 def test_the_first_event_of_an_order_opens_it() -> None:
     step = Book().take(opened())
     assert [type(event) for _, event in step.order_events] == [OrderOpened]
