@@ -214,7 +214,7 @@ def test_serve_with_a_port_in_use_ends_with_one_line(tmp_path: Path) -> None:
     service = Command(tmp_path)
     service.start()
     variables = os.environ | service.variables | {"FOREWARN_DATA__DIR": str(tmp_path / "other")}
-    command = [sys.executable, "-c", "from forewarn.cli import main; main()", "serve"]
+    command = [sys.executable, "-m", "forewarn", "serve"]
     done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr == f"forewarn: mqtt.port = {service.mqtt_port} on 127.0.0.1: the port is in use\n"
