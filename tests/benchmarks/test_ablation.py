@@ -69,5 +69,5 @@ def test_a_mistake_is_named(folder: Path, arguments: list[str], message: str) ->
 
 
 def test_every_variant_is_in_the_document() -> None:
-    text = (ROOT / "docs/detection.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/detection-figures.md").read_text(encoding="utf-8")
     assert [name for name in VARIANTS if f"`{name}`" not in text] == []
