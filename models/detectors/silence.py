@@ -6,10 +6,11 @@
 How long the limit of a metric is, `models.detectors.gaps` tells.
 
 A device is measured against the clock of its site as it stood when the device was last heard, so that a device whose
-clock is off, or that is fed late, is not taken for a mute one. A gap between two readings of the device itself counts
-as well, whoever else spoke in between. Silence begins the moment its limit is over, not when somebody notices: the
-event times here do not depend on how the readings of different devices interleave; where a device's clock is ahead of
-its site's, silence begins by the site's clock at the reading or tick that shows it.
+clock is off, or that is fed late, is not taken for a mute one; so is a metric against the clock of its device. A gap
+between two readings of the device itself counts as well, whoever else spoke in between. Silence begins the moment its
+limit is over, not when somebody notices: the event times here do not depend on how the readings of different devices
+interleave; where a device's clock is ahead of its site's, silence begins by the site's clock at the reading or tick
+that shows it.
 """
 
 from __future__ import annotations
@@ -108,9 +109,11 @@ class _Series(Protocol):
     """A record of the state of a series."""
 
     last: int
+    heard: int
+    """The clock of its device when it was last heard: later than `last` if it comes behind the others."""
     limit: int
     interval: float
-    silent: bool
+    silent_from: int
 
 
 class _Bound(Protocol):
@@ -167,9 +170,10 @@ class Silence:
         self._series = StateTable(
             {
                 "last": (np.int64, (), NEVER),
+                "heard": (np.int64, (), NEVER),
                 "limit": (np.int64, (), NO_LIMIT),
                 "interval": (np.float64, (), np.nan),
-                "silent": (np.bool_, (), False),
+                "silent_from": (np.int64, (), NEVER),
             }
         )
         self._bounds = _no_bounds()
@@ -214,9 +218,17 @@ class Silence:
         """Take back a saved state; the arrays tell which number each saved row belongs to."""
         self._sites.restore(saved["site"], sites)
         self._devices.restore(saved["device"], devices)
-        self._series.restore(saved["series"], series)
+        self._series.restore(_with_heard(saved["series"]), series)
         self._gaps.restore(under(saved["series"], "gaps."), series)
         self._bounds = _no_bounds()
+
+
+def _with_heard(series: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    """A saved state of before it was kept when a metric was heard, as one that has it."""
+    if "heard" in series:
+        return series
+    begun = np.where(series["silent"], series["last"] + series["limit"], NEVER)
+    return {**series, "heard": series["last"], "silent_from": begun}
 
 
 def _no_bounds() -> StateTable:
@@ -259,14 +271,15 @@ def _advance(state: _State, rows: _Rows, turns: Sequence[_Turn]) -> int:
         if device.silent_from != NEVER:
             n = _end(turns, n, row, owner, WHOLE_DEVICE, max(time, device.silent_from))
             device.silent_from, device.returned = NEVER, time
-        if own.silent:
-            n = _end(turns, n, row, owner, number, time)
-            own.silent = False
+        if own.silent_from != NEVER:
+            n = _end(turns, n, row, owner, number, max(time, own.silent_from))
+            own.silent_from = NEVER
         own.last, own.interval, own.limit = time, rows.interval_ns[row], rows.limit[row]
         device.clock, device.heard, device.fresh = max(device.clock, time), site.clock, site.live
+        own.heard = device.clock
         if own.limit != NO_LIMIT:
             bound.limit = min(bound.limit, own.limit)
-            bound.due = min(bound.due, max(time, device.returned) + own.limit)
+            bound.due = min(bound.due, max(own.heard, device.returned) + own.limit)
         if device.clock > bound.due:
             n = _missing_metrics(state, row, owner, turns, n)
     return _overdue(state, rows, ticked, turns, n) if ticked.any() else n
@@ -313,13 +326,13 @@ def _missing_metrics(state: _State, row: int, owner: int, turns: Sequence[_Turn]
     number = state.owners[owner].first
     while number != NO_SERIES:
         own = state.series[number]
-        if not own.silent and own.last != NEVER and own.limit != NO_LIMIT:
-            due = max(own.last, device.returned) + own.limit
-            if device.clock > due:
-                own.silent = True
+        if own.silent_from == NEVER and own.last != NEVER and own.limit != NO_LIMIT:
+            shown = max(own.heard, device.returned) + own.limit
+            if device.clock > shown:
+                due = own.silent_from = max(own.last, device.returned) + own.limit
                 n = _tell(turns, n, row, owner, number, True, due, own.last, own.limit, own.interval, -1)
             else:
-                earliest = min(earliest, due)
+                earliest = min(earliest, shown)
         number = state.chain[number].next
     state.bounds[owner].due = earliest
     return n
@@ -331,7 +344,7 @@ def _device_limit(state: _State, owner: int) -> int:
     limit, number = NO_LIMIT, state.owners[owner].first
     while number != NO_SERIES:
         own = state.series[number]
-        if not own.silent and own.last != NEVER:
+        if own.silent_from == NEVER and own.last != NEVER:
             limit = min(limit, own.limit)
         number = state.chain[number].next
     state.bounds[owner].limit = limit

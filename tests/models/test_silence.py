@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, Quality, ReadingBatch
 from ingest.registry import Device, Registry
-from models.detectors.silence import Silence, Turn
+from models.detectors.silence import NEVER, Silence, Turn
 
 START, MINUTE = 1_764_000_000 * NS_PER_SECOND, 60 * NS_PER_SECOND
 DEVICES, METRICS, MINUTES = 4, 3, 150
@@ -109,6 +109,54 @@ def test_a_device_that_is_away_every_day_is_told_of_until_that_is_usual() -> Non
     rows = ReadingBatch.of([other] * 120, rest, [0.0] * 120, int(Quality.RECORDED))
     ended = silence.advance(rows, np.full(120, float(MINUTE)))
     assert [(turn.begins, (turn.at - START) // MINUTE - 9 * 1440) for turn in ended] == [(True, 79)]
+
+
+def hours_of(registry: Registry, behind: int = 0, at_once: int = 1) -> ReadingBatch:
+    """Ten hours of two metrics a minute; the second comes so many minutes late, or both in turn so many at once."""
+    both = [registry.series("site", "logger", metric) for metric in ("first", "second")]
+    minute = np.arange(600)
+    rows = [(m // at_once, 0, both[0], m) for m in minute] + [(m // at_once + behind, 1, both[1], m) for m in minute]
+    _, _, series, time = zip(*sorted(rows), strict=True)
+    return ReadingBatch.of(series, START + MINUTE * np.array(time), [0.0] * len(rows), int(Quality.RECORDED))
+
+
+def test_a_metric_that_is_always_late_is_not_silent_at_every_reading() -> None:
+    registry = Registry()
+    batch = hours_of(registry, behind=120)
+    assert Silence(registry).advance(batch, np.full(len(batch), float(MINUTE))) == []
+
+
+def test_a_late_metric_that_ends_is_told_of_from_its_last_reading_on() -> None:
+    registry = Registry()
+    batch = hours_of(registry, behind=120)
+    ended = batch[np.flatnonzero((batch.series == 0) | (batch.time < START + 240 * MINUTE))]
+    (turn,) = Silence(registry).advance(ended, np.full(len(ended), float(MINUTE)))
+    assert (turn.series, turn.begins, turn.at) == (1, True, START + (239 + 10) * MINUTE)
+
+
+def test_metrics_that_come_one_after_the_other_are_silent_once_and_end_after_they_began() -> None:
+    registry = Registry()
+    batch = hours_of(registry, at_once=60)
+    turns = Silence(registry).advance(batch, np.full(len(batch), float(MINUTE)))
+    assert [(turn.series, turn.begins) for turn in turns] == [(1, True), (1, False)] * 9
+    assert all(end.at >= begin.at for begin, end in itertools.pairwise(turns) if begin.begins)
+
+
+def test_a_state_of_before_it_was_kept_when_metrics_were_heard_is_taken() -> None:
+    registry, batch, interval_ns = site(0)
+    silence, other = Silence(registry), Silence(registry)
+    silence.advance(batch[:800], interval_ns[:800])
+    saved = silence.save()
+    series = dict(saved["series"])
+    begun = series.pop("silent_from")
+    assert (begun != NEVER).any()
+    older = {**saved, "series": {**series, "silent": begun != NEVER}}
+    del older["series"]["heard"]
+    numbers: list[IntArray] = [np.arange(n, dtype=np.int32) for n in (2, DEVICES, DEVICES * METRICS)]
+    other.restore(older, *numbers)
+    taken = other.save()["series"]
+    assert ((taken["silent_from"] != NEVER) == (begun != NEVER)).all()
+    assert other.advance(batch[800:], interval_ns[800:])
 
 
 def test_a_device_without_metrics_is_not_silent() -> None:
