@@ -6,6 +6,7 @@ quantities that are always kept in one unit, so that a fleet can be compared.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -141,7 +142,12 @@ def _linear(source: Any, target: Any, unit: str) -> Conversion | None:
     scale = _tidy((thousand - zero) / 1000.0)
     if abs((one - zero) - scale) > 1e-9 * abs(scale):
         return None
-    return Conversion(unit, scale, _tidy(zero))
+    return Conversion(unit, _tidy(scale * math.tau ** (_radians(target) - _radians(source))), _tidy(zero))
+
+
+def _radians(unit: Any) -> int:
+    """1 for a speed of rotation told as an angle: what others count per time is turns, where pint counts radians."""
+    return int(unit.dimensionality == {"[time]": -1} and "radian" in str(_pint().get_root_units(unit)[1]))
 
 
 def _tidy(number: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from ingest.units import conversion, same_unit
@@ -40,6 +42,25 @@ def test_a_configured_unit_wins(sent: str, wanted: str, value: float, kept: floa
     change = conversion(sent, wanted)
     assert change is not None
     assert change.unit == wanted
+    assert value * change.scale + change.offset == pytest.approx(kept)
+
+
+@pytest.mark.parametrize(
+    ("sent", "wanted", "value", "kept"),
+    [
+        ("Hz", "rpm", 25.0, 1500.0),
+        ("1/min", "rpm", 1480.0, 1480.0),
+        ("min⁻¹", "Hz", 3000.0, 50.0),
+        ("rpm", "Hz", 1500.0, 25.0),
+        ("rad/s", "rpm", 100.0 * math.pi, 3000.0),
+        ("rad/s", "Hz", 100.0 * math.pi, 50.0),
+        ("rpm", "deg/s", 1.0, 6.0),
+        ("1/s", "Hz", 50.0, 50.0),
+    ],
+)
+def test_a_speed_of_rotation_counts_turns(sent: str, wanted: str, value: float, kept: float) -> None:
+    change = conversion(sent, wanted)
+    assert change is not None
     assert value * change.scale + change.offset == pytest.approx(kept)
 
 
