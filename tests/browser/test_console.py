@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,7 +12,8 @@ from alerts.alert import Kind, Severity
 from alerts.store import AlertFilter
 from api.access.principal import Role
 from api.items import OPEN_STATES
-from ingest.reading import ReadingBatch
+from ingest.reading import Quality, ReadingBatch
+from ingest.registry import Device, Metric, UnitState
 from ingest.rejects import Reject, RejectSource, Which
 from tests.api.harness import MINUTE
 from tests.browser.conftest import SIZES, Console, Look, Watched
@@ -95,6 +97,23 @@ def test_no_width_needs_sideways_scrolling(console: Console, look: Look, width: 
         watched.page.goto(console.base + path)
         settle(watched.page)
         assert overflow(watched.page) == [], path
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_names_of_any_length_need_no_sideways_scrolling(own_console: Console, look: Look, size: str) -> None:
+    made = own_console.made
+    site, device = "s" * 128, "d" * 128
+    made.registry.put_device(Device(site, device))
+    for name in ("vibration", "m" * 128):
+        series = made.registry.put_metric(site, device, Metric(name, "mm/s", UnitState.KNOWN, "mm/s"))
+        time = made.now + np.arange(-9, 1) * MINUTE
+        made.feed(ReadingBatch.of(np.full(10, series), time, np.full(10, 9.0), int(Quality.RECORDED)))
+    alert, order = chosen(own_console, device), made.deps().orders.list(OrderFilter(device=device)).items[0]
+    page = look(own_console.base, size).page
+    for path in ("/", f"/devices/{site}/{device}", f"/alerts/{alert}", f"/work-orders/{order.number}", "/alarm-health"):
+        page.goto(own_console.base + path)
+        settle(page)
+        assert overflow(page) == [], path
 
 
 def test_charts_show_what_is_stored(console: Console, look: Look) -> None:

@@ -15,7 +15,7 @@
   const number = (value) => {
     if (value === null || value === undefined) return "–";
     const size = Math.abs(value);
-    return size >= 1000 ? value.toFixed(0) : size >= 100 ? value.toFixed(1) : Number(value.toPrecision(4)).toString();
+    return size >= 1000 ? value.toFixed(0) : Number(value.toPrecision(4)).toString();
   };
 
   const clock = (figure, options) =>
