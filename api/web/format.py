@@ -67,7 +67,7 @@ def span(seconds: float, t: Translator) -> str:
     """A length of time in its two largest units.
 
     >>> span(5_000, Translator(Language.EN)), span(5_000, Translator(Language.ZH))
-    ('1 h 23 min', '1 小时 23 分')
+    ('1 h 23 min', '1 小时 23 分钟')
     """
     left = max(0, round(seconds))
     if left < MINUTE:

@@ -81,7 +81,7 @@ def overview(request: Request, deps: Parts, q: str = "") -> Response:
     orders = deps.orders.list(OrderFilter(open=True), MAX_LIMIT).items
     recent = deps.orders.list(OrderFilter(since=view.now - PROMISE_DAYS * _DAY_NS), MAX_LIMIT).items
     everything = device_rows(deps, alerts)
-    rows = [row for row in everything if q.casefold() in f"{row.name} {row.title} {row.subtitle}".casefold()]
+    rows = [row for row in everything if q.casefold() in f"{row.site} {row.name} {row.title} {row.subtitle}".casefold()]
     worst = sorted(alerts, key=lambda alert: (-alert.severity.rank, -alert.raised_at))
     tiles = {
         "devices": len(everything),
@@ -97,7 +97,7 @@ def overview(request: Request, deps: Parts, q: str = "") -> Response:
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
         tiles=tiles,
         solved_promise=SOLVED_PROMISE,
-        sites=by_site(rows[:MOST_DEVICES]),
+        sites=by_site(rows, MOST_DEVICES),
         shown=min(len(rows), MOST_DEVICES),
         hidden=max(0, len(rows) - MOST_DEVICES),
         many=len(everything) > 20,
@@ -143,13 +143,19 @@ def _row(heard: Heard, alerts: Sequence[Alert]) -> DeviceRow:
     )
 
 
-def by_site(rows: Sequence[DeviceRow]) -> list[SiteRow]:
-    """The rows by site; the sites that need attention first, then by name."""
+def by_site(rows: Sequence[DeviceRow], most: int) -> list[SiteRow]:
+    """The first `most` rows by site, and how all of each site do; sites that need attention first, then by name."""
+    found = _grouped(rows[:most])
+    everything = _grouped(rows)
+    order = sorted(found, key=lambda site: (-max(URGENCY.index(row.health) for row in found[site]), site))
+    return [SiteRow(site, found[site], _healths(everything[site])) for site in order]
+
+
+def _grouped(rows: Sequence[DeviceRow]) -> Mapping[str, list[DeviceRow]]:
     found: Mapping[str, list[DeviceRow]] = defaultdict(list)
     for row in rows:
         found[row.site].append(row)
-    order = sorted(found, key=lambda site: (-max(URGENCY.index(row.health) for row in found[site]), site))
-    return [SiteRow(site, found[site], _healths(found[site])) for site in order]
+    return found
 
 
 def _healths(rows: Sequence[DeviceRow]) -> list[tuple[Health, int]]:

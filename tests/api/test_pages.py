@@ -288,6 +288,9 @@ def test_many_devices(client: TestClient, made: Site) -> None:
     found = client.get("/?q=DEVICE-22").text
     assert found.count('class="device ') == 10
     assert 'value="DEVICE-22"' in found
+    assert "Never heard 230" in page, "the devices of a site are counted, not those that are shown"
+    assert client.get("/?q=bIg").text.count('class="device ') == 200, "a site is found by its name"
+    assert "No devices match." in client.get("/?q=nothing").text
 
 
 def test_what_is_known_of_a_device_is_changed_on_its_page(client: TestClient, made: Site) -> None:
