@@ -20,7 +20,7 @@ from ingest.errors import InputError, said_by
 from ingest.measure import Key
 from ingest.names import name_problem
 from ingest.reading import FloatArray, IntArray, TimeArray
-from ingest.times import EARLIEST, parse_times, stamp_problem
+from ingest.times import EARLIEST, LATEST, parse_times, stamp_problem
 
 REQUIRED = ("time", "device", "metric", "value")
 COLUMNS = (*REQUIRED, "site", "unit")
@@ -206,9 +206,7 @@ class CsvFile:
         return list(zip(*rows, strict=True)), kept
 
     def _outside(self, time: TimeArray) -> dict[int, str]:
-        outside = time < EARLIEST
-        if self._latest is not None:
-            outside |= time > self._latest
+        outside = (time < EARLIEST) | (time > (LATEST if self._latest is None else self._latest))
         return {row: stamp_problem(int(time[row]), self._latest) or "" for row in np.flatnonzero(outside).tolist()}
 
 

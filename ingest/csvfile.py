@@ -40,9 +40,9 @@ def read_batches(
 ) -> Iterator[ReadingBatch]:
     """Every usable row of the files in order, as batches of at most `chunk_rows` rows, marked `Quality.RECORDED`.
 
-    Stamps before 1990 and after `latest` (ns UTC; None: there is no clock) are bad rows. Raises InputError, one line
-    naming the file, if a file cannot be read or lacks a column; all headers are looked at before the first row.
-    Of each file bad rows are told in the order of its lines.
+    Stamps before 1990 and after `latest` (ns UTC; None: there is no clock, then after 2200) are bad rows. Raises
+    InputError, one line naming the file, if a file cannot be read or lacks a column; all headers are looked at before
+    the first row. Of each file bad rows are told in the order of its lines.
     """
     keys, intake = KeyTable(), Intake(registry)
     block = max(MIN_BLOCK_BYTES, BLOCK_BYTES // max(1, len(paths)))

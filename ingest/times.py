@@ -15,6 +15,9 @@ from ingest.reading import NS_PER_SECOND, TimeArray
 EARLIEST = 631_152_000 * NS_PER_SECOND
 """1990-01-01T00:00:00Z: an older stamp comes from a clock that was never set (contract, section 3)."""
 
+LATEST = 7_258_118_400 * NS_PER_SECOND
+"""2200-01-01T00:00:00Z: a later stamp in a file stands for no time, and what is reckoned from it may find no room."""
+
 MIN_ROWS = 8
 """Fewer texts of one length than this are parsed one by one: array calls would cost more."""
 
@@ -227,13 +230,15 @@ def format_times(ns: TimeArray) -> list[str]:
 
 
 def stamp_problem(ns: int, latest: int | None) -> str | None:
-    """Why an observation at `ns` cannot be taken: before 1990, or after `latest` (now plus `ingest.future`).
+    """Why an observation at `ns` cannot be taken: before 1990, after 2200, or `latest` (now plus `ingest.future`).
 
     >>> stamp_problem(0, None)
     'time 1970-01-01T00:00:00Z is before 1990'
     """
     if ns < EARLIEST:
         return f"time {format_time(ns)} is before 1990"
+    if ns > LATEST:
+        return f"time {format_time(ns)} is after 2200"
     if latest is not None and ns > latest:
         return f"time {format_time(ns)} lies too far in the future"
     return None

@@ -83,6 +83,7 @@ BAD_ROWS = [
     ("2026-01-01T00:00:00,s,d,t,1,", "has no time zone"),
     (",s,d,t,1,", "time is empty"),
     ("0,s,d,t,1,", "is before 1990"),
+    ("2262-04-11T23:47:16.854775807Z,s,d,t,1,", "time 2262-04-11T23:47:16.854775807Z is after 2200"),
     (f"{START},s,d,t,warm,", "value 'warm' is not a finite number"),
     (f"{START},s,d,t,,", "value is empty"),
     (f"{START},s,d,t,NaN,", "value 'NaN' is not a finite number"),
