@@ -70,7 +70,7 @@ class KeyTable:
     def _add(self, site: str, device: str, metric: str, unit: str) -> int:
         number = self._number.setdefault((site, device, metric, unit), len(self.keys))
         if number == len(self.keys):
-            site = site or DEFAULT_SITE
+            site, device, metric = site.strip() or DEFAULT_SITE, device.strip(), metric.strip()
             self.keys.append((site, device, metric, unit or None))
             problem = name_problem(site, "site") or name_problem(device, "device") or name_problem(metric, "metric")
             if problem:

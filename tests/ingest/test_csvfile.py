@@ -128,6 +128,14 @@ def test_quoted_fields_are_read(tmp_path: Path) -> None:
     assert Read().files([write(tmp_path / "a.csv", text)]).rows == [(0, 'a "b", c', 1.5), (0, "d", 2.0)]
 
 
+def test_blanks_around_a_field_do_not_count(tmp_path: Path) -> None:
+    text = f"time, site , device, metric, value, unit\n{START}, s , d ,t , 1.5 , °C\n{START}, ,e, t,2,\n"
+    read = Read().files([write(tmp_path / "a.csv", text)])
+    assert read.rows == [(0, "d", 1.5), (0, "e", 2.0)]
+    assert read.registry.find("s", "d", "t") is not None
+    assert read.registry.find("default", "e", "t") is not None
+
+
 def test_with_a_clock_a_stamp_from_the_future_is_bad(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", HEADER + f"{START},s,d,t,1,\n{START + 1},s,d,t,1,\n")
     read = Read().files([file], latest=START * NS_PER_SECOND)
