@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +52,22 @@ def replay(
     unreadable file, a file without a usable row, or a broker that is away.
     """
     stop = stop or threading.Event()
-    broker = Broker.of(url)
+    broker, done = Broker.of(url), Replayed()
+    rows = merged(files, done)
+    first = next(rows, None)  # what is wrong with the files is said before a broker is looked for
+    if first is None:
+        raise SimulatorError(_nothing_usable(files, done))
     shift = time.time_ns() // 1_000_000 * 1_000_000 - _oldest(files) if shift_to_now else 0
-    done = Replayed()
     sessions = Sessions(broker, [Identity(f"replay-{time.time_ns():x}")], in_flight)
     try:
         sessions.connect(stop.is_set)
-        _play(merged(files, done), sessions, speed, shift, stop, done)
+        _play(chain([first], rows), sessions, speed, shift, stop, done)
         if stop.is_set():
             sessions.finish(LAST_WORDS_S)
         else:
             sessions.drain()
     finally:
         sessions.close()
-    if not done.rows and not stop.is_set():
-        raise SimulatorError(_nothing_usable(files, done))
     return done
 
 
@@ -141,10 +143,7 @@ def _play(
 
 
 def _oldest(files: Sequence[Path]) -> int:
-    times = [row.time for path in files for row in read_rows(path) if isinstance(row, Row)]
-    if not times:
-        raise SimulatorError(f"{', '.join(map(str, files))}: no usable row")
-    return min(times)
+    return min(row.time for path in files for row in read_rows(path) if isinstance(row, Row))
 
 
 def _nothing_usable(files: Sequence[Path], done: Replayed) -> str:

@@ -313,11 +313,14 @@ def test_replay_moves_the_oldest_row_to_now(mosquitto: Mosquitto, unique_name: s
         pytest.param("time,device,metric,value\nx,a,m,1\n", "line 2: time 'x'", id="only bad rows"),
     ],
 )
-def test_replay_refuses_unusable_files(mosquitto: Mosquitto, tmp_path: Path, text: str, says: str) -> None:
+@pytest.mark.parametrize("shift_to_now", [False, True])
+def test_replay_refuses_unusable_files_before_it_looks_for_the_broker(
+    tmp_path: Path, text: str, says: str, shift_to_now: bool
+) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(text)
     with pytest.raises(SimulatorError, match=says) as caught:
-        replay([path], mosquitto.url, speed=MAX)
+        replay([path], f"mqtt://127.0.0.1:{free_port()}", speed=MAX, shift_to_now=shift_to_now)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
