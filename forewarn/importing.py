@@ -1,6 +1,6 @@
 """`forewarn import`: history into the store, and through the engine so that baselines are warm; nobody is told.
 
-    files ─▶ batches ─▶ Engine ─▶ store: readings and scores          in the end: registry, checkpoint of the engine
+    files ─▶ batches ─▶ Engine ─▶ store: readings and scores          in the end: registry, checkpoint
 
 Alerts that history would have raised are forgotten. Of alerts that were open before, what history adds is recorded,
 their return say, and no more. The service must not run meanwhile: it would not learn what the import teaches.
@@ -19,6 +19,7 @@ from typing import Any, Self
 from alerts.alert import AlertEvent, Confirmed, Returned
 from alerts.model_store import ModelStore
 from alerts.notify.policy import NotifyConfig
+from api.board import Board
 from forewarn.checkpoint import Checkpoint
 from forewarn.configured import engine_config, make_store
 from forewarn.database_admin import open_database
@@ -77,6 +78,7 @@ def import_files(
     registry: Registry,
     engine: Engine,
     store: TelemetryStore,
+    board: Board,
     on_bad_row: OnBadRow,
     *,
     now: int,
@@ -101,6 +103,7 @@ def import_files(
         told.events += [
             event for event in outcome.events if isinstance(event, Confirmed | Returned) and event.alert_id in before
         ]
+        board.note(batch, now)
         told.readings += len(batch)
         told.judged += outcome.counts.judged
         told.late += outcome.counts.late
@@ -109,6 +112,7 @@ def import_files(
         if progress is not None:
             progress(told.readings)
     engine.forget_alerts(before)
+    board.note_warm(engine.warm, engine.enough_at)
     return told
 
 
@@ -140,6 +144,8 @@ def run_import(
         shelf = ModelShelf(ModelStore(database), settings.models.suppress_baseline)
         engine, position, before = _restored(registry, config, spool, shelf)
         problems = _look_on(engine, shelf) if spool.last <= position else []
+        board = Board()
+        board.restore(before.board, registry)
         store = make_store(settings)
         held.callback(store.close)
         patiently(store.prepare)
@@ -150,6 +156,7 @@ def run_import(
             registry,
             engine,
             store,
+            board,
             bad.add,
             now=clock(),
             future_ns=future_ns,
@@ -160,7 +167,7 @@ def run_import(
         records.save(registry)
         LogStore(database).add(told.entries)
         Desk(database, registry, NotifyConfig()).record(told.events, clock())
-        spool.save_checkpoint(position, *replace(before, engine=engine.save(), board=b"").encode())
+        spool.save_checkpoint(position, *replace(before, engine=engine.save(), board=board.save(registry)).encode())
     return told
 
 

@@ -10,6 +10,7 @@ import pytest
 from alerts.alert import Kind, Opened, State
 from alerts.notify.policy import NotifyConfig
 from alerts.store import AlertFilter, AlertStore
+from api.board import Board, SeriesState
 from forewarn import importing
 from forewarn.checkpoint import Checkpoint
 from forewarn.configured import engine_config, make_store
@@ -59,8 +60,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=DataSettings(dir=tmp_path / "data"))
 
 
-def engine_of(settings: Settings, limits: tuple[LimitRule, ...] = ()) -> tuple[Engine, int]:
-    """The engine as the service would find it, and the position it goes on from."""
+def checkpoint_of(settings: Settings) -> tuple[Registry, int, Checkpoint]:
+    """What the service would go on from: the registry, the position and the checkpoint."""
     local = inbox_file(settings.data.dir / FILE_NAME)
     local.open()
     spool = Spool(local)
@@ -72,9 +73,24 @@ def engine_of(settings: Settings, limits: tuple[LimitRule, ...] = ()) -> tuple[E
     database = open_database(settings.database_url)
     RegistryStore(database).load(registry)
     database.dispose()
+    return registry, saved[0], Checkpoint.decode(saved[1])
+
+
+def engine_of(settings: Settings, limits: tuple[LimitRule, ...] = ()) -> tuple[Engine, int]:
+    """The engine as the service would find it, and the position it goes on from."""
+    registry, position, checkpoint = checkpoint_of(settings)
     engine = Engine(registry, EngineConfig(limits=limits))
-    engine.restore(Checkpoint.decode(saved[1]).engine)
-    return engine, saved[0]
+    engine.restore(checkpoint.engine)
+    return engine, position
+
+
+def last_heard(settings: Settings, device: str) -> SeriesState:
+    """What the service would show of a device before it reports anything."""
+    registry, _, checkpoint = checkpoint_of(settings)
+    board, series = Board(), registry.find("plant", device, "t")
+    board.restore(checkpoint.board, registry)
+    assert series is not None
+    return board.of(series)
 
 
 def live(engine: Engine, told: Sequence[float], begin: int) -> list[object]:
@@ -104,6 +120,17 @@ def test_history_is_stored_and_the_baseline_is_warm(settings: Settings, tmp_path
     assert engine.warm.tolist() == [True]
     assert live(engine, [20.0], N) == []
     assert len(live(engine, [60.0] * 20, N + 1)) > 0, "it knows at once what is unusual"
+
+
+def test_what_was_heard_last_is_shown_however_long_ago_and_that_there_is_enough_data(
+    settings: Settings, tmp_path: Path
+) -> None:
+    run_import([write(tmp_path / "a.csv", values())], settings, clock=lambda: NOW)
+    shown = SeriesState(START + (N - 1) * MINUTE, values()[-1], NOW, warm=True)
+    assert last_heard(settings, "pump") == shown
+    run_import([write(tmp_path / "b.csv", [1.0], device="fan")], settings, clock=lambda: NOW + MINUTE)
+    assert last_heard(settings, "fan") == SeriesState(START, 1.0, NOW + MINUTE)
+    assert last_heard(settings, "pump") == shown, "an import of others takes nothing away"
 
 
 def test_nobody_is_told_and_what_lasts_is_told_when_it_goes_on(settings: Settings, tmp_path: Path) -> None:
@@ -229,7 +256,9 @@ def test_a_store_that_is_away_is_tried_again_for_a_while(
     files = [write(tmp_path / "a.csv", [1.0, 2.0])]
 
     def go() -> importing.Imported:
-        return importing.import_files(files, registry, Engine(registry), store, lambda *_: None, now=NOW, future_ns=0)
+        return importing.import_files(
+            files, registry, Engine(registry), store, Board(), lambda *_: None, now=NOW, future_ns=0
+        )
 
     if failures > TRIES:
         with pytest.raises(RetryableError):
