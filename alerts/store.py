@@ -118,6 +118,16 @@ class AlertFilter:
     called: Sequence[DeviceKey] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What an alert is about, and how bad it is."""
+
+    site: str
+    device: str
+    metric: str | None
+    severity: Severity
+
+
 class AlertStore:
     """The alerts in the database behind `engine`. Every method raises RetryableError while the database is away."""
 
@@ -149,6 +159,20 @@ class AlertStore:
         query = sa.select(AlertRow.state, sa.func.count()).where(*_conditions(wanted)).group_by(AlertRow.state)
         with reading(self._engine) as session:
             return {State(state): number for state, number in session.execute(query)}
+
+    def worst(self, wanted: AlertFilter, limit: int) -> tuple[Alert, ...]:
+        """The first `limit` alerts by severity, of these the newest."""
+        rank = sa.case({severity: severity.rank for severity in Severity}, value=AlertRow.severity)
+        query = sa.select(AlertRow).where(*_conditions(wanted)).order_by(rank.desc(), *_NEWEST).limit(limit)
+        with reading(self._engine) as session:
+            return tuple(_to_alert(row) for row in session.scalars(query))
+
+    def briefs(self, wanted: AlertFilter) -> tuple[Brief, ...]:
+        """Every one of the alerts, but little of each."""
+        query = sa.select(AlertRow.site, AlertRow.device, AlertRow.metric, AlertRow.severity)
+        with reading(self._engine) as session:
+            found = session.execute(query.where(*_conditions(wanted)))
+            return tuple(Brief(site, device, metric, Severity(severity)) for site, device, metric, severity in found)
 
     def history(self, alert_id: str) -> tuple[Action, ...]:
         """What people did with the alert, oldest first."""

@@ -134,6 +134,17 @@ class OrderFilter:
     called: Sequence[DeviceKey] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OrderTimes:
+    """When an order is due, and when it was answered, solved and closed, ns UTC: how its promises are kept."""
+
+    response_due_at: int
+    solve_due_at: int
+    responded_at: int | None
+    solved_at: int | None
+    closed_at: int | None
+
+
 class OrderStore:
     """The work orders in the database behind `engine`. Every method raises RetryableError while it is away."""
 
@@ -173,6 +184,14 @@ class OrderStore:
         )
         with reading(self._engine) as session:
             return tuple(_to_orders(session, session.scalars(query).all()))
+
+    def times(self, since: int | None = None) -> tuple[OrderTimes, ...]:
+        """Of all open orders, and of those opened from `since` (ns UTC) on: many orders, but little of each."""
+        columns = [getattr(OrderRow, field.name) for field in fields(OrderTimes)]
+        wanted = OrderRow.closed_at.is_(None)
+        query = sa.select(*columns).where(wanted if since is None else sa.or_(wanted, OrderRow.opened_at >= since))
+        with reading(self._engine) as session:
+            return tuple(OrderTimes(*row) for row in session.execute(query))
 
     def history(self, number: str) -> tuple[OrderEvent, ...]:
         """Everything that happened to the order, oldest first; its fold is the order."""

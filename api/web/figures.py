@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alerts.alert import Alert, Severity
+from alerts.store import Brief
 from workorders.order import WorkOrder
+from workorders.store import OrderTimes
 
 SOLVED_PROMISE = 0.95
 """Share of orders solved in time that is promised (service promise of engineering-service departments)."""
@@ -36,7 +38,7 @@ class Promised:
     """Open orders past a due time."""
 
 
-def promised(orders: Iterable[WorkOrder], now: int) -> Promised:
+def promised(orders: Iterable[WorkOrder | OrderTimes], now: int) -> Promised:
     """Count the promises of `orders` that are kept or broken by `now`; what may still be kept does not count."""
     response, solved, overdue = [], [], 0
     for order in orders:
@@ -61,7 +63,7 @@ class NextDue:
     at: int
 
 
-def next_due(order: WorkOrder) -> NextDue | None:
+def next_due(order: WorkOrder | OrderTimes) -> NextDue | None:
     """The next due time of an order; None when nothing is due any more."""
     if order.closed_at is not None:
         return None
@@ -70,7 +72,7 @@ def next_due(order: WorkOrder) -> NextDue | None:
     return NextDue("solve", order.solve_due_at) if order.solved_at is None else None
 
 
-def is_overdue(order: WorkOrder, now: int) -> bool:
+def is_overdue(order: WorkOrder | OrderTimes, now: int) -> bool:
     """Whether something that is not done yet was due before `now`."""
     due = next_due(order)
     return due is not None and now > due.at
@@ -91,7 +93,7 @@ class Health(StrEnum):
     CRITICAL = "critical"
 
 
-def health(alerts: Sequence[Alert], retired: bool, heard: bool, warm: bool) -> Health:
+def health(alerts: Sequence[Alert | Brief], retired: bool, heard: bool, warm: bool) -> Health:
     """How a device with these open alerts is doing."""
     if alerts:
         return Health(max(alerts, key=lambda alert: alert.severity.rank).severity.value)

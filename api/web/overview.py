@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from alerts.alert import Alert
-from alerts.store import AlertFilter
+from alerts.store import AlertFilter, Brief
 from api.deps import RECALLED, Deps, Parts
 from api.devices import DeviceState, Heard, all_devices, device_states
 from api.items import OPEN_STATES
-from api.web.figures import SOLVED_PROMISE, URGENCY, Health, health, next_due, promised
+from api.web.figures import SOLVED_PROMISE, URGENCY, Health, health, promised
 from api.web.render import device_url, view_of
-from ingest.paging import MAX_LIMIT
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import DeviceKey
-from workorders.order import WorkOrder
 from workorders.store import OrderFilter
 
 router = APIRouter(include_in_schema=False)
@@ -77,19 +74,18 @@ class SiteRow:
 def overview(request: Request, deps: Parts, q: str = "") -> Response:
     """The page."""
     view = view_of(request, deps)
-    alerts = deps.alerts.list(AlertFilter(states=OPEN_STATES), MAX_LIMIT).items
-    orders = deps.orders.list(OrderFilter(open=True), MAX_LIMIT).items
-    recent = deps.orders.list(OrderFilter(since=view.now - PROMISE_DAYS * _DAY_NS), MAX_LIMIT).items
+    unended = AlertFilter(states=OPEN_STATES)
+    alerts = deps.alerts.briefs(unended)
+    orders = deps.orders.times(view.now - PROMISE_DAYS * _DAY_NS)
     everything = device_rows(deps, alerts)
     rows = [row for row in everything if q.casefold() in f"{row.site} {row.name} {row.title} {row.subtitle}".casefold()]
-    worst = sorted(alerts, key=lambda alert: (-alert.severity.rank, -alert.raised_at))
     tiles = {
         "devices": len(everything),
         "ok": sum(row.health is Health.OK for row in everything),
         "alerts": len(alerts),
         "urgent": sum(alert.severity.rank >= 2 for alert in alerts),
-        "orders": len(orders),
-        "promised": promised({order.number: order for order in (*recent, *orders)}.values(), view.now),
+        "orders": sum(order.closed_at is None for order in orders),
+        "promised": promised(orders, view.now),
     }
     return view.page(
         "overview.html",
@@ -102,14 +98,14 @@ def overview(request: Request, deps: Parts, q: str = "") -> Response:
         hidden=max(0, len(rows) - MOST_DEVICES),
         many=len(everything) > 20,
         query=q,
-        alerts=worst[:MOST_ROWS],
-        orders=sorted(orders, key=_due_at)[:MOST_ROWS],
+        alerts=deps.alerts.worst(unended, MOST_ROWS),
+        orders=deps.orders.most_urgent(OrderFilter(open=True), MOST_ROWS),
     )
 
 
-def device_rows(deps: Deps, open_alerts: Sequence[Alert]) -> list[DeviceRow]:
+def device_rows(deps: Deps, open_alerts: Sequence[Brief]) -> list[DeviceRow]:
     """Every device, the ones that need attention first."""
-    of_device: Mapping[DeviceKey, list[Alert]] = defaultdict(list)
+    of_device: Mapping[DeviceKey, list[Brief]] = defaultdict(list)
     for alert in open_alerts:
         of_device[alert.site, alert.device].append(alert)
     rows = [
@@ -119,7 +115,7 @@ def device_rows(deps: Deps, open_alerts: Sequence[Alert]) -> list[DeviceRow]:
     return sorted(rows, key=lambda row: -URGENCY.index(row.health))
 
 
-def _row(heard: Heard, alerts: Sequence[Alert]) -> DeviceRow:
+def _row(heard: Heard, alerts: Sequence[Brief]) -> DeviceRow:
     device, newest = heard.device, heard.newest
     concerned = {alert.metric for alert in alerts}
     values = [
@@ -161,8 +157,3 @@ def _grouped(rows: Sequence[DeviceRow]) -> Mapping[str, list[DeviceRow]]:
 def _healths(rows: Sequence[DeviceRow]) -> list[tuple[Health, int]]:
     count = Counter(row.health for row in rows)
     return [(one, count[one]) for one in reversed(URGENCY) if count[one]]
-
-
-def _due_at(order: WorkOrder) -> int:
-    due = next_due(order)
-    return due.at if due else 2**63

@@ -28,7 +28,6 @@ from api.web.figures import is_overdue, next_due
 from api.web.i18n import Language, Translator, choose
 from ingest.reading import NS_PER_SECOND
 from ingest.times import format_time
-from workorders.store import OrderFilter
 
 LANGUAGE_COOKIE = "forewarn_lang"
 PARTS = (
@@ -176,7 +175,7 @@ def _frame(view: View) -> dict[str, Any]:
 
 def _counts(deps: Deps, now: int) -> Mapping[str, int]:
     urgent = AlertFilter(states=OPEN_STATES, severities=(Severity.HIGH, Severity.CRITICAL))
-    orders = deps.orders.list(OrderFilter(open=True)).items
+    orders = deps.orders.times()
     return {
         "alerts": sum(deps.alerts.count(AlertFilter(states=OPEN_STATES)).values()),
         "urgent": sum(deps.alerts.count(urgent).values()),

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, Kind, Returned, Severity, State, Verdict, WrongStateError, apply
-from alerts.store import Action, ActionKind, AlertFilter, AlertStore, insert_alerts, load_alerts, update_alerts
+from alerts.store import Action, ActionKind, AlertFilter, AlertStore, Brief, insert_alerts, load_alerts, update_alerts
 from ingest.database import make_engine, writing
 from ingest.errors import InputError, NotFoundError, RetryableError
 from tests.alerts.samples import EVIDENCE, HOUR, START, make_alert
@@ -156,6 +157,21 @@ def test_every_database_searches_alike(engine: sa.Engine) -> None:
     assert {a.id for a in store.list(AlertFilter(text="PUMP-2")).items} == pumps != set()
     called = AlertFilter(text="Feed pump", called=[(FLEET[0].site, FLEET[0].device)])
     assert {(a.site, a.device) for a in store.list(called).items} == {(FLEET[0].site, FLEET[0].device)}
+
+
+def test_the_worst_come_first_and_of_these_the_newest(engine: sa.Engine) -> None:
+    store = keep(engine, *FLEET)
+    by_severity = sorted(FLEET, key=lambda a: (-a.severity.rank, -a.raised_at, a.id))
+    assert store.worst(AlertFilter(), 15) == tuple(by_severity[:15])
+    assert store.worst(AlertFilter(states=[State.CLOSED]), 15) == ()
+
+
+def test_alerts_in_brief(engine: sa.Engine) -> None:
+    store = keep(engine, *FLEET)
+    wanted = AlertFilter(site="site-1")
+    assert Counter(store.briefs(wanted)) == Counter(
+        Brief(a.site, a.device, a.metric, a.severity) for a in FLEET if a.site == "site-1"
+    )
 
 
 def test_counts_by_state(engine: sa.Engine) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from workorders.closure import ClosureCode
 from workorders.desk import Desk
 from workorders.opening import order_number
 from workorders.order import Advanced, Assigned, Closed, Noted, OrderOpened, Priority, Stage, WorkOrder
-from workorders.store import OrderFilter, OrderStore
+from workorders.store import OrderFilter, OrderStore, OrderTimes
 
 NOW = START + HOUR
 DEVICES = [f"pump-{n}" for n in range(9)]
@@ -130,6 +131,21 @@ def test_the_most_urgent_ones_come_by_what_is_due_next(engine: sa.Engine, number
     assert (fans[:2], {*fans[2:]}) == (["fan-2", "fan-1"], {"fan-0", "fan-3"})
     assert [order.device for order in store.most_urgent(OrderFilter(open=True, text="fan"), 2)] == ["fan-2", "fan-1"]
     assert number not in {order.number for order in store.most_urgent(OrderFilter(text="fan"), 10)}
+
+
+def test_the_times_of_what_is_open_and_of_what_is_recent(engine: sa.Engine) -> None:
+    events = [opened(device=f"fan-{n}", raised_at=START + n * HOUR) for n in range(4)]
+    Desk(engine, Registry(), NotifyConfig()).record(events, START)
+    store = OrderStore(engine)
+    for event in events[:2]:
+        store.close(order_number(event.alert.id), ClosureCode.LEAK, "li", NOW)
+    store.assign(order_number(events[3].alert.id), "li", "li", NOW)
+    every = {order.opened_at: order for order in store.list(OrderFilter()).items}
+    for since, expected in ((None, [2, 3]), (START + HOUR, [1, 2, 3]), (START, [0, 1, 2, 3])):
+        orders = [every[START + n * HOUR] for n in expected]
+        assert set(store.times(since)) == {
+            OrderTimes(*(getattr(order, field.name) for field in fields(OrderTimes))) for order in orders
+        }
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 9, 10])
