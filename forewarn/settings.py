@@ -37,6 +37,7 @@ from forewarn.setting_types import (
     Zone,
     as_list,
     is_loopback,
+    no_flag,
 )
 from ingest.adapters.options import Precision
 from ingest.registry import MAX_SERIES
@@ -160,7 +161,7 @@ class IngestSettings(Section):
 
     future: Duration = timedelta(hours=24)
     max_payload: Annotated[Size, Field(ge=1_000, le=268_435_455)] = 8 * 2**20
-    max_series: Annotated[int, Field(ge=1)] = MAX_SERIES
+    max_series: Annotated[int, BeforeValidator(no_flag), Field(ge=1)] = MAX_SERIES
     spool_size: Annotated[Size, Field(ge=5 * 10**7)] = 2 * 10**9
 
 

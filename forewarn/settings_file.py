@@ -29,7 +29,8 @@ DEFAULT_FILE = Path("forewarn.toml")
 PREFIX = "FOREWARN_"
 SECRETS = {"store.token", "mqtt.password", "notify.urls"}
 _URLS = {"mqtt.url", "store.url", "database.url"}
-_PASSWORD = re.compile(r"(?<=//)[^/@]*@")
+_PASSWORD = re.compile(r"(?<=//).*@", re.DOTALL)
+"""Up to the last `@`, for a password that should have been percent-encoded may hold anything."""
 _SHOWN = 80
 
 Given = dict[str, dict[str, Any]]
@@ -75,8 +76,7 @@ def _from_environment(variables: Mapping[str, str], names: dict[str, str]) -> Gi
     known = keys()
     given: Given = {}
     for name, text in variables.items():
-        key = name.removeprefix(PREFIX).lower().replace("__", ".")
-        value = text
+        key, value = _key_of(name), text
         if key not in known and key.endswith("_file") and key.removesuffix("_file") in known:
             key, value = key.removesuffix("_file"), _secret(name, text)
         if key not in known:
@@ -87,6 +87,11 @@ def _from_environment(variables: Mapping[str, str], names: dict[str, str]) -> Gi
         section, _, rest = key.partition(".")
         given.setdefault(section, {})[rest] = value
     return given
+
+
+def _key_of(name: str) -> str:
+    """The key that a variable is named after."""
+    return name.removeprefix(PREFIX).lower().replace("__", ".")
 
 
 def _secret(name: str, path: str) -> str:
@@ -106,7 +111,10 @@ def _problem(error: ValidationError, names: Mapping[str, str], path: Path) -> st
     if first["type"] in {"model_type", "model_attributes_type"}:
         return f"{where}: {key} = {first['input']!r} should be a table, written [{key}]"
     message = _sentence(first)
-    return f"{where}: {key} = {_shown(key, first['input'])} {message}" if "." in key else f"{where}: {message}"
+    if "." not in key:
+        return f"{where}: {message}"
+    secret = key in SECRETS or (key in names and _key_of(names[key]) != key)  # its …_FILE was read
+    return f"{where}: {key} = {'(hidden)' if secret else _shown(key, first['input'])} {message}"
 
 
 def _where(key: str, names: Mapping[str, str], path: Path) -> str:
@@ -126,14 +134,16 @@ def _sentence(error: ErrorDetails) -> str:
             return f"should be at most {most}"
         case "too_short" | "string_too_short", _:
             return "should not be empty"
+        case "path_type", _:
+            return "should be a path"
+        case "tuple_type", _:
+            return "should be a list"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return message.partition(", unable to")[0]
 
 
 def _shown(key: str, value: object) -> str:
-    """The value as it may be told: no secrets, no page-long texts."""
-    if key in SECRETS:
-        return "(hidden)"
+    """The value as it may be told: no passwords, no page-long texts."""
     text = repr(value)
     if key in _URLS:
         text = _PASSWORD.sub("(hidden)@", text)

@@ -107,6 +107,15 @@ def test_check_config_says_what_is_wrong(run: Run, tmp_path: Path, name: str, te
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "postgresql+asyncpg://host/forewarn"])
+def test_check_config_says_that_a_database_is_of_no_use(run: Run, tmp_path: Path, url: str) -> None:
+    (tmp_path / "forewarn.toml").write_text(f"[database]\nurl = '{url}'\n", "utf-8")
+    status, _, said = run("check-config")
+    assert status == 2
+    assert said.startswith("forewarn: database.url: ")
+    assert said.count("\n") == 1
+
+
 def test_users_and_tokens_come_and_go(run: Run, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("correct horse battery\n", "utf-8")
     assert run("user", "add", "anna", "--role", "operator", "--password-file", "password")[0] == 0

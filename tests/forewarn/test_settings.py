@@ -132,6 +132,13 @@ WRONG = {
     "a registry that is not there": ("[registry]\nfile = 'no'", "registry.file = 'no' should be a file"),
     "a certificate without its key": ("[mqtt]\ncert_file = '/dev/null'", "mqtt.cert_file = "),
     "a user name alone": ("[mqtt]\nusername = 'a'", "mqtt.username and mqtt.password are allowed only together"),
+    "a password that is not encoded": (
+        "[mqtt]\nurl = 'mqtt://u:p/@w@h:x'",
+        "mqtt.url = 'mqtt://(hidden)@h:x' should be",
+    ),
+    "data in a number": ("[data]\ndir = 5", "data.dir = 5 should be a path"),
+    "a number of topics": ("[mqtt]\ntopics = 5", "mqtt.topics = 5 should be a list"),
+    "as many series as true": ("[ingest]\nmax_series = true", "ingest.max_series = True should be a number"),
     "data in no folder": ("[data]\ndir = ''", "data.dir = '' should not be empty"),
     "an open broker without credentials": ("[mqtt]\nhost = '0.0.0.0'", "mqtt.host = '0.0.0.0' is open to others"),
 }
@@ -168,6 +175,14 @@ def test_what_is_wrong_in_the_environment_names_the_variable(
         read(tmp_path, "", environ)
     assert answer in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_read_from_a_file_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("my password", "utf-8")
+    with pytest.raises(InputError, match=r"^FOREWARN_MQTT__URL_FILE: mqtt\.url = \(hidden\) should be 'embedded'"):
+        read(tmp_path, "", {"FOREWARN_MQTT__URL_FILE": str(tmp_path / "secret")})
+    with pytest.raises(InputError, match=r"^FOREWARN_REGISTRY__FILE: registry\.file = '/no' should be a file"):
+        read(tmp_path, "", {"FOREWARN_REGISTRY__FILE": "/no"})
 
 
 def test_what_is_wrong_between_two_keys_names_where_one_of_them_is(tmp_path: Path) -> None:
