@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -37,6 +38,8 @@ def _role(text: str) -> str:
 def _new_password(file: Path | None) -> str:
     from forewarn.accounts import read_password
 
+    if file is None and not sys.stdin.isatty():
+        raise typer.BadParameter("--password-file F is missing, and there is no terminal to ask for the password on")
     return read_password(file, lambda prompt: str(typer.prompt(prompt.rstrip(": "), hide_input=True)))
 
 

@@ -266,6 +266,10 @@ COMMANDS = {
     ),
     "no such benchmark": (["bench", "nothing"], "bench: unknown benchmark 'nothing'"),
     "no role": (["user", "add", "anna"], "Missing option '--role'."),
+    "nobody to ask for a password": (
+        ["user", "add", "anna", "--role", "viewer"],
+        "--password-file F is missing, and there is no terminal to ask for the password on",
+    ),
     "a role that is none": (
         ["user", "add", "anna", "--role", "king"],
         "'king' should be one of admin, operator, viewer",
@@ -279,8 +283,15 @@ def test_a_command_says_it_in_one_line(case: str, tmp_path: Path) -> None:
     arguments, answer = COMMANDS[case]
     if case == "an unknown key":
         (tmp_path / "forewarn.toml").write_text("[http]\nprt = 1\n", "utf-8")
-    command = [sys.executable, "-c", "from forewarn.cli import main; main()", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "forewarn", *arguments],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 2
     assert answer in done.stderr
     assert done.stderr.count("\n") == 1
