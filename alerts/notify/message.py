@@ -15,6 +15,8 @@ from alerts.notify.about import about
 from alerts.notify.policy import Language, NotifyConfig, Reason
 from ingest.registry import Device
 
+LONGEST_NAME = 32
+"""Characters of what a device is called in the title of a message; the text names its site and device in full."""
 SEVERITY_ZH = {Severity.LOW: "低", Severity.MEDIUM: "中", Severity.HIGH: "高", Severity.CRITICAL: "紧急"}
 
 
@@ -74,6 +76,12 @@ def alerts_link(config: NotifyConfig) -> str | None:
     return f"{config.console_url.rstrip('/')}/alerts" if config.console_url else None
 
 
+def _name(device: Device) -> str:
+    """What a title calls a device: what is wrong with it has to be seen on a locked phone."""
+    name = device.title or device.name
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…"
+
+
 def _steps(alert: Alert) -> Steps:
     return first_steps(alert.kind, alert.metric, alert.evidence)
 
@@ -93,7 +101,7 @@ def _english(alert: Alert, device: Device, reason: Reason, beside: Beside, confi
         f"Alert {alert.id}",
     ]
     return Text(
-        f"[{alert.severity.upper()}] {headline(alert, device.title).en}{worse}",
+        f"[{alert.severity.upper()}] {headline(alert, _name(device)).en}{worse}",
         "\n".join(line for line in lines if line),
     )
 
@@ -112,5 +120,5 @@ def _chinese(alert: Alert, device: Device, reason: Reason, beside: Beside, confi
         alert_link(alert, config),
         f"报警编号 {alert.id}",
     ]
-    title = f"【{SEVERITY_ZH[alert.severity]}】{headline(alert, device.title).zh}{worse}"
+    title = f"【{SEVERITY_ZH[alert.severity]}】{headline(alert, _name(device)).zh}{worse}"
     return Text(title, "\n".join(line for line in lines if line))

@@ -116,6 +116,13 @@ def test_a_message_about_a_whole_device_that_became_worse() -> None:
     assert "http" not in message[Language.EN].body
 
 
+def test_a_title_shows_what_is_wrong_however_long_a_name_is() -> None:
+    device = Device("plant", "pump-1", title="Cooling water circulation pump 1, basement, east side")
+    message = alert_message(ALERT, device, Reason.OPENED, Beside(), NotifyConfig())
+    assert message[Language.EN].title == "[HIGH] Cooling water circulation pump…: vibration above its limit"
+    assert message[Language.ZH].title == "【高】Cooling water circulation pump…：振动高于限值"
+
+
 def test_one_message_in_several_languages() -> None:
     message = {Language.EN: Text("Hot", "It is hot."), Language.ZH: Text("热", "很热。")}
     assert in_languages(message, [Language.ZH]) == Text("热", "很热。")
