@@ -9,7 +9,7 @@ from alerts.alert import Fact
 from alerts.explain import compared, limit_name, with_unit
 from alerts.leading import names_in
 from api.web.format import NOTHING, clock_time, metric_name, percent, quantity, span
-from api.web.i18n import Language, Translator
+from api.web.i18n import Translator
 
 Line = tuple[str, str]
 
@@ -128,7 +128,7 @@ def _moved_then(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zo
 def _listed(facts: Mapping[str, Fact], names: Sequence[str], t: Translator) -> str:
     """The metrics that facts of those names list."""
     metrics = [metric for name in names for metric in names_in(facts.get(name))]
-    return ("、" if t.language is Language.ZH else ", ").join(metric_name(metric, t) for metric in metrics)
+    return t.between.join(metric_name(metric, t) for metric in metrics)
 
 
 def _time(name: str) -> _Teller:

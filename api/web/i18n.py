@@ -52,6 +52,11 @@ class Translator:
         """The right one of two texts."""
         return text.zh if self.language is Language.ZH else text.en
 
+    @property
+    def between(self) -> str:
+        """What stands between the words of a list."""
+        return "、" if self.language is Language.ZH else ", "
+
     def optional(self, key: str, otherwise: str) -> str:
         """The text with that key, or `otherwise` if there is none."""
         return texts(self.language).get(key, otherwise)

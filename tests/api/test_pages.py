@@ -293,6 +293,11 @@ def test_many_devices(client: TestClient, made: Site) -> None:
     assert "No devices match." in client.get("/?q=nothing").text
 
 
+def test_states_of_a_metric_are_listed_as_the_language_does(plant_client: TestClient) -> None:
+    for language, states in (("en", "no unit, learning"), ("zh", "无单位、学习中")):
+        assert states in plant_client.get(f"/devices/north/logger%207?lang={language}").text
+
+
 def test_what_is_known_of_a_device_is_changed_on_its_page(client: TestClient, made: Site) -> None:
     url = "/devices/plant/pump-1"
     assert 'value="Feed pump"' in parse_and_return(client.get(url).text)
