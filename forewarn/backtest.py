@@ -28,6 +28,7 @@ from forewarn.results import (
     write_scores,
 )
 from forewarn.scorelog import ScoreLog
+from forewarn.strangers import strangers
 from forewarn.tally import Tally
 from ingest.csvfile import read_batches
 from ingest.logbook import read_logbook
@@ -186,6 +187,10 @@ def write_run(
     summary = summarise(run, len(rejects), registry)
     if inputs.entries is not None:
         summary["events"] = len(inputs.entries)
+    devices = (registry.device(number) for number in run.tally.devices(registry))
+    heard = {(device.site, device.name) for device in devices}
+    if nowhere := strangers(heard, inputs.entries or (), inputs.labels or ()):
+        summary["without_readings"] = nowhere
     if inputs.labels is not None:
         summary["truth"] = measure(run.told, inputs.labels, run.tally.device_days(registry))
     summary["speed"] = {"seconds": round(seconds, 3), "readings_per_second": round(run.tally.readings / seconds)}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -190,9 +190,13 @@ def _span_ns(name: str, text: str) -> int:
     return round(span.total_seconds()) * NS_PER_SECOND
 
 
-def _tell(summary: dict[str, object], out: Path) -> None:
+def _tell(summary: dict[str, Any], out: Path) -> None:
+    from forewarn.strangers import told_of
+
     if summary["rejects"]:
         typer.echo(f"warning: {summary['rejects']} bad rows are in {out / 'rejects.csv'}", err=True)
+    if nowhere := summary.get("without_readings"):
+        typer.echo(f"warning: {told_of(nowhere)}", err=True)
     typer.echo(
         f"{summary['readings']} readings, {summary['alerts']} alerts, {summary['work_orders']} work orders: {out}"
     )

@@ -44,7 +44,7 @@ def train(
     """Learn from failures on record how devices announce them; a running service is read and not touched."""
     from dataclasses import replace
 
-    from forewarn.modelfile import write_model
+    from forewarn.modelfile import check_place, write_model
     from forewarn.progress import counting
     from forewarn.training import train as run
     from forewarn.training import words
@@ -53,6 +53,7 @@ def train(
 
     _check(files or [], from_store, last)
     span_s = seconds(horizon)
+    check_place(out, (*(files or ()), *(path for path in (events, truth) if path is not None)))
     with _sources(files or [], from_store, last or LAST, span_s, config) as found:
         sources = replace(
             found,
@@ -63,6 +64,8 @@ def train(
         with counting("readings") as progress:
             trained = run(sources, span_s, progress)
     write_model(out, trained.model)
+    for warning in trained.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{words(trained)}: {out}")
 
 

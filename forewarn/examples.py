@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forewarn.logfeed import Homes, LogFeed
+from forewarn.strangers import strangers, told_of
 from ingest.arrivals import Arrival, Arrivals
+from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
 from ingest.errors import InputError
 from ingest.logentry import Event, LogEntry
@@ -38,6 +40,10 @@ Batches = Callable[[Registry], Iterator[ReadingBatch]]
 """Gives readings, their devices and metrics as numbers of a registry."""
 
 
+def _ignore(_path: Path, _line: int, _reason: str, _row: str) -> None:
+    """A bad row: it is not learned from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What is learned from."""
@@ -50,9 +56,9 @@ class Sources:
     stored: Batches | None = None
     """Gives the readings in place of the files."""
 
-    def batches(self, registry: Registry) -> Iterator[ReadingBatch]:
+    def batches(self, registry: Registry, on_bad_row: OnBadRow = _ignore) -> Iterator[ReadingBatch]:
         """The readings, in order of arrival; the same each time."""
-        return read_batches(self.files, registry, _ignore) if self.stored is None else self.stored(registry)
+        return read_batches(self.files, registry, on_bad_row) if self.stored is None else self.stored(registry)
 
     def takes(self, device: DeviceKey) -> bool:
         """Whether a device is learned from."""
@@ -76,6 +82,8 @@ class Examples:
     """Of these devices."""
     readings: int
     span: tuple[int, int]
+    warnings: tuple[str, ...] = ()
+    """What was passed over, in a line each."""
 
     @property
     def able(self) -> BoolArray:
@@ -128,7 +136,8 @@ def collect(sources: Sources, slot_ns: int, recent: int, progress: Progress | No
     registry = Registry()
     rows = np.zeros(0, np.int64)
     first, last, read = np.iinfo(np.int64).max, np.iinfo(np.int64).min, 0
-    for batch in sources.batches(registry):
+    bad = _BadRows()
+    for batch in sources.batches(registry, bad):
         rows = np.r_[rows, np.zeros(registry.n_series - len(rows), np.int64)]
         rows += np.bincount(batch.series, minlength=len(rows))
         first, last = min(first, int(batch.time.min())), max(last, int(batch.time.max()))
@@ -136,16 +145,41 @@ def collect(sources: Sources, slot_ns: int, recent: int, progress: Progress | No
         if progress is not None:
             progress(read // 2)
     heard = set(registry.series_device[np.flatnonzero(rows)].tolist())
-    named = ((n, (d.site, d.name)) for n, d in registry.devices() if n in heard)
-    names = {number: name for number, name in named if sources.takes(name)}
+    named = {n: (d.site, d.name) for n, d in registry.devices() if n in heard}
+    names = {number: name for number, name in named.items() if sources.takes(name)}
+    _check_excluded(sources.exclude, set(named.values()))
     if not names:
         raise InputError("no device is left to learn from: all are excluded")
     entries = _placed(sources.entries, registry, set(names.values()))
     words = _vocabulary(registry, names, entries, recent)
     instants, log, ends = _Reader(registry, names, words, slot_ns).read(sources, entries, progress, read)
     failures = _failures(sources, entries, names, slot_ns)
-    span = (first, last)
-    return Examples(words, slot_ns, instants, log, names, failures, ends, entries, _of(rows, registry, names), span)
+    readings, span = _of(rows, registry, names), (first, last)
+    nowhere = strangers(set(named.values()), sources.entries, sources.labels)
+    warnings = (*bad.told(), *([told_of(nowhere)] if nowhere else []))
+    return Examples(words, slot_ns, instants, log, names, failures, ends, entries, readings, span, warnings)
+
+
+@dataclass(slots=True)
+class _BadRows:
+    """Counts them, and remembers the first one for people."""
+
+    count: int = 0
+    first: str = ""
+
+    def __call__(self, path: Path, line: int, reason: str, _row: str) -> None:
+        self.count += 1
+        self.first = self.first or f"{path}: line {line}: {reason}"
+
+    def told(self) -> list[str]:
+        return [f"{self.count} bad rows were left out; the first: {self.first}"] if self.count else []
+
+
+def _check_excluded(exclude: Iterable[str], heard: Iterable[DeviceKey]) -> None:
+    known = {name for device in heard for name in (device[1], "/".join(device))}
+    for name in sorted(exclude):
+        if name not in known:
+            raise InputError(f"--exclude {name}: there is no reading of a device of that name")
 
 
 def _of(rows: NDArray[np.int64], registry: Registry, names: dict[int, DeviceKey]) -> int:
@@ -158,10 +192,6 @@ def _placed(entries: Iterable[LogEntry], registry: Registry, known: set[DeviceKe
     homes = Homes(registry)
     at = [replace(entry, site=homes.site_of(entry)) for entry in entries]
     return tuple(entry for entry in at if entry.site is not None and (entry.site, entry.device) in known)
-
-
-def _ignore(_path: Path, _line: int, _reason: str, _row: str) -> None:
-    """A bad row: it is not learned from."""
 
 
 def _vocabulary(

@@ -65,8 +65,9 @@ class LogFeed:
 
     def __init__(self, entries: Iterable[LogEntry], registry: Registry) -> None:
         self._entries = sorted(entries, key=lambda entry: entry.time)
-        self._homes = Homes(registry)
+        self._registry, self._homes = registry, Homes(registry)
         self._next = 0
+        self._n_devices = 0
         self._waiting: list[LogEntry] = []
         self._newest = np.iinfo(np.int64).min
 
@@ -75,12 +76,15 @@ class LogFeed:
         if not len(batch) or not (self._waiting or self._next < len(self._entries)):
             return []
         running = np.maximum(np.maximum.accumulate(batch.time), self._newest)
-        come = [(0, entry) for entry in self._waiting]
+        come: list[tuple[int, LogEntry]] = []
+        if self._registry.n_devices > self._n_devices:
+            come = [(0, entry) for entry in self._waiting]
+            self._n_devices, self._waiting = self._registry.n_devices, []
         while self._next < len(self._entries) and self._entries[self._next].time <= running[-1]:
             entry = self._entries[self._next]
             come.append((int(np.searchsorted(running, entry.time)), entry))
             self._next += 1
-        self._newest, self._waiting = int(running[-1]), []
+        self._newest = int(running[-1])
         return [logged for row, entry in come if (logged := self._placed(row, entry)) is not None]
 
     def _placed(self, row: int, entry: LogEntry) -> Logged | None:

@@ -26,7 +26,7 @@ from ingest.truth import NORMAL, Label
 from models.supervised.features import matrix
 from models.supervised.fit import grow, rows_by_others, taught
 from models.supervised.model import RiskModel
-from models.supervised.telemetry import SPANS
+from models.supervised.telemetry import SPANS, WARM_AFTER
 
 HORIZONS = (24, 48, 72)
 """Those that are tried, in slots; the last is the span of time that the user asks about."""
@@ -51,6 +51,8 @@ class Trained:
     model: RiskModel
     point: Point
     """Of the best threshold without a budget."""
+    warnings: tuple[str, ...] = ()
+    """What was passed over, in a line each."""
 
 
 def train(
@@ -65,12 +67,13 @@ def train(
     """
     slot_ns = round(span_s * NS_PER_SECOND / HORIZONS[-1])
     examples = collect(sources, slot_ns, HORIZONS[-1], progress)
-    _check(examples)
+    _check(examples, sources, min(horizons))
     tried = [(horizon, measured(examples, sources.labels, horizon)) for horizon in horizons]
     horizon, points = max(tried, key=lambda one: _rank(one[1]))
     model = fitted(examples, sources.labels, horizon)
     point = best(points)
-    return Trained(replace(model, facts=_facts(examples, sources, horizon, points, point, model)), point)
+    facts = _facts(examples, sources, horizon, points, point, model)
+    return Trained(replace(model, facts=facts), point, examples.warnings)
 
 
 def words(trained: Trained) -> str:
@@ -90,16 +93,24 @@ def _rank(points: list[Point]) -> tuple[float, int]:
     return max(use), sum(one >= max(use) - SLACK for one in use)
 
 
-def _check(examples: Examples) -> None:
-    able = set(np.unique(examples.instants.device[examples.able]).tolist())
-    failing = [times for device, times in examples.failures.items() if times and device in able]
-    total = sum(map(len, failing))
-    if total < LEAST_FAILURES or len(failing) < 2:
-        raise InputError(
-            f"too few failures are known: {total} on {len(failing)} devices with readings; "
-            f"at least {LEAST_FAILURES} on 2 devices are needed, from rows of kind 'failure' or "
-            "'fault' in --truth, entries 'failure' in --events, or what people said of alerts (--from-store)"
+def _check(examples: Examples, sources: Sources, horizon: int) -> None:
+    """Raise InputError if there is too little to learn from, with warnings wanted `horizon` slots before failures."""
+    rows = labelled(examples, sources.labels, horizon, set(examples.names))
+    if rows.failing.all() and len(rows.place):
+        raise InputError("all readings are of times just before failures: nothing tells of machines that do not fail")
+    before = rows.place[rows.failing]
+    device, until = examples.instants.device[before], examples.until_failure()[before]
+    failed_at = examples.instants.time[before] + np.rint(until * examples.slot_ns).astype(np.int64)
+    failures, devices = len(np.unique(np.c_[device, failed_at], axis=0)), len(np.unique(device))
+    if failures < LEAST_FAILURES or devices < 2:
+        found = (
+            f"too few failures have readings before them, after {WARM_AFTER} slots of warm-up: {failures} on {devices}"
         )
+        wanted = (
+            f"at least {LEAST_FAILURES} on 2 devices are needed, from rows of kind 'failure' or 'fault' in --truth, "
+            "entries 'failure' in --events, or what people said of alerts (--from-store)"
+        )
+        raise InputError("; ".join((f"{found} devices", wanted, *examples.warnings)))
 
 
 # -- rows and labels -------------------------------------------------------------------------------------------------
@@ -175,8 +186,8 @@ def measured(examples: Examples, labels: Sequence[Label], horizon: int) -> list[
     courses: list[Course] = []
     for left_out in folds(examples):
         rest = set(examples.names) - left_out
-        if not any(examples.failures[device] for device in rest):
-            continue
+        if len(np.unique(labelled(examples, labels, horizon, rest).failing)) < 2:
+            continue  # nothing to tell apart
         model = fitted(examples, labels, horizon, rest)
         courses += [course(examples, model, device) for device in sorted(left_out)]
     lookout = Lookout(HORIZONS[-1] * examples.slot_ns, HORIZONS[0] * examples.slot_ns)

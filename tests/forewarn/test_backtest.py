@@ -167,6 +167,18 @@ def test_a_bad_events_file_is_refused_with_its_line(text: str, message: str, tmp
         backtest([write_site(tmp_path / "s.csv", 5)], tmp_path / "out", events=path)
 
 
+def test_devices_without_readings_that_log_or_labels_speak_of_are_told(tmp_path: Path) -> None:
+    truth, events = tmp_path / "truth.csv", tmp_path / "events.csv"
+    truth.write_text(
+        "site,device,metric,start,end,kind\n"
+        + "".join(f"{site},pump-1,,{stamp(1)},{stamp(2)},failure\n" for site in ("plant", "plants"))
+    )
+    events.write_text("time,device,event,code\n" + "".join(f"{stamp(1)},{d},error,E\n" for d in ("pump-2", "pump-22")))
+    site = write_site(tmp_path / "s.csv", 5)
+    assert backtest([site], tmp_path / "out", truth, events)["without_readings"] == ["plants/pump-1", "pump-22"]
+    assert "without_readings" not in backtest([site], tmp_path / "out")
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

@@ -23,7 +23,7 @@ from ingest.times import format_time, parse_time
 from ingest.truth import NORMAL, Label, read_truth
 from models.supervised.artefact import encode
 from models.supervised.scorer import RiskScorer
-from tests.failing_fleet import HOUR, Fleet, fleet
+from tests.failing_fleet import HOUR, START, Fleet, fleet
 
 SITE = fleet(n_devices=5, days=36, seed=2)
 FAILURES = len(SITE.failures)
@@ -175,12 +175,15 @@ def few(site: Fleet, tmp_path: Path, failures: int) -> tuple[Path, Path, Path]:
 @pytest.mark.parametrize(
     ("failures", "arguments", "message"),
     [
-        pytest.param(0, [], "too few failures are known: 0 on 0 devices", id="no failure"),
-        pytest.param(2, [], "too few failures are known: 2", id="two failures"),
+        pytest.param(0, [], "0 on 0 devices; at least 3 on 2 devices are needed", id="no failure"),
+        pytest.param(2, [], "too few failures have readings before them", id="two failures"),
         pytest.param(
             9, ["--exclude", "m1", "--exclude", "m2", "--exclude", "plant/m3"], "on 1 devices", id="one device"
         ),
         pytest.param(9, [f"--exclude=m{n}" for n in range(4)], "no device is left", id="no device"),
+        pytest.param(9, ["--exclude", "m9"], "--exclude m9: there is no reading", id="a device that is none"),
+        pytest.param(9, ["--horizon", "40d"], "0 on 0 devices", id="no readings long enough before a failure"),
+        pytest.param(9, ["--horizon", "72"], "0 on 0 devices", id="no readings shortly enough before a failure"),
         pytest.param(9, ["--horizon", "soon"], "--horizon soon", id="a horizon that is none"),
         pytest.param(9, ["--horizon", "1s"], "between a minute and 400 days", id="too short a horizon"),
     ],
@@ -195,6 +198,65 @@ def test_too_little_to_learn_from_is_one_line(
     assert message in said
     assert said.count("\n") == 1
     assert not out.exists()
+
+
+def test_failures_of_other_times_and_devices_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = fleet(n_devices=4, days=24, seed=3)
+    readings, events, truth = site.write(tmp_path)
+    later, elsewhere = tmp_path / "later.csv", tmp_path / "elsewhere.csv"
+    later.write_text(truth.read_text().replace(",2026-", ",2027-"))
+    elsewhere.write_text(truth.read_text().replace("plant,", "plants,"))
+    for path in (later, elsewhere):
+        status, _, said = run(capsys, "train", readings, "--events", events, "--truth", path, "--out", tmp_path / "m")
+        assert status == 2
+        assert "0 on 0 devices; at least 3" in said
+        assert ("speak of 4 devices without readings, the first 'plants/m0'" in said) == (path == elsewhere)
+
+
+def test_readings_of_dying_machines_alone_are_too_little(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = fleet(n_devices=4, days=3, seed=3)
+    site.failures = [(device, START + 72 * HOUR) for device in site.devices]
+    readings, _, truth = site.write(tmp_path)
+    status, _, said = run(capsys, "train", readings, "--truth", truth, "--out", tmp_path / "m")
+    assert status == 2
+    assert "nothing tells of machines that do not fail" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "cannot be written: it is a folder"),
+        ("nowhere/m", "cannot be written: No such file or directory"),
+        ("truth.csv/m", "cannot be written: Not a directory"),
+        ("truth.csv", "is read from, and would be replaced by the model"),
+    ],
+)
+def test_where_no_model_can_be_is_told_before_training(
+    name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readings, truth = tmp_path / "readings.csv", tmp_path / "truth.csv"
+    readings.write_text("no readings, which would be told next")
+    truth.write_text("precious")
+    status, _, said = run(capsys, "train", readings, "--truth", truth, "--out", tmp_path / name)
+    assert (status, said.count("\n")) == (2, 1)
+    assert message in said
+    assert {path.name for path in tmp_path.iterdir()} == {"readings.csv", "truth.csv"}
+    assert truth.read_text() == "precious"
+
+
+def test_what_is_passed_over_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = fleet(n_devices=4, days=24, seed=3)
+    readings, events, truth = site.write(tmp_path)
+    with readings.open("a") as file:
+        file.write("never,plant,m0,heat,1\n")
+    with events.open("a") as file:
+        file.write("2026-01-09T00:00:00Z,m77,error,E1\n")
+    status, _, said = run(
+        capsys, "train", readings, "--events", events, "--truth", truth, "--out", tmp_path / "m", "--exclude", "m3"
+    )
+    assert status == 0
+    assert said.splitlines()[0].startswith(f"warning: 1 bad rows were left out; the first: {readings}: line ")
+    assert said.splitlines()[1:] == ["warning: log or labels speak of 1 device without readings, the first 'm77'"]
 
 
 def test_a_file_that_is_no_model_ends_a_backtest_before_it_begins(
