@@ -6,8 +6,8 @@
         │ condition gone   ┌──────────┐ acknowledge             ▲
         └─────────────────▶│ returned │─────────────────────────┘
                            └──────────┘
-    a person may close an alert in any state; `suppressed`: held back by design (`alerts.takeover`), until it is
-    released or its condition is gone; `shelved` is for the alarm management to come
+    a person may close an alert in any state, and set an open one aside for a while: `shelved`, over its return, until
+    the shelf ends; `suppressed`: held back by design (`alerts.takeover`), until it is released or its condition is gone
 
 States follow ISA-18.2 / IEC 62682 (returned = returned to normal, unacknowledged).
 """
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
 class Severity(StrEnum):
@@ -72,6 +72,15 @@ class WrongStateError(Exception):
 Fact: TypeAlias = str | bool | float | int | None
 
 
+class Subject(NamedTuple):
+    """What an alert is about; the same again is the same alarm."""
+
+    site: str
+    device: str
+    metric: str | None
+    kind: Kind
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why an alert was raised, for people, in both languages; one line each."""
@@ -110,6 +119,13 @@ class Alert:
     closed_at: int | None = None
     closed_by: str | None = None
     work_order: str | None = None
+    shelved_until: int | None = None
+    """Clock time, ns UTC, at which its shelf ends."""
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
+        return Subject(self.site, self.device, self.metric, self.kind)
 
     @property
     def lead(self) -> str | None:
@@ -187,14 +203,22 @@ class Released:
     at: int
 
 
-AlertEvent: TypeAlias = Opened | Confirmed | Escalated | Revised | Returned | Released
+@dataclass(frozen=True, slots=True)
+class Unshelved:
+    """The shelf of an alert ended by `at`, clock time: it is told again if its condition still holds."""
+
+    alert_id: str
+    at: int
+
+
+AlertEvent: TypeAlias = Opened | Confirmed | Escalated | Revised | Returned | Released | Unshelved
 
 
 # -- transitions ---------------------------------------------------------------------------------------------------
 
 
-def apply(alert: Alert, event: Confirmed | Escalated | Revised | Returned | Released) -> Alert:
-    """The alert after what the engine saw. The same event again changes nothing."""
+def apply(alert: Alert, event: Confirmed | Escalated | Revised | Returned | Released | Unshelved) -> Alert:
+    """The alert after what the engine saw, or the end of its shelf. The same event again changes nothing."""
     match event:
         case Confirmed():
             return replace(
@@ -204,30 +228,47 @@ def apply(alert: Alert, event: Confirmed | Escalated | Revised | Returned | Rele
                 score=max(alert.score, event.score),
             )
         case Escalated():
-            if event.severity.rank <= alert.severity.rank:
-                return alert
-            return replace(
-                alert,
-                severity=event.severity,
-                explanation=event.explanation,
-                evidence=event.evidence,
-                last_at=max(alert.last_at, event.at),
-            )
+            return _escalated(alert, event)
         case Revised():
             if event.at < alert.last_at:
                 return alert
             return replace(alert, explanation=event.explanation, evidence=event.evidence, last_at=event.at)
         case Returned():
-            if alert.cleared_at is not None:
-                return alert
-            after = {
-                State.ACTIVE: State.RETURNED,
-                State.ACKNOWLEDGED: State.CLEARED,
-                State.SUPPRESSED: State.CLEARED,
-            }
-            return replace(alert, cleared_at=event.at, state=after.get(alert.state, alert.state))
+            return _returned(alert, event.at)
         case Released():
             return alert if alert.state is not State.SUPPRESSED else replace(alert, state=State.ACTIVE)
+        case Unshelved():
+            return _unshelved(alert, event.at)
+
+
+def _escalated(alert: Alert, event: Escalated) -> Alert:
+    if event.severity.rank <= alert.severity.rank:
+        return alert
+    return replace(
+        alert,
+        severity=event.severity,
+        explanation=event.explanation,
+        evidence=event.evidence,
+        last_at=max(alert.last_at, event.at),
+    )
+
+
+def _returned(alert: Alert, at: int) -> Alert:
+    if alert.cleared_at is not None:
+        return alert
+    after = {
+        State.ACTIVE: State.RETURNED,
+        State.ACKNOWLEDGED: State.CLEARED,
+        State.SUPPRESSED: State.CLEARED,
+    }
+    return replace(alert, cleared_at=at, state=after.get(alert.state, alert.state))
+
+
+def _unshelved(alert: Alert, at: int) -> Alert:
+    if alert.state is not State.SHELVED or at < (alert.shelved_until or 0):
+        return alert
+    state = State.ACTIVE if alert.cleared_at is None else State.CLEARED
+    return replace(alert, state=state, shelved_until=None, acknowledged_at=None, acknowledged_by=None)
 
 
 def acknowledge(alert: Alert, by: str, now: int) -> Alert:
@@ -238,8 +279,15 @@ def acknowledge(alert: Alert, by: str, now: int) -> Alert:
     return replace(alert, state=after[alert.state], acknowledged_at=now, acknowledged_by=by)
 
 
+def shelve(alert: Alert, until: int) -> Alert:
+    """The alert set aside until then, clock time in ns UTC. Raises WrongStateError where nothing is open."""
+    if alert.state not in {State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED, State.SHELVED}:
+        raise WrongStateError(f"alert {alert.id} is {alert.state}; only an open one can be shelved")
+    return replace(alert, state=State.SHELVED, shelved_until=until)
+
+
 def close(alert: Alert, by: str, now: int) -> Alert:
     """The alert after a person closed it for good. Raises WrongStateError if it is closed already."""
     if alert.state is State.CLOSED:
         raise WrongStateError(f"alert {alert.id} is closed already")
-    return replace(alert, state=State.CLOSED, closed_at=now, closed_by=by)
+    return replace(alert, state=State.CLOSED, closed_at=now, closed_by=by, shelved_until=None)

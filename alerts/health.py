@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.alert import Kind, Severity
+from alerts.alert import Kind, Severity, Subject
 from alerts.budget import OUTSIDE_THE_BUDGET, SECONDS_PER, Budget
 from ingest.reading import NS_PER_SECOND, TimeArray
 
@@ -51,15 +51,6 @@ def asked() -> tuple[Rule, dict[str, float]]:
     """What counts as what, and the most of each figure that is asked for."""
     table = tomllib.loads(resources.files("alerts").joinpath("health.toml").read_text(encoding="utf-8"))
     return Rule(**table["rule"]), table["most"]
-
-
-class Subject(NamedTuple):
-    """What an alert is about; the same again is the same alarm."""
-
-    site: str
-    device: str
-    metric: str | None
-    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)

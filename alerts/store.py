@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from alerts.alert import Alert, Explanation, Kind, Severity, State, Verdict
+from alerts.alert import Alert, Explanation, Kind, Severity, State, Subject, Verdict
 from alerts.alert import acknowledge as acknowledged
 from alerts.alert import close as closed
-from alerts.health import Lived, Subject
+from alerts.alert import shelve as shelved
+from alerts.health import Lived
 from ingest.database import Base, holds, reading, writing
 from ingest.errors import NotFoundError
 from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
@@ -65,6 +66,7 @@ class AlertRow(Base):
     work_order: Mapped[str | None] = mapped_column(index=True)
     lead: Mapped[str | None]
     """The metric that it is mostly about, by which alerts like it are found."""
+    shelved_until: Mapped[int | None]
 
 
 class ActionRow(Base):
@@ -80,6 +82,7 @@ class ActionRow(Base):
     by: Mapped[str]
     note: Mapped[str]
     verdict: Mapped[str | None]
+    until: Mapped[int | None]
 
 
 class ActionKind(StrEnum):
@@ -88,6 +91,8 @@ class ActionKind(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     CLOSE = "close"
     FEEDBACK = "feedback"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ class Action:
     by: str
     note: str
     verdict: Verdict | None = None
+    until: int | None = None
+    """When the shelf ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +186,7 @@ class AlertStore:
         query = sa.select(ActionRow).where(ActionRow.alert_id == alert_id).order_by(ActionRow.id)
         with reading(self._engine) as session:
             return tuple(
-                Action(ActionKind(r.action), r.at, r.by, r.note, Verdict(r.verdict) if r.verdict else None)
+                Action(ActionKind(r.action), r.at, r.by, r.note, Verdict(r.verdict) if r.verdict else None, r.until)
                 for r in session.scalars(query)
             )
 
@@ -242,6 +249,14 @@ class AlertStore:
         """End an alert for good. Raises NotFoundError, or WrongStateError if it is closed already."""
         return self._act(alert_id, lambda alert: closed(alert, by, now), Action(_A.CLOSE, now, by, note))
 
+    def shelve(self, alert_id: str, by: str, now: int, until: int, note: str = "") -> Alert:
+        """Set an alert aside until then, and new ones about the same meanwhile.
+
+        Raises NotFoundError, or WrongStateError where nothing is open.
+        """
+        action = Action(_A.SHELVE, now, by, note, until=until)
+        return self._act(alert_id, lambda alert: shelved(alert, until), action)
+
     def feedback(self, alert_id: str, by: str, now: int, verdict: Verdict | None, note: str = "") -> Alert:
         """Say whether the alert was right, or something about it, in any state. The last verdict counts.
 
@@ -253,16 +268,7 @@ class AlertStore:
         with writing(self._engine) as session:
             alert = change(_to_alert(_row(session, alert_id, lock=True)))
             update_alerts(session, [alert])
-            session.add(
-                ActionRow(
-                    alert_id=alert_id,
-                    action=action.action,
-                    at=action.at,
-                    by=action.by,
-                    note=action.note,
-                    verdict=action.verdict,
-                )
-            )
+            note_action(session, alert_id, action)
             return alert
 
 
@@ -294,6 +300,46 @@ def update_alerts(session: Session, alerts: Iterable[Alert]) -> None:
     rows = [_values(alert) for alert in alerts]
     if rows:
         session.execute(sa.update(AlertRow), rows)
+
+
+def note_action(session: Session, alert_id: str, action: Action) -> None:
+    """Keep what a person did with an alert."""
+    said = {"at": action.at, "by": action.by, "note": action.note, "verdict": action.verdict, "until": action.until}
+    session.add(ActionRow(alert_id=alert_id, action=action.action, **said))
+
+
+def shelves(session: Session, devices: Iterable[DeviceKey], now: int) -> dict[Subject, int]:
+    """What is set aside on those devices at `now`, and until when."""
+    key, found = sorted(set(devices)), dict[Subject, int]()
+    for start in range(0, len(key), ROWS_AT_ONCE // 2):
+        some = sa.tuple_(AlertRow.site, AlertRow.device).in_(key[start : start + ROWS_AT_ONCE // 2])
+        rows = session.scalars(sa.select(AlertRow).where(_IS_SHELVED, AlertRow.shelved_until > now, some))
+        for alert in map(_to_alert, rows):
+            found[alert.subject] = max(found.get(alert.subject, 0), alert.shelved_until or 0)
+    return found
+
+
+def end_shelf(session: Session, alert: Alert, now: int) -> list[str]:
+    """Have the shelf of all that is shelved about the same as that alert end at `now`; their ids."""
+    metric = AlertRow.metric.is_(None) if alert.metric is None else AlertRow.metric == alert.metric
+    same = (
+        _IS_SHELVED,
+        AlertRow.site == alert.site,
+        AlertRow.device == alert.device,
+        metric,
+        AlertRow.kind == alert.kind,
+    )
+    session.execute(sa.update(AlertRow).where(*same).values(shelved_until=now))
+    return list(session.scalars(sa.select(AlertRow.id).where(*same).order_by(AlertRow.id)))
+
+
+def shelved_out(session: Session, now: int) -> list[str]:
+    """Ids of shelved alerts whose shelf has ended by `now`, so many at a time."""
+    ended = sa.select(AlertRow.id).where(_IS_SHELVED, AlertRow.shelved_until <= now).order_by(AlertRow.id)
+    return list(session.scalars(ended.limit(ROWS_AT_ONCE)))
+
+
+_IS_SHELVED = AlertRow.state == State.SHELVED
 
 
 # -- for what is like an alert, inside the transaction of who asks ----------------------------------------------------
@@ -415,4 +461,5 @@ def _to_alert(row: AlertRow) -> Alert:
         closed_at=row.closed_at,
         closed_by=row.closed_by,
         work_order=row.work_order,
+        shelved_until=row.shelved_until,
     )

@@ -91,6 +91,8 @@ class Deps:
     """The same for log entries."""
     log: LogStore
     replays: Replays
+    unshelve: Callable[[str, str, int, str], None]
+    """Ends a shelf: id of the alert, who, when and a note. Raises NotFoundError, or WrongStateError."""
     models: ModelReviews
     looking: Callable[[], tuple[str | None, str | None]]
     """Digests of the active model and the shadow that the engine judges by at this moment."""

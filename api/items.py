@@ -80,6 +80,7 @@ class ActionItem(BaseModel):
     by: str
     note: str
     verdict: Verdict | None = None
+    until: Time | None = Field(None, description="When a shelf ends")
 
 
 class AlertItem(BaseModel):
@@ -101,6 +102,7 @@ class AlertItem(BaseModel):
     closed_at: Time | None
     closed_by: str | None
     work_order: str | None
+    shelved_until: Time | None
     count: int
     score: float | None
     title: Text
@@ -127,6 +129,7 @@ class AlertItem(BaseModel):
             closed_at=moment(alert.closed_at),
             closed_by=alert.closed_by,
             work_order=alert.work_order,
+            shelved_until=moment(alert.shelved_until),
             count=alert.count,
             score=alert.score if alert.score - alert.score == 0 else None,
             title=Text.of(headline(alert, device.title)),
@@ -205,7 +208,10 @@ class AlertDetail(AlertItem, WithSimilar):
         detail.add(similar)
         detail.first_steps = [Text.of(step) for step in first_steps(alert.kind, alert.metric, alert.evidence)]
         detail.actions = [
-            ActionItem(action=a.action, at=format_time(a.at), by=a.by, note=a.note, verdict=a.verdict) for a in history
+            ActionItem(
+                action=a.action, at=format_time(a.at), by=a.by, note=a.note, verdict=a.verdict, until=moment(a.until)
+            )
+            for a in history
         ]
         return detail
 

@@ -13,6 +13,7 @@ from api.items import AlertItem, OrderItem
 from ingest.registry import Registry
 from ingest.times import format_time
 from models.score import Scores
+from workorders.desk import Changes
 from workorders.order import WorkOrder
 
 MOST_READINGS = 300
@@ -40,6 +41,14 @@ def publish_work_order(hub: Hub, order: WorkOrder, change: str) -> None:
         return [OrderItem.of(order).model_dump(mode="json") | {"change": change}] if told else []
 
     hub.publish(Topic.WORK_ORDER, render)
+
+
+def publish_changes(hub: Hub, registry: Registry, changes: Changes, change: str) -> None:
+    """Tell that alerts changed, all in the same way, and what that did to their orders."""
+    for alert in changes.alerts:
+        publish_alert(hub, registry, alert, change)
+    for order in changes.orders:
+        publish_work_order(hub, order, "opened" if order.number in changes.opened else "updated")
 
 
 def publish_readings(hub: Hub, registry: Registry, scores: Scores) -> None:

@@ -43,8 +43,6 @@ class Announcer:
         """Alerts and orders changed because of these events."""
         opened = {event.alert.id for event in events if isinstance(event, Opened)}
         worse = {event.alert_id for event in events if isinstance(event, Escalated)}
-        at = {(event.alert.id, event.alert.raised_at) for event in events if isinstance(event, Opened)}
-        at |= {(event.alert_id, event.at) for event in events if isinstance(event, Escalated)}
         for alert in changes.alerts:
             change = "opened" if alert.id in opened else "escalated" if alert.id in worse else "updated"
             publish_alert(self._hub, self._registry, alert, change)
@@ -52,7 +50,7 @@ class Announcer:
                 self._metrics.alerts.inc()
                 log.info("alert opened", alert=alert.id, device=alert.device, severity=alert.severity, kind=alert.kind)
         for order in changes.orders:
-            is_new = (order.alerts[0], order.opened_at) in at
+            is_new = order.number in changes.opened
             publish_work_order(self._hub, order, "opened" if is_new else "updated")
             if is_new:
                 self._metrics.orders.inc()

@@ -27,6 +27,7 @@ from api.app import create_app
 from api.board import Board
 from api.deps import Deps
 from api.hub import Hub
+from api.publish import publish_changes
 from forewarn.configured import adapter_options, engine_config, notify_config
 from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health, reported
@@ -55,7 +56,7 @@ from ingest.message import LOG
 from ingest.receiver import TelemetryResult
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
-from workorders.desk import Desk
+from workorders.desk import Changes, Desk
 from workorders.findings import FindingStore
 from workorders.past import PastStore
 from workorders.review import ModelReviews
@@ -92,6 +93,7 @@ class Service:
         self._adapter_options = adapter_options(settings)
         self._models = ModelStore(held.database)
         self._shelf = ModelShelf(self._models, settings.models.suppress_baseline)
+        self._desk = Desk(held.database, self.registry, self._notify)
         self.pipeline = Pipeline(self._parts(held), config)
         self._model_watch = ModelWatch(self._shelf, self.pipeline.judging.want, self.health)
         self._replays = Replaying(
@@ -115,6 +117,7 @@ class Service:
             self.health,
             self._look,
             self._model_watch.look,
+            self._end_shelves,
             self._notifier.troubled,
         )
         self.metrics.registry.register(SpoolMetrics(held.spool, self._clock))
@@ -142,7 +145,7 @@ class Service:
             spool_bytes=settings.ingest.spool_size,
             rejects=held.rejects,
             store=held.store,
-            desk=Desk(held.database, self.registry, self._notify),
+            desk=self._desk,
             notebook=Notebook(held.database),
             shelf=self._shelf,
             board=self._board,
@@ -184,6 +187,7 @@ class Service:
             submit_log=self.submit_log,
             log=LogStore(held.database),
             replays=self._replays,
+            unshelve=lambda *asked: self._unshelved(self._desk.unshelve(*asked)),
             models=ModelReviews(held.database),
             looking=lambda: self.pipeline.judging.models.digests,
             not_ready=self.not_ready,
@@ -250,6 +254,15 @@ class Service:
         if self._begun and self._input.problem is not None:
             down["mqtt"] = self._input.problem
         return down
+
+    def _end_shelves(self) -> None:
+        self._unshelved(self._desk.end_shelves(self._clock()))
+
+    def _unshelved(self, changes: Changes) -> None:
+        publish_changes(self._hub, self.registry, changes, "unshelved")
+        self.metrics.orders.inc(len(changes.opened))
+        if changes.notices:
+            self._notifier.wake()
 
     def _look(self) -> None:
         self.metrics.up.set(self._input.problem is None)

@@ -1,4 +1,4 @@
-"""A thread that looks after the parts every few seconds: database, store, registry, inputs, models and notices."""
+"""A thread that looks every few seconds after database, store, registry, inputs, models, shelves and notices."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ class Watch:
         health: Health,
         look: Callable[[], None],
         look_at_models: Callable[[], None],
+        end_shelves: Callable[[], None],
         troubled_notices: Callable[[], tuple[int, int]],
     ) -> None:
         self._registry, self._records, self._engine = registry, records, engine
         self._store, self._store_is_idle, self._health, self._look = store, store_is_idle, health, look
-        self._look_at_models, self._troubled_notices = look_at_models, troubled_notices
+        self._look_at_models, self._end_shelves = look_at_models, end_shelves
+        self._troubled_notices = troubled_notices
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -58,6 +60,7 @@ class Watch:
                 self._look()
                 self._try("database", self._keep)
                 self._try("database", self._look_at_models)
+                self._try("database", self._end_shelves)
                 if looks % PING_EVERY == 0:
                     self.ask_servers()
                     self._try("database", self.look_at_notices)

@@ -15,13 +15,35 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from alerts.alert import Alert, AlertEvent, Escalated, Explanation, Opened, Released, Revised, State
+from alerts.alert import (
+    Alert,
+    AlertEvent,
+    Escalated,
+    Explanation,
+    Opened,
+    Released,
+    Revised,
+    State,
+    Unshelved,
+    WrongStateError,
+)
 from alerts.notify import outbox
 from alerts.notify.message import Beside, alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
 from alerts.notify.policy import NotifyConfig, Reason, notice_key, notify_reason, skip_at_once
-from alerts.store import insert_alerts, load_alerts, update_alerts
-from ingest.database import writing
+from alerts.store import (
+    Action,
+    ActionKind,
+    end_shelf,
+    insert_alerts,
+    load_alerts,
+    note_action,
+    shelved_out,
+    shelves,
+    update_alerts,
+)
+from ingest.database import reading, writing
+from ingest.errors import NotFoundError
 from ingest.registry import Device, Registry
 from ingest.times import format_time
 from workorders.message import order_line
@@ -45,6 +67,8 @@ class Changes:
     orders: tuple[WorkOrder, ...] = ()
     notices: int = 0
     """How many notices were put into the outbox to be sent."""
+    opened: frozenset[str] = frozenset()
+    """Numbers of the orders that are new."""
 
 
 class Desk:
@@ -63,24 +87,49 @@ class Desk:
         if not events:
             return Changes()
         with writing(self._engine) as session:
-            book = self._load(session, events)
-            steps = [(event, book.take(event)) for event in events]
-            self._save(session, book, [step for _, step in steps])
-            notices = self._tell(session, book, steps, now)
+            return self._record(session, events, now)
+
+    def unshelve(self, alert_id: str, by: str, now: int, note: str = "") -> Changes:
+        """Have an alert, and all that are shelved about the same, told again if they still hold.
+
+        Raises NotFoundError, or WrongStateError if it is not shelved.
+        """
+        with writing(self._engine) as session:
+            alert = load_alerts(session, [alert_id]).get(alert_id)
+            if alert is None:
+                raise NotFoundError(f"there is no alert {alert_id!r}")
+            if alert.state is not State.SHELVED:
+                raise WrongStateError(f"alert {alert_id} is {alert.state}, not shelved")
+            note_action(session, alert_id, Action(ActionKind.UNSHELVE, now, by, note))
+            return self._record(session, [Unshelved(one, now) for one in end_shelf(session, alert, now)], now)
+
+    def end_shelves(self, now: int) -> Changes:
+        """Have alerts told again whose shelf has ended by `now`. Raises RetryableError while the database is away."""
+        with reading(self._engine) as session:
+            ended = shelved_out(session, now)
+        return self.record([Unshelved(alert_id, now) for alert_id in ended], now)
+
+    def _record(self, session: Session, events: Sequence[AlertEvent], now: int) -> Changes:
+        book = self._load(session, events, now)
+        steps = [(event, book.take(event)) for event in events]
+        self._save(session, book, [step for _, step in steps])
+        notices = self._tell(session, book, steps, now)
         changed = {step.alert.id for _, step in steps if step.alert is not None and step.change is not Change.NOTHING}
-        orders = {number for _, step in steps for number, _ in step.order_events}
+        happened = [pair for _, step in steps for pair in step.order_events]
+        orders = {number for number, _ in happened}
         _warn_of_unknown(steps)
         return Changes(
             tuple(alert for alert in book.alerts.values() if alert.id in changed),
             tuple(order for order in book.orders.values() if order.number in orders),
             notices,
+            frozenset(number for number, event in happened if isinstance(event, OrderOpened)),
         )
 
-    def _load(self, session: Session, events: Iterable[AlertEvent]) -> Book:
+    def _load(self, session: Session, events: Iterable[AlertEvent], now: int) -> Book:
         events = list(events)
         alerts = load_alerts(session, (e.alert.id if isinstance(e, Opened) else e.alert_id for e in events))
         may_order = [e.alert for e in events if isinstance(e, Opened) and e.alert.id not in alerts]
-        later = (e.alert_id for e in events if isinstance(e, Escalated | Revised | Released))
+        later = (e.alert_id for e in events if isinstance(e, Escalated | Revised | Released | Unshelved))
         may_order += [alerts[alert_id] for alert_id in later if alert_id in alerts]
         book = Book(self._registry.known, alerts=alerts)
         if may_order:
@@ -91,6 +140,7 @@ class Desk:
             devices = (self._registry.known(alert.site, alert.device) for alert in may_order)
             for order in load_open_orders(session, devices):
                 book.put(order)
+            book.shelves = shelves(session, ((alert.site, alert.device) for alert in may_order), now)
         return book
 
     def _save(self, session: Session, book: Book, steps: Sequence[Step]) -> None:
@@ -111,11 +161,11 @@ class Desk:
             return 0
         waiting, queued, decided = outbox.pending(session), 0, []
         for event, then, reason in told:
-            at = event.at if isinstance(event, Escalated | Released) else then.raised_at
+            at = event.at if isinstance(event, Escalated | Released | Unshelved) else then.raised_at
             skip = skip_at_once(book.alerts[then.id], at, now, waiting + queued, self._notify.live_within_ns)
             looked = skip is None and queued < MOST_LOOKED_UP * len(self._notify.urls)
             before = similar_in(session, then).summary if looked else None
-            notice = self._notice(book, then, reason, before)
+            notice = self._notice(book, then, reason, at, before)
             decided.append((notice, skip))
             if skip is None:
                 queued += len(self._notify.urls)
@@ -129,21 +179,30 @@ class Desk:
 
         Who works on an order of the asset need not be called for every other device that feels the same trouble.
         """
-        if step.alert is None or step.change not in {Change.OPENED, Change.ESCALATED, Change.RELEASED}:
+        if step.alert is None or step.change not in _NEWS:
             return None
-        if step.alert.state is State.SUPPRESSED or _says_no_more(step, book):
+        if step.alert.state in {State.SUPPRESSED, State.SHELVED} or _says_no_more(step, book):
             return None
         opened = any(isinstance(event, OrderOpened) for _, event in step.order_events)
-        return notify_reason(step.alert, step.change is Change.ESCALATED, opened, self._notify.minimum)
+        return notify_reason(step.alert, _NEWS[step.change], opened, self._notify.minimum)
 
-    def _notice(self, book: Book, alert: Alert, reason: Reason, before: Explanation | None) -> Notice:
-        """The words of a notice; `before` is a line about earlier alerts like this one."""
+    def _notice(self, book: Book, alert: Alert, reason: Reason, at: int, before: Explanation | None) -> Notice:
+        """The words of a notice about what happened at `at`; `before` is a line about earlier alerts like this one."""
         order = book.orders.get(alert.work_order) if alert.work_order else None
         line = order_line(order, self._notify.timezone) if order is not None and order.closed_at is None else None
-        key = notice_key(alert, reason)
+        key = notice_key(alert, reason, at)
         device = self._registry.known(alert.site, alert.device)
         message = alert_message(alert, device, reason, Beside(before, line), self._notify)
         return Notice(key, alert.id, reason, alert.severity, message, _facts(key, alert, reason, self._notify, device))
+
+
+_NEWS = {
+    Change.OPENED: Reason.OPENED,
+    Change.ESCALATED: Reason.ESCALATED,
+    Change.RELEASED: Reason.OPENED,
+    Change.UNSHELVED: Reason.UNSHELVED,
+}
+"""What may be told."""
 
 
 def _says_no_more(step: Step, book: Book) -> bool:

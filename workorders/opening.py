@@ -6,12 +6,23 @@ Pure: the live desk and the backtest take the same events through the same `Book
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
-from alerts.alert import Alert, AlertEvent, Escalated, Opened, Released, Revised, Severity, State
+from alerts.alert import (
+    Alert,
+    AlertEvent,
+    Escalated,
+    Opened,
+    Released,
+    Revised,
+    Severity,
+    State,
+    Subject,
+    Unshelved,
+)
 from alerts.alert import apply as apply_to_alert
 from alerts.headline import headline
 from ingest.registry import Device, DeviceKey, Registry
@@ -45,12 +56,12 @@ class Decision(StrEnum):
     JOIN = "its device or its asset has an open order"
     ORDERED = "it has an order already"
     MINOR = "not severe enough to open an order"
-    HELD_BACK = "suppressed by design: a trained model speaks for its device"
+    HELD_BACK = "a trained model speaks for its device, or a person set it aside"
 
 
 def decide(alert: Alert, open_order: WorkOrder | None) -> Decision:
     """What a new or escalated alert does, given the open order of its device or asset."""
-    if alert.state is State.SUPPRESSED:
+    if alert.state in {State.SUPPRESSED, State.SHELVED}:
         return Decision.HELD_BACK
     if alert.work_order is not None:
         return Decision.ORDERED
@@ -75,6 +86,7 @@ class Change(StrEnum):
     OPENED = "opened"
     ESCALATED = "escalated"
     RELEASED = "released"
+    UNSHELVED = "unshelved"
     UPDATED = "updated"
     NOTHING = "nothing"
 
@@ -100,6 +112,8 @@ class Book:
     calendar: Calendar = field(default_factory=AlwaysOpen)
     alerts: dict[str, Alert] = field(default_factory=dict)
     orders: dict[str, WorkOrder] = field(default_factory=dict)
+    shelves: Mapping[Subject, int] = field(default_factory=dict)
+    """What people set aside, and until when: new alerts about it are shelved as they open."""
     _open: dict[DeviceKey, str] = field(default_factory=dict)
     _open_of_asset: dict[DeviceKey, str] = field(default_factory=dict)
 
@@ -114,9 +128,7 @@ class Book:
         """Apply one event. An event that was taken before changes nothing."""
         known = self.alerts.get(event.alert.id if isinstance(event, Opened) else event.alert_id)
         if isinstance(event, Opened):
-            return (
-                self._decided(Change.OPENED, event.alert, event.alert.raised_at) if known is None else _nothing(known)
-            )
+            return self._opened(event.alert) if known is None else _nothing(known)
         if known is None:
             return _nothing(None)
         alert = apply_to_alert(known, event)
@@ -126,8 +138,16 @@ class Book:
             return self._decided(Change.ESCALATED, alert, event.at)
         if isinstance(event, Released):
             return self._decided(Change.RELEASED, alert, event.at)
+        if isinstance(event, Unshelved) and alert.state is State.ACTIVE:
+            return self._decided(Change.UNSHELVED, alert, event.at)
         self.alerts[alert.id] = alert
         return Step(Change.UPDATED, alert, self._revised(alert, event.at) if isinstance(event, Revised) else ())
+
+    def _opened(self, alert: Alert) -> Step:
+        until = self.shelves.get(alert.subject)
+        if until is not None and alert.state is State.ACTIVE:
+            alert = replace(alert, state=State.SHELVED, shelved_until=until)
+        return self._decided(Change.OPENED, alert, alert.raised_at)
 
     def _decided(self, change: Change, alert: Alert, at: int) -> Step:
         number = alert.work_order or self._open_for(alert)

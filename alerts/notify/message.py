@@ -88,7 +88,7 @@ def _steps(alert: Alert) -> Steps:
 
 def _english(alert: Alert, device: Device, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
     whose = about(device)
-    worse = " (worse)" if reason is Reason.ESCALATED else ""
+    news = {Reason.ESCALATED: " (worse)", Reason.UNSHELVED: " (no longer shelved)"}.get(reason, "")
     lines = [
         f"Site {alert.site}, device {alert.device}" + (f", {alert.metric}" if alert.metric else ""),
         whose.en if whose else None,
@@ -101,14 +101,14 @@ def _english(alert: Alert, device: Device, reason: Reason, beside: Beside, confi
         f"Alert {alert.id}",
     ]
     return Text(
-        f"[{alert.severity.upper()}] {headline(alert, _name(device)).en}{worse}",
+        f"[{alert.severity.upper()}] {headline(alert, _name(device)).en}{news}",
         "\n".join(line for line in lines if line),
     )
 
 
 def _chinese(alert: Alert, device: Device, reason: Reason, beside: Beside, config: NotifyConfig) -> Text:
     whose = about(device)
-    worse = "（加重）" if reason is Reason.ESCALATED else ""
+    news = {Reason.ESCALATED: "（加重）", Reason.UNSHELVED: "（搁置结束）"}.get(reason, "")
     lines = [
         f"站点 {alert.site}，设备 {alert.device}" + (f"，{metric_zh(alert.metric)}" if alert.metric else ""),
         whose.zh if whose else None,
@@ -120,5 +120,5 @@ def _chinese(alert: Alert, device: Device, reason: Reason, beside: Beside, confi
         alert_link(alert, config),
         f"报警编号 {alert.id}",
     ]
-    title = f"【{SEVERITY_ZH[alert.severity]}】{headline(alert, _name(device)).zh}{worse}"
+    title = f"【{SEVERITY_ZH[alert.severity]}】{headline(alert, _name(device)).zh}{news}"
     return Text(title, "\n".join(line for line in lines if line))

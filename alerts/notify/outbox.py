@@ -228,6 +228,8 @@ def _skip_now(session: Session, row: NoticeRow, receivers: frozenset[str]) -> Sk
     if row.receiver not in receivers:
         return Skip.NO_RECEIVER
     alert = session.get_one(AlertRow, row.alert_id)
+    if alert.state == State.SHELVED:
+        return Skip.SHELVED
     return Skip.OVER if is_over(State(alert.state), alert.cleared_at) else None
 
 

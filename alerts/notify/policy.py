@@ -45,6 +45,8 @@ class Reason(StrEnum):
     OPENED = "opened"
     ESCALATED = "escalated"
     WORK_ORDER = "work_order"
+    UNSHELVED = "unshelved"
+    """The alert was set aside for a while, which is over."""
 
 
 class Skip(StrEnum):
@@ -54,6 +56,8 @@ class Skip(StrEnum):
     """The trouble is not of now: recorded data, or readings that come late."""
     OVER = "over"
     """The condition is gone, or a person closed the alert."""
+    SHELVED = "shelved"
+    """A person set the alert aside for a while."""
     FLOOD = "flood"
     """Too many notices wait already."""
     NO_RECEIVER = "no_receiver"
@@ -77,17 +81,17 @@ class NotifyConfig:
     """Trouble older than this when it is first recorded is not told."""
 
 
-def notify_reason(alert: Alert, escalated: bool, opened_order: bool, minimum: Severity) -> Reason | None:
-    """Why people are told of an alert that just opened or escalated; None if they are not."""
+def notify_reason(alert: Alert, news: Reason, opened_order: bool, minimum: Severity) -> Reason | None:
+    """Why people are told of the news of an alert; None if they are not."""
     if alert.severity.rank >= minimum.rank:
-        return Reason.ESCALATED if escalated else Reason.OPENED
+        return news
     return Reason.WORK_ORDER if opened_order else None
 
 
-def notice_key(alert: Alert, reason: Reason) -> str:
+def notice_key(alert: Alert, reason: Reason, at: int) -> str:
     """What a receiver can know a repeated notice by.
 
-    The alert's id, with the severity it escalated to, or the number of the order that it opened.
+    The alert's id, with the severity it escalated to, the number of the order that it opened, or when its shelf ended.
     """
     match reason:
         case Reason.OPENED:
@@ -96,6 +100,8 @@ def notice_key(alert: Alert, reason: Reason) -> str:
             return f"{alert.id}:{alert.severity}"
         case Reason.WORK_ORDER:
             return f"{alert.id}:{alert.work_order}"
+        case Reason.UNSHELVED:
+            return f"{alert.id}:{at}"
 
 
 def skip_at_once(alert: Alert, event_at: int, now: int, pending: int, live_within_ns: int) -> Skip | None:

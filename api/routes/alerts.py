@@ -15,9 +15,14 @@ from api.devices import searched
 from api.items import AlertDetail, AlertItem, ItemPage
 from api.params import LIMIT, Cursor, DeviceName, Limit, MetricName, SearchText, SiteName, TimeText, time_ns
 from api.publish import publish_alert
+from ingest.reading import NS_PER_SECOND
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 AlertId = Annotated[str, Path(max_length=64)]
+SHELVE_H = 8.0
+"""Hours for which an alert is shelved where nobody says: a shift."""
+MOST_SHELVE_H = 168.0
+"""At most a week: what is to be quiet for longer needs another limit, or a device out of service."""
 
 
 class NoteBody(BaseModel):
@@ -26,6 +31,12 @@ class NoteBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     note: str = Field("", max_length=4_000)
+
+
+class ShelveBody(NoteBody):
+    """For how long an alert is set aside."""
+
+    hours: float = Field(SHELVE_H, gt=0, le=MOST_SHELVE_H)
 
 
 class FeedbackBody(NoteBody):
@@ -79,10 +90,30 @@ def close(deps: Parts, who: Who, id: AlertId, body: NoteBody | None = None) -> A
     return act(deps, "closed", lambda: deps.alerts.close(id, who.name, deps.clock(), note))
 
 
+@router.post("/{id}/shelve")
+def shelve(deps: Parts, who: Who, id: AlertId, body: ShelveBody | None = None) -> AlertDetail:  # noqa: A002
+    """Set an open alert aside for a while, and new ones about the same. 409 where nothing is open."""
+    body = body or ShelveBody()
+    return act(deps, "shelved", lambda: set_aside(deps, id, who.name, body.hours, body.note))
+
+
+@router.post("/{id}/unshelve")
+def unshelve(deps: Parts, who: Who, id: AlertId, body: NoteBody | None = None) -> AlertDetail:  # noqa: A002
+    """End a shelf at once. 409 if the alert is not shelved."""
+    deps.unshelve(id, who.name, deps.clock(), body.note if body else "")
+    return detail(deps, deps.alerts.get(id))
+
+
 @router.post("/{id}/feedback")
 def feedback(deps: Parts, who: Who, id: AlertId, body: FeedbackBody) -> AlertDetail:  # noqa: A002
     """Say whether the alert was right, in any state; the last verdict counts."""
     return act(deps, "feedback", lambda: deps.alerts.feedback(id, who.name, deps.clock(), body.verdict, body.note))
+
+
+def set_aside(deps: Deps, alert_id: str, by: str, hours: float, note: str) -> Alert:
+    """Shelve an alert from now on."""
+    now = deps.clock()
+    return deps.alerts.shelve(alert_id, by, now, now + round(hours * 3_600) * NS_PER_SECOND, note)
 
 
 def act(deps: Deps, change: str, action: Callable[[], Alert]) -> AlertDetail:

@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.alert import State
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Deps, Parts, Who
 from api.devices import DeviceItem, DeviceState, MachineTable, all_devices, device_item, forgotten, look_up, with_unit
@@ -126,7 +127,7 @@ def delete_device(deps: Parts, who: Who, site: Site, device: Name) -> Response:
     deps.registry.put_device(forgotten(heard.device))
     deps.board.forget(deps.registry.series_of(heard.number))
     deps.records.save(deps.registry)
-    wanted = AlertFilter(states=OPEN_STATES, site=site, device=device)
+    wanted = AlertFilter(states=(*OPEN_STATES, State.SHELVED), site=site, device=device)
     for alert in deps.alerts.list(wanted, MAX_LIMIT).items:
         closed = deps.alerts.close(alert.id, who.name, deps.clock(), "device deleted / 设备已删除")
         publish_alert(deps.hub, deps.registry, closed, "closed")

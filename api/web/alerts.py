@@ -15,6 +15,7 @@ from alerts.store import AlertFilter
 from api.deps import RECALLED, Parts
 from api.devices import searched
 from api.items import OPEN_STATES
+from api.routes.alerts import MOST_SHELVE_H, SHELVE_H, set_aside
 from api.routes.alerts import act as publish_after
 from api.web.around import MOST_CHARTS, charts_around
 from api.web.evidence import lines
@@ -27,6 +28,7 @@ router = APIRouter(include_in_schema=False, prefix="/alerts")
 SHOWS: dict[str, tuple[State, ...]] = {"open": OPEN_STATES, "all": (), **{state.value: (state,) for state in State}}
 """What a person can choose to see, and the states that means."""
 MOST_ROWS = 100
+SHELF_HOURS = (1.0, 4.0, SHELVE_H, 24.0, 72.0, MOST_SHELVE_H)
 FILTERS = ("show", "severity", "kind", "q", "site", "device")
 AlertId = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
@@ -103,6 +105,35 @@ def close(request: Request, deps: Parts, id: AlertId, wanted: Listed, note: Note
     return _act(view, id, wanted, csrf, "closed", lambda: deps.alerts.close(id, view.who.name, view.now, note))
 
 
+@router.post("/{id}/shelve")
+def shelve(
+    request: Request,
+    deps: Parts,
+    id: AlertId,  # noqa: A002
+    wanted: Listed,
+    hours: Annotated[float, Form(gt=0, le=MOST_SHELVE_H)],
+    note: Note = "",
+    csrf: Csrf = "",
+) -> Response:
+    """The button that sets an alert aside."""
+    view = view_of(request, deps)
+    return _act(view, id, wanted, csrf, "shelved", lambda: set_aside(deps, id, view.who.name, hours, note))
+
+
+@router.post("/{id}/unshelve")
+def unshelve(
+    request: Request,
+    deps: Parts,
+    id: AlertId,  # noqa: A002
+    wanted: Listed,
+    note: Note = "",
+    csrf: Csrf = "",
+) -> Response:
+    """The button that ends a shelf."""
+    view = view_of(request, deps)
+    return act(view, csrf, lambda: deps.unshelve(id, view.who.name, view.now, note), _again(view, id, wanted))
+
+
 @router.post("/{id}/feedback")
 def feedback(
     request: Request,
@@ -120,10 +151,14 @@ def feedback(
 
 
 def _act(view: View, alert_id: str, wanted: Wanted, csrf: str, change: str, action: Callable[[], Alert]) -> Response:
+    return act(view, csrf, lambda: publish_after(view.deps, change, action), _again(view, alert_id, wanted))
+
+
+def _again(view: View, alert_id: str, wanted: Wanted) -> Callable[[str | None, int], Response]:
     def again(error: str | None, status: int) -> Response:
         return _page(view, view.deps.alerts.get(alert_id), wanted, error=error, status=status)
 
-    return act(view, csrf, lambda: publish_after(view.deps, change, action), again)
+    return again
 
 
 def _page(
@@ -165,4 +200,6 @@ def _detail(view: View, alert: Alert) -> dict[str, Any]:
         "standing": standing(deps, alert.site, alert.device, alert.metric, MOST_CHARTS),
         "evidence": lines(alert.evidence, view.t, deps.zone),
         "charts": charts_around(alert, deps.registry, view.now),
+        "shelf_hours": SHELF_HOURS,
+        "usual_hours": SHELVE_H,
     }

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.alert import Kind, Severity, State, Verdict
+from alerts.alert import Kind, Severity, State, Subject, Verdict
 from alerts.budget import Budget
 from alerts.health import (
     DAY_NS,
@@ -20,7 +20,6 @@ from alerts.health import (
     Frequent,
     Keeping,
     Lived,
-    Subject,
     alarm_health,
     asked,
     chance_of,

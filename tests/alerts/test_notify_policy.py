@@ -30,18 +30,19 @@ ALERT = make_alert()
 
 
 @pytest.mark.parametrize(
-    ("severity", "escalated", "opened_order", "reason"),
+    ("severity", "news", "opened_order", "reason"),
     [
-        pytest.param(Severity.HIGH, False, True, Reason.OPENED, id="severe enough"),
-        pytest.param(Severity.CRITICAL, True, False, Reason.ESCALATED, id="became worse"),
-        pytest.param(Severity.MEDIUM, False, False, None, id="not severe enough"),
-        pytest.param(Severity.MEDIUM, True, False, None, id="worse, still not severe enough"),
-        pytest.param(Severity.MEDIUM, False, True, Reason.WORK_ORDER, id="not severe enough, but there is an order"),
+        pytest.param(Severity.HIGH, Reason.OPENED, True, Reason.OPENED, id="severe enough"),
+        pytest.param(Severity.CRITICAL, Reason.ESCALATED, False, Reason.ESCALATED, id="became worse"),
+        pytest.param(Severity.HIGH, Reason.UNSHELVED, False, Reason.UNSHELVED, id="no longer shelved"),
+        pytest.param(Severity.MEDIUM, Reason.OPENED, False, None, id="not severe enough"),
+        pytest.param(Severity.MEDIUM, Reason.ESCALATED, False, None, id="worse, still not severe enough"),
+        pytest.param(Severity.MEDIUM, Reason.OPENED, True, Reason.WORK_ORDER, id="mild, but there is an order"),
     ],
 )
-def test_notify_reason(severity: Severity, escalated: bool, opened_order: bool, reason: Reason | None) -> None:
+def test_notify_reason(severity: Severity, news: Reason, opened_order: bool, reason: Reason | None) -> None:
     alert = make_alert(severity=severity)
-    assert notify_reason(alert, escalated, opened_order, Severity.HIGH) is reason
+    assert notify_reason(alert, news, opened_order, Severity.HIGH) is reason
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,13 @@ def test_skip_at_once(alert: Alert, age_ns: int, pending: int, skip: Skip | None
 
 def test_a_notice_is_known_by_what_it_tells() -> None:
     alert = replace(ALERT, work_order="WO-1")
-    keys = {reason: notice_key(alert, reason) for reason in Reason}
-    assert keys == {"opened": alert.id, "escalated": f"{alert.id}:high", "work_order": f"{alert.id}:WO-1"}
+    keys = {reason: notice_key(alert, reason, 7) for reason in Reason}
+    assert keys == {
+        "opened": alert.id,
+        "escalated": f"{alert.id}:high",
+        "work_order": f"{alert.id}:WO-1",
+        "unshelved": f"{alert.id}:7",
+    }
 
 
 @given(st.integers(1, 10_000), st.integers(0, 2**32))

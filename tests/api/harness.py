@@ -20,7 +20,7 @@ from api.access.store import AccessStore
 from api.board import Board
 from api.deps import Deps
 from api.hub import Hub
-from api.publish import publish_alert, publish_readings, publish_work_order
+from api.publish import publish_alert, publish_changes, publish_readings, publish_work_order
 from forewarn.engine import Engine, EngineConfig
 from forewarn.receiving import Entry
 from forewarn.replaying import Replaying
@@ -109,6 +109,7 @@ class Site:
             submit_log=self.submit_log,
             log=LogStore(self.database),
             replays=self.replays(),
+            unshelve=lambda *asked: publish_changes(self.hub, self.registry, self.desk.unshelve(*asked), "unshelved"),
             models=ModelReviews(self.database),
             looking=lambda: self.engine.models.digests,
             not_ready=lambda: self.down,

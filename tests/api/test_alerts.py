@@ -90,6 +90,7 @@ def test_acknowledge_once(client: TestClient, alert_id: str) -> None:
         "by": "local",
         "note": "on my way",
         "verdict": None,
+        "until": None,
     }
     again = client.post(f"/api/v1/alerts/{alert_id}/acknowledge", json={"note": ""})
     assert again.status_code == 409
@@ -101,6 +102,31 @@ def test_close_without_a_body_and_again(client: TestClient, alert_id: str) -> No
     assert client.post(f"/api/v1/alerts/{alert_id}/close").status_code == 409
 
 
+def test_shelve_for_a_shift_and_end_it(client: TestClient, alert_id: str) -> None:
+    alert = client.post(f"/api/v1/alerts/{alert_id}/shelve", json={"note": "waits for a part"}).json()
+    assert (alert["state"], alert["shelved_until"]) == ("shelved", "2026-05-29T04:26:40Z")
+    assert alert["actions"][0]["until"] == alert["shelved_until"]
+    assert [one["id"] for one in client.get("/api/v1/alerts?state=shelved").json()["items"]] == [alert_id]
+    longer = client.post(f"/api/v1/alerts/{alert_id}/shelve", json={"hours": 24.5}).json()
+    assert longer["shelved_until"] == "2026-05-29T20:56:40Z"
+    ended = client.post(f"/api/v1/alerts/{alert_id}/unshelve").json()
+    assert (ended["state"], ended["shelved_until"]) == ("active", None)
+    assert [one["action"] for one in ended["actions"]] == ["shelve", "shelve", "unshelve"]
+    assert client.post(f"/api/v1/alerts/{alert_id}/unshelve").status_code == 409
+
+
+@pytest.mark.parametrize("hours", [0, -1, 168.1, "long"])
+def test_no_shelf_without_an_end(client: TestClient, alert_id: str, hours: object) -> None:
+    assert client.post(f"/api/v1/alerts/{alert_id}/shelve", json={"hours": hours}).status_code == 422
+
+
+def test_what_is_closed_cannot_be_shelved(client: TestClient, alert_id: str) -> None:
+    client.post(f"/api/v1/alerts/{alert_id}/close")
+    answer = client.post(f"/api/v1/alerts/{alert_id}/shelve")
+    assert answer.status_code == 409
+    assert "only an open one can be shelved" in answer.json()["detail"]
+
+
 def test_feedback_is_kept(client: TestClient, alert_id: str) -> None:
     body = {"verdict": "not_anomaly", "note": "cleaning"}
     alert = client.post(f"/api/v1/alerts/{alert_id}/feedback", json=body).json()
@@ -109,7 +135,7 @@ def test_feedback_is_kept(client: TestClient, alert_id: str) -> None:
     assert client.post(f"/api/v1/alerts/{alert_id}/feedback", json={"verdict": "maybe"}).status_code == 422
 
 
-@pytest.mark.parametrize("action", ["", "/acknowledge", "/close", "/feedback"])
+@pytest.mark.parametrize("action", ["", "/acknowledge", "/close", "/feedback", "/shelve", "/unshelve"])
 def test_unknown_alert(looking: TestClient, action: str) -> None:
     answer = looking.request("POST" if action else "GET", f"/api/v1/alerts/a-none{action}", json={"note": "x"})
     assert answer.status_code == 404
@@ -146,8 +172,3 @@ def test_earlier_alerts_like_it_tell_what_became_of_them(client: TestClient, mad
     assert (order["similar"], order["similar_summary"]) == (alert["similar"], alert["similar_summary"])
     assert client.post(f"/api/v1/alerts/{alert_id}/acknowledge").json()["similar"] == alert["similar"]
     assert client.get("/api/v1/alerts/a-earlier").json()["similar"] == []
-
-
-@pytest.mark.parametrize("action", ["shelve", "unshelve"])
-def test_later_releases_bring_more(client: TestClient, alert_id: str, action: str) -> None:
-    assert client.post(f"/api/v1/alerts/{alert_id}/{action}", json={"note": ""}).status_code == 404

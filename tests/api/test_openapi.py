@@ -37,6 +37,8 @@ CONTRACT = {
     "/api/v1/alerts/{id}/acknowledge": {"post"},
     "/api/v1/alerts/{id}/close": {"post"},
     "/api/v1/alerts/{id}/feedback": {"post"},
+    "/api/v1/alerts/{id}/shelve": {"post"},
+    "/api/v1/alerts/{id}/unshelve": {"post"},
     "/api/v1/work-orders": {"get"},
     "/api/v1/work-orders/{number}": {"get"},
     "/api/v1/work-orders/{number}/assign": {"post"},

@@ -180,6 +180,21 @@ def test_acknowledge_from_the_page(client: TestClient) -> None:
     parse(late.text)
 
 
+def test_shelving_from_the_page(client: TestClient) -> None:
+    (alert,) = client.get("/api/v1/alerts").json()["items"]
+    url = f"/alerts/{alert['id']}"
+    assert '<option value="8.0" selected>8 h' in client.get(url).text
+    page = client.post(f"{url}/shelve?show=all", data={"hours": "4", "note": "waits for a part"}).text
+    assert "Shelved until" in page
+    assert "waits for a part" in page
+    assert f"{url}/shelve" not in page
+    parse(page)
+    assert f"{url}/shelve" in client.post(f"{url}/unshelve").text
+    late = client.post(f"{url}/unshelve")
+    assert late.status_code == 409
+    parse(late.text)
+
+
 def test_feedback_and_closing_from_the_page(client: TestClient) -> None:
     (alert,) = client.get("/api/v1/alerts").json()["items"]
     url = f"/alerts/{alert['id']}"

@@ -20,7 +20,7 @@ def test_a_store_that_is_written_to_is_not_said_to_be_away(sqlite_engine: sa.Eng
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "nobody", timeout_s=1)
     records = RegistryStore(sqlite_engine)
     nothing, none = (lambda: None), (lambda: (0, 0))
-    watch = Watch(Registry(), records, sqlite_engine, away, lambda: idle[0], health, nothing, nothing, none)
+    watch = Watch(Registry(), records, sqlite_engine, away, lambda: idle[0], health, nothing, nothing, nothing, none)
     watch.ask_servers()
     assert list(health.not_ready()) == ["store"]
     idle[0] = False
@@ -39,6 +39,7 @@ def test_people_who_cannot_be_told_are_not_kept_quiet(sqlite_engine: sa.Engine, 
         store,
         lambda: True,
         health,
+        nothing,
         nothing,
         nothing,
         lambda: troubled.pop(0),
