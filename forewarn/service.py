@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Table
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -125,6 +125,9 @@ class Service:
         self.metrics.registry.register(NoticeMetrics(self._notifier))
         self._database = held.database
         self._web = WebServer(create_app(self._deps(held)), held.listening)
+        if is_sqlite(held.database):  # ours: nobody is answered before its tables are there
+            with suppress(RetryableError):
+                upgrade(held.database)
         self._web.start()
         try:
             self._begin()

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from forewarn.database_admin import is_current, upgrade
 from forewarn.service import Service
 from forewarn.settings import FileSettings, HttpSettings, MqttSettings
+from forewarn.web import WebServer
+from ingest.database import make_engine
 from ingest.errors import InputError, RetryableError
 from tests.live import WITHIN_S, Live, live, make_settings, publisher
 from tests.servers.ports import free_port
@@ -165,6 +168,35 @@ def test_a_second_service_on_the_same_data_is_refused(served: Live, tmp_path: Pa
     with pytest.raises(InputError, match="is in use by another forewarn"):
         Service(second).start()
     assert served.ready()
+
+
+def test_nobody_is_answered_before_the_tables_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, start, ready = make_settings(tmp_path), WebServer.start, []
+
+    def look_and_start(web: WebServer) -> None:
+        database = make_engine(settings.database_url)
+        ready.append(is_current(database))
+        database.dispose()
+        start(web)
+
+    monkeypatch.setattr(WebServer, "start", look_and_start)
+    with live(settings) as running:
+        assert running.http.get("/").status_code == 200
+    assert ready == [True]
+
+
+def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    settings.data.dir.mkdir(parents=True)
+    database = make_engine(settings.database_url)
+    upgrade(database)
+    with database.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'from-the-future'")
+    database.dispose()
+    service = Service(settings)
+    with pytest.raises(InputError, match="the database is from a newer release"):
+        service.start()
+    service.stop()
 
 
 def test_a_fault_while_it_waits_for_its_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
