@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -151,5 +152,8 @@ def _radians(unit: Any) -> int:
 
 
 def _tidy(number: float) -> float:
-    """Drop the last digits that binary arithmetic of a conversion leaves behind (1000.0000000000001 → 1000)."""
-    return float(f"{number:.13g}")
+    """The number without what binary arithmetic left behind: 1000.0000000000001 is 1000, -17.777777777777743 -160/9."""
+    for tidy in (float(Fraction(number).limit_denominator(1_000)), float(f"{number:.13g}")):
+        if math.isclose(tidy, number, rel_tol=1e-14):
+            return tidy
+    return number

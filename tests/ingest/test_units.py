@@ -97,6 +97,27 @@ def test_another_quantity_cannot_be_converted(sent: str, wanted: str) -> None:
     assert conversion(sent, wanted) is None
 
 
+@pytest.mark.parametrize(
+    ("sent", "wanted", "value", "kept"),
+    [
+        ("°F", "°C", 32.0, 0.0),
+        ("°F", "°C", 68.0, 20.0),
+        ("°F", "°C", 212.0, 100.0),
+        ("°F", "°C", 199.0, 835 / 9),
+        ("°C", "°F", 37.0, 98.6),
+        ("K", "°C", 293.15, 20.0),
+        ("km/h", "mm/s", 36.0, 10_000.0),
+        ("rpm", "Hz", 1_500.0, 25.0),
+        ("psi", "kPa", 100.0, 689.4757293168362),
+    ],
+)
+def test_a_conversion_is_as_exact_as_doubles_are(sent: str, wanted: str, value: float, kept: float) -> None:
+    """A limit at 100 °C is not broken by 212 °F."""
+    change = conversion(sent, wanted)
+    assert change is not None
+    assert value * change.scale + change.offset == pytest.approx(kept, rel=4e-16, abs=0)
+
+
 def test_spellings() -> None:
     assert same_unit("℃", "degC")
     assert not same_unit("C", "F")
