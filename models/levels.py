@@ -28,7 +28,7 @@ BLOCKS = 24 * BLOCKS_PER_DAY
 DAYS = 96
 """Days that are kept."""
 NEVER = int(np.iinfo(np.int64).min)
-MOST = 1e100
+MOST = 1e30
 """Values beyond count as this: no quantity is larger, and sums and squares of them stay numbers."""
 AT_ONCE = 1024
 """Blocks that are told at once at most: what comes with them takes 3 KB each."""

@@ -185,6 +185,10 @@ def test_nothing_is_foretold_of_what_goes_nowhere(values: FloatArray) -> None:
     assert forecasts(run(*site(values, *(values + 0.05 * k for k in range(1, 4))))) == []
 
 
+def test_what_is_larger_than_any_quantity_is_no_level() -> None:
+    assert forecasts(run(*site(1e98 * (12.0 - rising()), metric="level"))) == []
+
+
 def test_no_forecast_without_a_limit() -> None:
     assert forecasts(run(*site(rising(), metric="temperature"))) == []
 
