@@ -37,7 +37,7 @@ def points_of(model: RiskModel) -> list[Point]:
     """The model's curve of thresholds. Raises CurveError."""
     try:
         points = [Point.of_plain(one) for one in model.facts["curve"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise CurveError("it holds no curve of thresholds") from error
     if not points or not all(0 < point.threshold < 1 for point in points):
         raise CurveError("its curve of thresholds is empty or holds what is no probability")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from ingest.errors import InputError
 from ingest.rows import under
+from ingest.times import parse_time
 from models.supervised.features import Vocabulary, column_names
 from models.supervised.model import RiskModel
 from models.supervised.telemetry import SPANS
@@ -29,6 +31,10 @@ VERSION = 1
 """Grows when a model can no longer be read by the code that read those before."""
 MAX_BYTES = 256 << 20
 MAX_WORDS = 4096
+_FACTS = {
+    "trained_on": ("readings", "entries", "failures"),
+    "measures": ("failures", "warned", "false", "device_months"),
+}
 _ARRAYS = ("signature", "precision", "seen_least", "seen_most")
 
 
@@ -64,9 +70,9 @@ def decode(blob: bytes) -> RiskModel:
         raise InputError("is no model of Forewarn's")
     if head.get("version") != VERSION:
         raise InputError(f"is of version {head.get('version')!r}; this release reads version {VERSION}")
-    if head.pop("sha256", None) != _digest(head, arrays):
-        raise InputError("is damaged: its contents do not have the digest that it names")
     try:
+        if head.pop("sha256", None) != _digest(head, arrays):
+            raise ValueError("its contents do not have the digest that it names")
         return _model(head, arrays, hashlib.sha256(blob).hexdigest())
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(f"is damaged: {error}") from error
@@ -82,12 +88,21 @@ def _opened(blob: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             raise InputError(f"holds {size} bytes, at most {MAX_BYTES} are read")
         with np.load(io.BytesIO(blob), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
-        head = json.loads(arrays.pop("head").tobytes())
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        head = json.loads(arrays.pop("head").tobytes(), parse_constant=_finite, parse_float=_finite)
+    except InputError:
+        raise
+    except Exception as error:  # each way of packing has its own, and numpy and json have more
         raise InputError("is no model, or damaged: it cannot be unpacked") from error
     if not isinstance(head, dict):
         raise InputError("is no model of Forewarn's")
     return head, arrays
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
 
 
 def _model(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], digest: str) -> RiskModel:
@@ -101,12 +116,26 @@ def _model(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], digest: 
     recent, slot_ns = head["recent"], head["slot_ns"]
     if not (type(recent) is int and type(slot_ns) is int and 0 < recent < 10**6 and 0 < slot_ns < 10**18):
         raise ValueError("its horizon is none")
-    if not isinstance(head["facts"], dict):
-        raise TypeError("'facts' should be an object")
+    _check_facts(head["facts"])
     words = Vocabulary(metrics, codes, services, signature, precision, recent)
     parts = under(arrays, "trees/")
     trees = Trees.of_arrays(parts, len(column_names(words)))
     return RiskModel(words, trees, slot_ns, least, most, head["facts"], digest)
+
+
+def _check_facts(facts: object) -> None:
+    """Whether what people are shown of them is what it should be, as far as it is there."""
+    if not isinstance(facts, dict):
+        raise TypeError("'facts' should be an object")
+    for name, numbers in _FACTS.items():
+        said = facts.get(name, {})
+        if not isinstance(said, dict) or not all(isinstance(said.get(one, 0), int | float) for one in numbers):
+            raise ValueError(f"the fact {name!r} should hold the numbers {', '.join(numbers)}")
+    learned = facts.get("trained_on", {})
+    if not isinstance(learned.get("devices", []), list):
+        raise TypeError("the fact 'devices' should be a list")
+    for name in ("start", "end"):
+        parse_time(learned.get(name, "1990-01-01T00:00:00Z"))
 
 
 def _words(said: object) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from models.supervised import artefact
 from models.supervised.artefact import decode, encode
 from models.supervised.features import LogFacts, Vocabulary, column_names, matrix
 from models.supervised.telemetry import SPANS
-from tests.small_model import small_model
+from tests.small_model import PROVEN, small_model
 
 
 def arrays_of(blob: bytes) -> dict[str, np.ndarray]:
@@ -44,6 +44,40 @@ def forged(change: Callable[[dict[str, Any], dict[str, np.ndarray]], None], sign
         digest = artefact._digest(head, arrays)
     text = np.frombuffer(artefact._text(head | {"sha256": digest}), np.uint8)
     return packed({"head": text, **arrays})
+
+
+def said(name: str, value: Any) -> bytes:
+    """A model with another fact."""
+    return forged(lambda head, _: head["facts"].update({name: value}))
+
+
+HEADER_OF_NPY = b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (SHAPE)}".ljust(118)
+
+
+def zipped(method: int, files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, held in files.items():
+            archive.writestr(name, held)
+    return buffer.getvalue()
+
+
+def arrays_as_files() -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(encode(small_model()))) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def damaged(blob: bytes) -> bytes:
+    """With other bytes in the first file of the archive."""
+    return blob[:44] + bytes(255 - byte for byte in blob[44:60]) + blob[60:]
+
+
+def locked(blob: bytes) -> bytes:
+    """An archive that says of its first file that it is encrypted."""
+    found = bytearray(blob)
+    found[6] |= 1
+    found[found.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(found)
 
 
 def test_a_model_comes_back_and_says_the_same() -> None:
@@ -101,6 +135,27 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "no curve": (forged(lambda head, _: head.update(facts={"slot_s": 1})), "no curve of thresholds"),
     "a curve of nothing": (forged(lambda head, _: head.update(facts={"curve": []})), "curve of thresholds is empty"),
     "facts that are a list": (forged(lambda head, _: head.update(facts=[])), "'facts'"),
+    "a curve beyond all numbers": (said("curve", [PROVEN | {"device_months": 10**400}]), "no curve of thresholds"),
+    "measures that are words": (said("measures", {"warned": "most"}), "fact 'measures' should hold the numbers"),
+    "data that are a list": (said("trained_on", []), "fact 'trained_on' should hold the numbers"),
+    "devices that are a number": (said("trained_on", {"devices": 7}), "fact 'devices' should be a list"),
+    "data of no time": (said("trained_on", {"start": "long ago"}), "long ago"),
+    "what is no number": (said("note", float("nan")), "cannot be unpacked"),
+    "words that nobody can write": (forged(lambda head, _: head.update(codes=["\\ud800"]), sign=False), "damaged"),
+    "no npy": (zipped(zipfile.ZIP_STORED, {"head.npy": b"{}"}), "cannot be unpacked"),
+    "more numbers than there is memory": (
+        zipped(zipfile.ZIP_STORED, {"head.npy": HEADER_OF_NPY.replace(b"SHAPE", b"%d," % 10**15)}),
+        "cannot be unpacked",
+    ),
+    "a nest without end": (packed({"head": np.frombuffer(b"[" * 200_000, np.uint8)}), "cannot be unpacked"),
+    "behind a password": (locked(encode(small_model())), "cannot be unpacked"),
+    "more trees than a model has": (
+        forged(lambda _, a: a.update({"trees/root": np.zeros(5000, np.int32)})),
+        "more than 4096 trees",
+    ),
+} | {
+    f"damaged where it is packed, {method}": (damaged(zipped(method, arrays_as_files())), "cannot be unpacked")
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 }
 
 

@@ -90,11 +90,27 @@ def test_a_stump_goes_left_up_to_its_threshold() -> None:
         pytest.param("value", np.zeros(3, np.float32), "should hold float64", id="another type"),
         pytest.param("root", np.zeros((1, 1), np.int32), "in one row", id="another shape"),
         pytest.param("intercept", np.zeros(0), "lack", id="no intercept"),
+        pytest.param("intercept", np.zeros(1, complex), "should hold float64", id="an intercept of another kind"),
+        pytest.param("root", np.zeros(5000, np.int32), "more than 4096 trees", id="more trees than anybody grows"),
     ],
 )
 def test_arrays_that_are_no_trees_are_refused(column: str, values: np.ndarray, message: str) -> None:
     with pytest.raises(TreesError, match=message):
         Trees.of_arrays(stump().arrays() | {column: values}, 2)
+
+
+@pytest.mark.parametrize(("depth", "refused"), [(64, False), (65, True)])
+def test_a_tree_that_goes_on_and_on_is_refused(depth: int, refused: bool) -> None:
+    inner = np.arange(depth + 1) < depth
+    child = np.where(inner, np.arange(1, depth + 2), LEAF).astype(np.int32)
+    feature = np.where(inner, 0, LEAF).astype(np.int32)
+    zeros = np.zeros(depth + 1)
+    arrays = replace(stump(), feature=feature, threshold=zeros, left=child, right=child, value=zeros).arrays()
+    if refused:
+        with pytest.raises(TreesError, match="deeper than 64"):
+            Trees.of_arrays(arrays, 2)
+    else:
+        assert Trees.of_arrays(arrays, 2).log_odds(np.zeros((1, 2), np.float32)).tolist() == [-1.0]
 
 
 def test_a_missing_column_is_named() -> None:
