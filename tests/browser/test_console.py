@@ -179,8 +179,9 @@ def test_readings_arrive_in_the_chart(own_console: Console, look: Look) -> None:
     expect(chart).to_have_attribute("data-marks", str(marks + 1))
 
 
-def test_the_console_says_when_it_is_not_live(own_console: Console, look: Look) -> None:
-    watched = look(own_console.base)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_console_says_when_it_is_not_live(own_console: Console, look: Look, size: str) -> None:
+    watched = look(own_console.base, size)
     settle(watched.page)
     watched.page.context.set_offline(True)
     own_console.made.hub.close()

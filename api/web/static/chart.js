@@ -132,7 +132,7 @@
         ticks: { show: false },
         font: `11px ${color("font")}`,
         values: (_plot, splits) => splits.map(number),
-        space: 36,
+        space: 30,
         size: 46,
       },
     ],
