@@ -63,13 +63,13 @@ def compared(evidence: Mapping[str, Fact]) -> Mapping[str, str]:
 def duration(seconds: float, zh: bool = False) -> str:
     """A time span for people.
 
-    >>> duration(90), duration(7200), duration(5400, zh=True)
-    ('90 s', '2 h', '1.5 小时')
+    >>> duration(62.0856), duration(7200), duration(5400, zh=True)
+    ('62 s', '2 h', '1.5 小时')
     """
     for length, en, name in _SPANS:
         if seconds >= 2 * length or (length != 60 and seconds >= 1.5 * length):
             return f"{number(round(seconds / length, 1))} {name if zh else en}"
-    return f"{number(seconds)} {'秒' if zh else 's'}"
+    return f"{number(round(seconds, None if seconds >= 10 else 1))} {'秒' if zh else 's'}"
 
 
 def with_unit(shown: str, unit: Fact) -> str:
