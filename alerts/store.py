@@ -25,12 +25,6 @@ ROWS_AT_ONCE = 500
 """Ids in one IN (…): below the fewest parameters a SQLite allows (999)."""
 
 
-MOST_LIKE = 100
-"""Earlier alerts that are found to be like one, on its device or elsewhere."""
-SEARCHED = 5_000
-"""Earlier alerts, of all devices, among which those of one class are looked for."""
-
-
 class AlertRow(Base):
     """One alert as it stands."""
 
@@ -67,6 +61,10 @@ class AlertRow(Base):
     lead: Mapped[str | None]
     """The metric that it is mostly about, by which alerts like it are found."""
     shelved_until: Mapped[int | None]
+
+
+NEWEST = (AlertRow.raised_at.desc(), AlertRow.id)
+"""The order of alerts, the newest first."""
 
 
 class ActionRow(Base):
@@ -144,7 +142,7 @@ class AlertStore:
     def get(self, alert_id: str) -> Alert:
         """The alert with that id. Raises NotFoundError."""
         with reading(self._engine) as session:
-            return _to_alert(_row(session, alert_id))
+            return to_alert(_row(session, alert_id))
 
     def list(self, wanted: AlertFilter, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page[Alert]:
         """Alerts, newest first. Raises InputError on a bad cursor or limit."""
@@ -155,7 +153,7 @@ class AlertStore:
             .limit(checked_limit(limit) + 1)
         )
         with reading(self._engine) as session:
-            found = [_to_alert(row) for row in session.scalars(query)]
+            found = [to_alert(row) for row in session.scalars(query)]
         more = len(found) > limit
         return Page(
             tuple(found[:limit]), encode_cursor(found[limit - 1].raised_at, found[limit - 1].id) if more else None
@@ -170,9 +168,9 @@ class AlertStore:
     def worst(self, wanted: AlertFilter, limit: int) -> tuple[Alert, ...]:
         """The first `limit` alerts by severity, of these the newest."""
         rank = sa.case({severity: severity.rank for severity in Severity}, value=AlertRow.severity)
-        query = sa.select(AlertRow).where(*_conditions(wanted)).order_by(rank.desc(), *_NEWEST).limit(limit)
+        query = sa.select(AlertRow).where(*_conditions(wanted)).order_by(rank.desc(), *NEWEST).limit(limit)
         with reading(self._engine) as session:
-            return tuple(_to_alert(row) for row in session.scalars(query))
+            return tuple(to_alert(row) for row in session.scalars(query))
 
     def briefs(self, wanted: AlertFilter) -> tuple[Brief, ...]:
         """Every one of the alerts, but little of each."""
@@ -202,14 +200,14 @@ class AlertStore:
             .order_by(AlertRow.raised_at, AlertRow.id, ActionRow.id)
         )
         with reading(self._engine) as session:
-            said = {row.id: (_to_alert(row), Verdict(str(verdict))) for row, verdict in session.execute(query)}
+            said = {row.id: (to_alert(row), Verdict(str(verdict))) for row, verdict in session.execute(query)}
         return tuple(said.values())
 
     def raised_since(self, start: int) -> tuple[Alert, ...]:
         """Alerts raised from `start` (ns UTC) on, oldest first."""
         query = sa.select(AlertRow).where(AlertRow.raised_at >= start).order_by(AlertRow.raised_at, AlertRow.id)
         with reading(self._engine) as session:
-            return tuple(_to_alert(row) for row in session.scalars(query))
+            return tuple(to_alert(row) for row in session.scalars(query))
 
     def lived(self, start: int, end: int) -> tuple[Lived, ...]:
         """Alerts that were on from `start` to `end` (ns UTC, end exclusive), by time of raising.
@@ -266,7 +264,7 @@ class AlertStore:
 
     def _act(self, alert_id: str, change: Callable[[Alert], Alert], action: Action) -> Alert:
         with writing(self._engine) as session:
-            alert = change(_to_alert(_row(session, alert_id, lock=True)))
+            alert = change(to_alert(_row(session, alert_id, lock=True)))
             update_alerts(session, [alert])
             note_action(session, alert_id, action)
             return alert
@@ -284,7 +282,7 @@ def load_alerts(session: Session, ids: Iterable[str]) -> dict[str, Alert]:
     for start in range(0, len(wanted), ROWS_AT_ONCE):
         some = wanted[start : start + ROWS_AT_ONCE]
         query = sa.select(AlertRow).where(AlertRow.id.in_(some)).order_by(AlertRow.id).with_for_update()
-        found.update({row.id: _to_alert(row) for row in session.scalars(query)})
+        found.update({row.id: to_alert(row) for row in session.scalars(query)})
     return found
 
 
@@ -306,86 +304,6 @@ def note_action(session: Session, alert_id: str, action: Action) -> None:
     """Keep what a person did with an alert."""
     said = {"at": action.at, "by": action.by, "note": action.note, "verdict": action.verdict, "until": action.until}
     session.add(ActionRow(alert_id=alert_id, action=action.action, **said))
-
-
-def shelves(session: Session, devices: Iterable[DeviceKey], now: int) -> dict[Subject, int]:
-    """What is set aside on those devices at `now`, and until when."""
-    key, found = sorted(set(devices)), dict[Subject, int]()
-    for start in range(0, len(key), ROWS_AT_ONCE // 2):
-        some = sa.tuple_(AlertRow.site, AlertRow.device).in_(key[start : start + ROWS_AT_ONCE // 2])
-        rows = session.scalars(sa.select(AlertRow).where(_IS_SHELVED, AlertRow.shelved_until > now, some))
-        for alert in map(_to_alert, rows):
-            found[alert.subject] = max(found.get(alert.subject, 0), alert.shelved_until or 0)
-    return found
-
-
-def end_shelf(session: Session, alert: Alert, now: int) -> list[str]:
-    """Have the shelf of all that is shelved about the same as that alert end at `now`; their ids."""
-    metric = AlertRow.metric.is_(None) if alert.metric is None else AlertRow.metric == alert.metric
-    same = (
-        _IS_SHELVED,
-        AlertRow.site == alert.site,
-        AlertRow.device == alert.device,
-        metric,
-        AlertRow.kind == alert.kind,
-    )
-    session.execute(sa.update(AlertRow).where(*same).values(shelved_until=now))
-    return list(session.scalars(sa.select(AlertRow.id).where(*same).order_by(AlertRow.id)))
-
-
-def shelved_out(session: Session, now: int) -> list[str]:
-    """Ids of shelved alerts whose shelf has ended by `now`, so many at a time."""
-    ended = sa.select(AlertRow.id).where(_IS_SHELVED, AlertRow.shelved_until <= now).order_by(AlertRow.id)
-    return list(session.scalars(ended.limit(ROWS_AT_ONCE)))
-
-
-_IS_SHELVED = AlertRow.state == State.SHELVED
-
-
-# -- for what is like an alert, inside the transaction of who asks ----------------------------------------------------
-
-
-def like_on_device(session: Session, alert: Alert) -> list[Alert]:
-    """Earlier alerts of the same device, kind and leading metric: the newest MOST_LIKE."""
-    here = (AlertRow.site == alert.site, AlertRow.device == alert.device)
-    query = sa.select(AlertRow).where(*here, *_like(alert)).order_by(*_NEWEST).limit(MOST_LIKE)
-    return [_to_alert(row) for row in session.scalars(query)]
-
-
-def like_elsewhere(session: Session, alert: Alert, devices: sa.Select[str, str]) -> list[Alert]:
-    """Earlier alerts of the same kind and leading metric on other devices of those (site, name): the newest MOST_LIKE.
-
-    Looks among the newest SEARCHED of all devices.
-    """
-    newest = sa.select(AlertRow.id).where(*_like(alert)).order_by(*_NEWEST).limit(SEARCHED)
-    elsewhere = sa.not_(sa.and_(AlertRow.site == alert.site, AlertRow.device == alert.device))
-    query = (
-        sa.select(AlertRow)
-        .where(AlertRow.id.in_(newest), elsewhere, sa.tuple_(AlertRow.site, AlertRow.device).in_(devices))
-        .order_by(*_NEWEST)
-        .limit(MOST_LIKE)
-    )
-    return [_to_alert(row) for row in session.scalars(query)]
-
-
-def _like(alert: Alert) -> tuple[sa.ColumnElement[bool], ...]:
-    lead = AlertRow.lead.is_(None) if alert.lead is None else AlertRow.lead == alert.lead
-    return AlertRow.kind == alert.kind, lead, AlertRow.raised_at < alert.raised_at
-
-
-_NEWEST = (AlertRow.raised_at.desc(), AlertRow.id)
-
-
-def last_words(session: Session, ids: Sequence[str]) -> dict[str, tuple[Verdict | None, str]]:
-    """The last verdict, and the last words, that people left about each of those alerts."""
-    said: dict[str, tuple[Verdict | None, str]] = {}
-    for start in range(0, len(ids), ROWS_AT_ONCE):
-        some = ids[start : start + ROWS_AT_ONCE]
-        query = sa.select(ActionRow).where(ActionRow.alert_id.in_(some)).order_by(ActionRow.id)
-        for row in session.scalars(query):
-            verdict, note = said.get(row.alert_id, (None, ""))
-            said[row.alert_id] = (Verdict(row.verdict) if row.verdict else verdict, row.note or note)
-    return said
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------
@@ -439,7 +357,8 @@ def _values(alert: Alert) -> dict[str, Any]:
 _PLAIN = tuple(name for name in Alert.__dataclass_fields__ if name not in {"explanation", "evidence"})
 
 
-def _to_alert(row: AlertRow) -> Alert:
+def to_alert(row: AlertRow) -> Alert:
+    """The alert that a row holds."""
     return Alert(
         id=row.id,
         site=row.site,

@@ -31,15 +31,13 @@ from alerts.notify import outbox
 from alerts.notify.message import Beside, alert_link, alert_message
 from alerts.notify.outbox import Notice, receiver_id
 from alerts.notify.policy import NotifyConfig, Reason, notice_key, notify_reason, skip_at_once
+from alerts.shelves import end_shelf, shelved_out, shelves
 from alerts.store import (
     Action,
     ActionKind,
-    end_shelf,
     insert_alerts,
     load_alerts,
     note_action,
-    shelved_out,
-    shelves,
     update_alerts,
 )
 from ingest.database import reading, writing

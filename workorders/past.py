@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from alerts.alert import Alert
-from alerts.store import MOST_LIKE, last_words, like_elsewhere, like_on_device
+from alerts.likeness import MOST_LIKE, last_words, like_elsewhere, like_on_device
 from ingest.database import reading
 from ingest.registry_store import DeviceRow
 from workorders.similar import Nearness, Past, Similar, similar

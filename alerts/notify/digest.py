@@ -12,47 +12,32 @@ LISTED = 20
 """Alerts that are named; of the others only how many there are is said."""
 _ORDER = ("raised_at", "site", "device")
 """Of alerts that are equally bad."""
+_MINUTES = GATHER_NS // (60 * SECOND_NS)
 
 
 def digest(notices: Sequence[Notice], config: NotifyConfig) -> Message:
     """What people read about several notices, given as they were queued; an alert is named once."""
     newest = {notice.alert_id: notice for notice in notices}.values()
     alerts = sorted(newest, key=lambda notice: (-notice.severity.rank, *(notice.facts[name] for name in _ORDER)))
-    return {Language.EN: _english(alerts, config), Language.ZH: _chinese(alerts, config)}
-
-
-def _english(alerts: Sequence[Notice], config: NotifyConfig) -> Text:
+    number, more, worst = len(alerts), len(alerts) - LISTED, alerts[0].severity
     sites = sorted({notice.facts["site"] for notice in alerts})
-    where = f"site {sites[0]}" if len(sites) == 1 else f"{len(sites)} sites"
-    more = len(alerts) - LISTED
-    lines = [
-        *_titles(alerts, Language.EN),
-        f"… and {more} more" if more > 0 else None,
-        f"Many at once: gathered into one message, at most one in {_MINUTES} min.",
-        alerts_link(config),
-    ]
-    return Text(f"[{alerts[0].severity.upper()}] {len(alerts)} alerts at {where}", _joined(lines))
+    where, where_zh = (f"{len(sites)} sites", f"{len(sites)} 个站点")
+    if len(sites) == 1:
+        where, where_zh = (f"site {sites[0]}", f"站点 {sites[0]} ")
+    en = (f"… and {more} more", f"Many at once: gathered into one message, at most one in {_MINUTES} min.")
+    zh = (f"……另有 {more} 条", f"报警密集，已合并为一条消息，最多每 {_MINUTES} 分钟一条。")
+    link = alerts_link(config)
+    return {
+        Language.EN: Text(f"[{worst.upper()}] {number} alerts at {where}", _body(alerts, Language.EN, en, link)),
+        Language.ZH: Text(
+            f"【{SEVERITY_ZH[worst]}】{where_zh}共 {number} 条报警", _body(alerts, Language.ZH, zh, link)
+        ),
+    }
 
 
-def _chinese(alerts: Sequence[Notice], config: NotifyConfig) -> Text:
-    sites = sorted({notice.facts["site"] for notice in alerts})
-    where = f"站点 {sites[0]} " if len(sites) == 1 else f"{len(sites)} 个站点"
-    more = len(alerts) - LISTED
-    lines = [
-        *_titles(alerts, Language.ZH),
-        f"……另有 {more} 条" if more > 0 else None,
-        f"报警密集，已合并为一条消息，最多每 {_MINUTES} 分钟一条。",
-        alerts_link(config),
-    ]
-    return Text(f"【{SEVERITY_ZH[alerts[0].severity]}】{where}共 {len(alerts)} 条报警", _joined(lines))
-
-
-_MINUTES = GATHER_NS // (60 * SECOND_NS)
-
-
-def _titles(alerts: Sequence[Notice], language: Language) -> list[str]:
-    return [notice.message[language].title for notice in alerts[:LISTED]]
-
-
-def _joined(lines: Sequence[str | None]) -> str:
+def _body(alerts: Sequence[Notice], language: Language, words: tuple[str, str], link: str | None) -> str:
+    """The titles of the worst, how many more there are, why it is one message, and where to look."""
+    more, why = words
+    titles = [notice.message[language].title for notice in alerts[:LISTED]]
+    lines = [*titles, more if len(alerts) > LISTED else None, why, link]
     return "\n".join(line for line in lines if line)

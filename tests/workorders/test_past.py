@@ -8,8 +8,9 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from alerts.alert import Alert, Kind, Opened, Verdict
+from alerts.likeness import MOST_LIKE, like_on_device
 from alerts.notify.policy import NotifyConfig
-from alerts.store import MOST_LIKE, AlertStore, insert_alerts, like_on_device
+from alerts.store import AlertStore, insert_alerts
 from ingest.database import reading, writing
 from ingest.registry import Device, Registry
 from ingest.registry_store import RegistryStore
