@@ -17,8 +17,8 @@ from api.hub import Client, TooManyClientsError, Topic, Wish
 from api.params import DeviceName, SiteName
 
 router = APIRouter(tags=["stream"])
-CHECK_EVERY_S = 15.0
-"""Seconds after which it is asked again whether the listener may still listen."""
+CHECK_EVERY_S = 3.0
+"""Seconds after which it is asked again whether the listener may still listen: some 1 ms each time."""
 RETRY_MS = 2_000
 """What a browser waits before it connects again."""
 Wished = Annotated[
