@@ -53,11 +53,13 @@ def compared(evidence: Mapping[str, Fact]) -> Mapping[str, str]:
     """
     names = (*_GIVEN, *_RECKONED)
     facts = {name: float(fact) for name in names if isinstance(fact := evidence.get(name), int | float)}
-    nothing = NOTHING * max(map(abs, facts.values()), default=0.0)
-    pairs = (("average" if "average" in facts else "value", "expected"), ("low", "high"), ("value", "limit"))
+    told = "average" if "average" in facts else "value"
+    nothing = NOTHING * max((abs(facts[name]) for name in (told, "expected", "limit") if name in facts), default=0.0)
+    pairs = ((told, "expected"), ("low", "high"), ("value", "limit"))
     steps = (abs(facts[one] - facts[other]) for one, other in pairs if one in facts and other in facts)
     step = min((step for step in steps if step > nothing), default=math.inf)
-    return {name: number(fact if name in _GIVEN or abs(fact) > nothing else 0.0, step) for name, fact in facts.items()}
+    dust = min(nothing, NOTHING)
+    return {name: number(fact if name in _GIVEN or abs(fact) > dust else 0.0, step) for name, fact in facts.items()}
 
 
 def duration(seconds: float, zh: bool = False) -> str:

@@ -92,9 +92,15 @@ def test_a_value_and_its_limit_can_be_told_apart(facts: dict[str, Fact], text: s
             id="what always was the same",
         ),
         pytest.param(
-            {"value": 1e300, "expected": 2e-9, "low": -1e-9, "high": 5e-9},
-            "f 1e+300 is above its own baseline of 0 (expected 0);",
+            {"value": 1e300, "expected": 20.07, "low": 16.06, "high": 24.08},
+            "f 1e+300 is above its own baseline of 20.07 (expected 16.06 to 24.08);",
             id="out of all proportion",
+        ),
+        pytest.param(
+            {"value": 20.5, "average": 20.32, "expected": 19.99, "low": -7e32, "high": 7e32},
+            "f lately averages 20.32, above its own baseline of 19.99, "
+            "while single readings stay within the expected -7e+32 to 7e+32",
+            id="a band out of all proportion",
         ),
     ],
 )
