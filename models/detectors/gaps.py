@@ -34,15 +34,20 @@ NEVER = int(np.iinfo(np.int64).min)
 NO_LIMIT = int(np.iinfo(np.int64).max)
 
 
-class _Series(Protocol):
+class Counted(Protocol):
+    """What a record holds of lengths that were counted."""
+
+    counts: FloatArray
+    """By length as of `counted_at`; the k-th are longer than `SHORTEST_NS` · 2^k."""
+    counted_at: int
+
+
+class _Series(Counted, Protocol):
     """A record of the state."""
 
     last: int
     least: int
     """The limit if no gap were usual, ns."""
-    counts: FloatArray
-    """Gaps by length as of `counted_at`; the k-th are longer than `SHORTEST_NS` · 2^k."""
-    counted_at: int
     usual: int
     """The limit that its usual gaps ask for, ns, 0 if none are; good until `usual_until`."""
     usual_until: int
@@ -101,27 +106,26 @@ def _limits(
     for row in range(len(series)):
         state, now = records[series[row]], time[row]
         if state.last != NEVER and now - state.last > state.least:
-            _fade(state, now)
-            state.counts[_length(now - state.last)] += 1.0
+            fade(state, now)
+            count(state, now - state.last)
             _settle(state)
         elif now > state.usual_until:
-            _fade(state, now)
+            fade(state, now)
             _settle(state)
         state.last, state.least = now, least_limit(interval_ns[row])
         limits[row] = max(state.least, state.usual)
 
 
 @compiled
-def _length(gap: int) -> int:
-    """By which of the lengths a gap of more than `SHORTEST_NS` is counted: the longest that it passes."""
-    length, passed = 0, 2 * SHORTEST_NS
-    while gap > passed and length < LENGTHS - 1:
-        length, passed = length + 1, 2 * passed
-    return length
+def _settle(state: _Series) -> None:
+    """What is usual now makes the limit, until it no longer is."""
+    state.usual, often = usual_limit(state, OFTEN)
+    state.usual_until = state.counted_at + int(MEMORY_NS * np.log(often / OFTEN)) if state.usual else NO_LIMIT
 
 
 @compiled
-def _fade(state: _Series, now: int) -> None:
+def fade(state: Counted, now: int) -> None:
+    """Let what was counted fade until now."""
     if state.counted_at != NEVER:
         left = np.exp((state.counted_at - now) / MEMORY_NS)
         for length in range(LENGTHS):
@@ -130,14 +134,21 @@ def _fade(state: _Series, now: int) -> None:
 
 
 @compiled
-def _settle(state: _Series) -> None:
-    """The longest length that is still passed often makes the limit, until it no longer is."""
+def count(state: Counted, gap: int) -> None:
+    """Count a gap of more than `SHORTEST_NS` by the longest of the lengths that it passes."""
+    length, passed = 0, 2 * SHORTEST_NS
+    while gap > passed and length < LENGTHS - 1:
+        length, passed = length + 1, 2 * passed
+    state.counts[length] += 1.0
+
+
+@compiled
+def usual_limit(state: Counted, enough: float) -> tuple[int, float]:
+    """Twice the longest length that is passed often enough, ns, and how often; 0 if none is."""
     often, limit = 0.0, SHORTEST_NS << LENGTHS
     for length in range(LENGTHS - 1, -1, -1):
         often += state.counts[length]
-        if often >= OFTEN:
-            state.usual = limit
-            state.usual_until = state.counted_at + int(MEMORY_NS * np.log(often / OFTEN))
-            return
+        if often >= enough:
+            return limit, often
         limit >>= 1
-    state.usual, state.usual_until = 0, NO_LIMIT
+    return 0, often

@@ -3,7 +3,8 @@
     site clock ──ticks──▶ device: nothing heard for the limit of its fastest metric   → the device is silent
     device clock ───────▶ metric: the device speaks on, this metric does not           → the metric is silent
 
-How long the limit of a metric is, `models.detectors.gaps` tells.
+How long the limit of a metric is, `models.detectors.gaps` tells; who sends many readings at once has another one by
+`models.detectors.waits`.
 
 A device is measured against the clock of its site as it stood when the device was last heard, so that a device whose
 clock is off, or that is fed late, is not taken for a mute one; so is a metric against the clock of its device. A gap
@@ -28,7 +29,8 @@ from ingest.reading import NS_PER_SECOND, BoolArray, FlagArray, FloatArray, IntA
 from ingest.registry import Registry
 from ingest.rows import StateTable, under
 from models.blocks import Keys
-from models.detectors.gaps import Gaps
+from models.detectors.gaps import SHORTEST_NS, Gaps, least_limit
+from models.detectors.waits import EXPLAINED, WAITS, Waiting, expected, learn, no_waits
 
 OBSERVER_GAP_NS = 60 * NS_PER_SECOND
 """Ticks further apart than this mean that nobody listened in between: the time away does not count as silence."""
@@ -95,7 +97,7 @@ class _Site(Protocol):
     live: bool
 
 
-class _Device(Protocol):
+class _Device(Waiting, Protocol):
     """A record of the state of a device."""
 
     clock: int
@@ -105,7 +107,7 @@ class _Device(Protocol):
     silent_from: int
 
 
-class _Series(Protocol):
+class _Series(Waiting, Protocol):
     """A record of the state of a series."""
 
     last: int
@@ -165,6 +167,7 @@ class Silence:
                 "fresh": (np.bool_, (), False),
                 "returned": (np.int64, (), NEVER),
                 "silent_from": (np.int64, (), NEVER),
+                **WAITS,
             }
         )
         self._series = StateTable(
@@ -174,6 +177,7 @@ class Silence:
                 "limit": (np.int64, (), NO_LIMIT),
                 "interval": (np.float64, (), np.nan),
                 "silent_from": (np.int64, (), NEVER),
+                **WAITS,
             }
         )
         self._bounds = _no_bounds()
@@ -217,8 +221,9 @@ class Silence:
     ) -> None:
         """Take back a saved state; the arrays tell which number each saved row belongs to."""
         self._sites.restore(saved["site"], sites)
-        self._devices.restore(saved["device"], devices)
-        self._series.restore(_with_heard(saved["series"]), series)
+        waits = {part: no_waits(len(next(iter(saved[part].values())))) for part in ("device", "series")}  # if none yet
+        self._devices.restore({**waits["device"], **saved["device"]}, devices)
+        self._series.restore({**waits["series"], **_with_heard(saved["series"])}, series)
         self._gaps.restore(under(saved["series"], "gaps."), series)
         self._bounds = _no_bounds()
 
@@ -266,17 +271,22 @@ def _advance(state: _State, rows: _Rows, turns: Sequence[_Turn]) -> int:
             site.clock = max(before, time)
             ticked[home] = True
         rows.site[row], rows.site_after[row] = home, site.clock
-        if device.silent_from == NEVER and _gap(device, before, time) > bound.limit:
-            n = _silence_before(state, rows, row, before, turns, n)
+        gap = _gap(device, before, time)
+        if gap > SHORTEST_NS:
+            if device.silent_from == NEVER and gap > bound.limit:
+                n = _silence_before(state, rows, row, before, turns, n)
+            _learn_device(state, owner, before, time)
+        if own.heard != NEVER and device.clock - own.heard > SHORTEST_NS:
+            _learn_metric(own, device.clock, time)
         if device.silent_from != NEVER:
             n = _end(turns, n, row, owner, WHOLE_DEVICE, max(time, device.silent_from))
             device.silent_from, device.returned = NEVER, time
         if own.silent_from != NEVER:
             n = _end(turns, n, row, owner, number, max(time, own.silent_from))
             own.silent_from = NEVER
-        own.last, own.interval, own.limit = time, rows.interval_ns[row], rows.limit[row]
         device.clock, device.heard, device.fresh = max(device.clock, time), site.clock, site.live
-        own.heard = device.clock
+        own.last, own.heard, own.interval = time, device.clock, rows.interval_ns[row]
+        own.limit = max(rows.limit[row], expected(own, own.heard))
         if own.limit != NO_LIMIT:
             bound.limit = min(bound.limit, own.limit)
             bound.due = min(bound.due, max(own.heard, device.returned) + own.limit)
@@ -294,6 +304,33 @@ def _gap(device: _Device, site_clock: int, time: int) -> int:
     if NEVER not in (device.heard, site_clock):
         gap = max(gap, site_clock - device.heard)
     return gap
+
+
+@compiled
+def _learn_device(state: _State, owner: int, site_clock: int, time: int) -> None:
+    """Learn for how long a device was not heard of, unless its readings explain it; `time` is that of the next one."""
+    device = state.devices[owner]
+    if NEVER in (device.heard, site_clock):
+        return
+    wait, least = site_clock - device.heard, NO_LIMIT
+    if wait <= EXPLAINED * (time - device.clock):
+        return
+    number = state.owners[owner].first
+    while number != NO_SERIES:
+        own = state.series[number]
+        if own.silent_from == NEVER and own.last != NEVER:
+            least = min(least, least_limit(own.interval))
+        number = state.chain[number].next
+    if wait > least:
+        learn(device, device.heard, site_clock)
+
+
+@compiled
+def _learn_metric(own: _Series, device_clock: int, time: int) -> None:
+    """The same of a metric, on the clock of its device."""
+    wait = device_clock - own.heard
+    if wait > EXPLAINED * (time - own.last) and wait > least_limit(own.interval):
+        learn(own, own.heard, device_clock)
 
 
 @compiled
@@ -340,7 +377,7 @@ def _missing_metrics(state: _State, row: int, owner: int, turns: Sequence[_Turn]
 
 @compiled
 def _device_limit(state: _State, owner: int) -> int:
-    """The limit of a device's fastest metric that is not silent."""
+    """The limit of a device's fastest metric that is not silent, or what its usual waits ask for."""
     limit, number = NO_LIMIT, state.owners[owner].first
     while number != NO_SERIES:
         own = state.series[number]
@@ -348,7 +385,7 @@ def _device_limit(state: _State, owner: int) -> int:
             limit = min(limit, own.limit)
         number = state.chain[number].next
     state.bounds[owner].limit = limit
-    return limit
+    return max(limit, expected(state.devices[owner], state.devices[owner].heard))
 
 
 @compiled
@@ -365,6 +402,7 @@ def _tick(state: _State, rows: _Rows, now: int, turns: Sequence[_Turn]) -> int:
         home, device = state.site_of[owner], state.devices[owner]
         if away[home] > OBSERVER_GAP_NS and device.heard != NEVER:
             device.heard += away[home]
+            device.back += away[home] if device.back != NEVER else 0
         if ticked[home] and device.fresh:
             device.heard, device.fresh = state.sites[home].clock, False
     return _overdue(state, rows, ticked, turns, 0)
@@ -400,6 +438,7 @@ def _begin_device(state: _State, row: int, owner: int, due: int, turns: Sequence
             limit = min(limit, own.limit)
             interval = min(interval, own.interval)
         number = state.chain[number].next
+    limit = max(limit, expected(device, device.heard))
     device.silent_from = due
     only = only if known == 1 else -1
     return _tell(turns, n, row, owner, WHOLE_DEVICE, True, due, device.clock, limit, interval, only)
