@@ -70,14 +70,15 @@ def version() -> None:
 
 @app.command("check-config")
 def check_config(config: Config = None) -> None:
-    """Check settings, registry, limits, mappings and receivers of notifications, and say what is wrong."""
-    from forewarn.configured import adapter_options, engine_config, notify_config, registry
+    """Check settings, registry, limits, mappings, calendars and receivers of messages, and say what is wrong."""
+    from forewarn.configured import adapter_options, calendars, engine_config, notify_config, registry
     from ingest.database import make_engine
 
     settings = settings_of(config)
     make_engine(settings.database_url)
     receivers = notify_config(settings).urls
     adapter_options(settings)
+    calendars(settings)
     known = registry(settings)
     rules = engine_config(settings).limits
     typer.echo(

@@ -15,6 +15,8 @@ from ingest.adapters.options import Options
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
 from ingest.stores.store import TelemetryStore
+from workorders.calendar_file import parse_calendars
+from workorders.sla import Calendars
 
 
 def engine_config(settings: Settings) -> EngineConfig:
@@ -62,6 +64,12 @@ def notify_config(settings: Settings) -> NotifyConfig:
         timezone=settings.site.timezone,
         live_within_ns=round(settings.engine.live_within.total_seconds() * NS_PER_SECOND),
     )
+
+
+def calendars(settings: Settings) -> Calendars:
+    """When service time counts, by site. Raises InputError naming what is wrong in `calendar.file`."""
+    path = settings.calendar.file
+    return Calendars() if path is None else parse_calendars(read_toml(path), str(path), settings.site.timezone)
 
 
 def adapter_options(settings: Settings) -> Options:

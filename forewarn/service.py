@@ -28,7 +28,7 @@ from api.board import Board
 from api.deps import Deps
 from api.hub import Hub
 from api.publish import publish_changes
-from forewarn.configured import adapter_options, engine_config, notify_config
+from forewarn.configured import adapter_options, calendars, engine_config, notify_config
 from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health, reported
 from forewarn.inputs import make_input
@@ -86,14 +86,14 @@ class Service:
         settings = self.settings
         self._entries = read_registry(settings.registry.file) if settings.registry.file else ()
         config = engine_config(settings)
-        self._notify = notify_config(settings)
+        self._notify, self._calendars = notify_config(settings), calendars(settings)
         held = self._held.enter_context(opened(settings))
         self._input = make_input(settings, self._handover, self._clock, held.spool)
         self._notifier = Notifier(held.database, self._notify, AppriseSender(), self._clock)
         self._adapter_options = adapter_options(settings)
         self._models = ModelStore(held.database)
         self._shelf = ModelShelf(self._models, settings.models.suppress_baseline)
-        self._desk = Desk(held.database, self.registry, self._notify)
+        self._desk = Desk(held.database, self.registry, self._notify, self._calendars)
         self.pipeline = Pipeline(self._parts(held), config)
         self._model_watch = ModelWatch(self._shelf, self.pipeline.judging.want, self.health)
         self._replays = Replaying(

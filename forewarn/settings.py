@@ -216,6 +216,7 @@ class Settings(Section):
     registry: FileSettings = FileSettings()
     limits: FileSettings = FileSettings()
     mapping: FileSettings = FileSettings()
+    calendar: FileSettings = FileSettings()
     site: SiteSettings = SiteSettings()
     ui: UiSettings = UiSettings()
     engine: EngineSettings = EngineSettings()

@@ -48,6 +48,7 @@ from workorders.message import order_line
 from workorders.opening import NUMBER_LENGTHS, Book, Change, Step, order_number
 from workorders.order import AlertJoined, OrderEvent, OrderOpened, Reprioritised, WorkOrder
 from workorders.past import similar_in
+from workorders.sla import Calendars
 from workorders.store import load_open_orders, load_orders, save_orders
 
 log = structlog.get_logger(__name__)
@@ -72,10 +73,13 @@ class Changes:
 class Desk:
     """Records what the engine says in the database behind `engine`."""
 
-    def __init__(self, engine: sa.Engine, registry: Registry, notify: NotifyConfig) -> None:
+    def __init__(
+        self, engine: sa.Engine, registry: Registry, notify: NotifyConfig, calendars: Calendars | None = None
+    ) -> None:
         self._engine = engine
         self._registry = registry
         self._notify = notify
+        self._calendars = calendars or Calendars()
 
     def record(self, events: Sequence[AlertEvent], now: int) -> Changes:
         """Take in alert events in their order; `now` is clock time, ns UTC.
@@ -129,7 +133,7 @@ class Desk:
         may_order = [e.alert for e in events if isinstance(e, Opened) and e.alert.id not in alerts]
         later = (e.alert_id for e in events if isinstance(e, Escalated | Revised | Released | Unshelved))
         may_order += [alerts[alert_id] for alert_id in later if alert_id in alerts]
-        book = Book(self._registry.known, alerts=alerts)
+        book = Book(self._registry.known, calendars=self._calendars, alerts=alerts)
         if may_order:
             numbers = {order_number(alert.id, length) for alert in may_order for length in NUMBER_LENGTHS}
             numbers |= {alert.work_order for alert in may_order if alert.work_order is not None}

@@ -39,7 +39,7 @@ from workorders.order import (
 from workorders.order import apply as apply_to_order
 from workorders.order import opened as opened_order
 from workorders.promises import Promises, shipped
-from workorders.sla import AlwaysOpen, Calendar
+from workorders.sla import Calendars
 from workorders.terms import Terms, crossing_at, terms_of
 
 OPENS_FROM = Severity.HIGH
@@ -109,7 +109,7 @@ class Book:
     device: Callable[[str, str], Device] = Device
     """What is known of a device by site and name."""
     promises: Promises = field(default_factory=shipped)
-    calendar: Calendar = field(default_factory=AlwaysOpen)
+    calendars: Calendars = field(default_factory=Calendars)
     alerts: dict[str, Alert] = field(default_factory=dict)
     orders: dict[str, WorkOrder] = field(default_factory=dict)
     shelves: Mapping[Subject, int] = field(default_factory=dict)
@@ -176,7 +176,7 @@ class Book:
 
     def _opening(self, alert: Alert, at: int) -> OrderOpened:
         priority = self._priority(alert)
-        terms = self._terms(priority, at, alert)
+        terms = self._terms(alert.site, priority, at, alert)
         device = self.device(alert.site, alert.device)
         return OrderOpened(
             number=self._free_number(alert.id),
@@ -187,7 +187,7 @@ class Book:
             cause=alert.explanation,
             evidence=Evidence(alert.id, alert.metric, alert.kind, at, alert.evidence),
             priority=priority,
-            clock=self.calendar.clock,
+            clock=self.calendars.of(alert.site).clock,
             promise=terms.promise,
             at=at,
             response_due_at=terms.response_due_at,
@@ -214,9 +214,9 @@ class Book:
         more_urgent = priority < order.priority
         if not more_urgent and alert.severity.rank < OPENS_FROM.rank:
             return []
-        put_off = order.solve_due_at > self._terms(order.priority, order.opened_at).solve_due_at
+        put_off = order.solve_due_at > self._terms(order.site, order.priority, order.opened_at).solve_due_at
         trouble_now = put_off and crossing_at(alert) is None
-        terms = self._terms(priority, at if trouble_now else order.opened_at, alert)
+        terms = self._terms(order.site, priority, at if trouble_now else order.opened_at, alert)
         if not more_urgent and terms.solve_due_at >= order.solve_due_at:
             return []
         response_due_at = min(terms.response_due_at, order.response_due_at)
@@ -227,8 +227,8 @@ class Book:
     def _priority(self, alert: Alert) -> Priority:
         return self.promises.priority(alert.severity, self.device(alert.site, alert.device).criticality)
 
-    def _terms(self, priority: Priority, start: int, alert: Alert | None = None) -> Terms:
-        return terms_of(self.promises.by_priority[priority], start, self.calendar, alert)
+    def _terms(self, site: str, priority: Priority, start: int, alert: Alert | None = None) -> Terms:
+        return terms_of(self.promises.by_priority[priority], start, self.calendars.of(site), alert)
 
     def _free_number(self, alert_id: str) -> str:
         numbers = (order_number(alert_id, length) for length in NUMBER_LENGTHS)

@@ -1,20 +1,24 @@
-"""The service clock: when a promise falls due, counted in a calendar's open hours only.
+"""The service clock: when a promise falls due, counted in a calendar's open hours only. Times are ns UTC.
 
-Until service calendars exist the one calendar is `AlwaysOpen`, 24 hours a day and 7 days a week. Times are ns UTC.
+Every second that counted stands in the intervals of a `Due`. Without a calendar of its own (`workorders.calendar`) a
+site is `AlwaysOpen`, 24 hours a day and 7 days a week.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from alerts.alert import Explanation
 
 
 class Clock(StrEnum):
     """How the time of an order is counted."""
 
     ALWAYS = "24x7"
+    CALENDAR = "calendar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class Calendar(Protocol):
         """How this calendar counts."""
         ...
 
+    @property
+    def counted(self) -> Explanation:
+        """The same in words."""
+        ...
+
     def open_from(self, start: int) -> Iterator[Interval]:
         """The open intervals at or after `start`, ascending and apart, the first one cut at `start`."""
         ...
@@ -49,9 +58,26 @@ class AlwaysOpen:
 
     clock: Clock = Clock.ALWAYS
 
+    @property
+    def counted(self) -> Explanation:
+        """How time is counted, in words."""
+        return Explanation("counted 24 hours a day, 7 days a week", "按每周 7 天、每天 24 小时计时")
+
     def open_from(self, start: int) -> Iterator[Interval]:
         """One interval without a practical end."""
         yield Interval(start, 2**63 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """The calendar of each site."""
+
+    usual: Calendar = field(default_factory=AlwaysOpen)
+    of_site: Mapping[str, Calendar] = field(default_factory=dict)
+
+    def of(self, site: str) -> Calendar:
+        """That of a site; the usual one where it has none of its own."""
+        return self.of_site.get(site, self.usual)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,10 @@ def terms_of(promise: Promise, start: int, calendar: Calendar, alert: Alert | No
             "在预测可能成真的最早时刻之前解决",
         )
         solve_due_at = max(earliest, response_due_at)
+    counted = calendar.counted
     words = Explanation(
-        f"First response within {response:g} h, {until[0]}, "
-        "counted 24 hours a day, 7 days a week: there is no service calendar yet",
-        f"{response:g} 小时内首次响应，{until[1]}；尚无服务日历，按每周 7 天、每天 24 小时计时",
+        f"First response within {response:g} h, {until[0]}, {counted.en}",
+        f"{response:g} 小时内首次响应，{until[1]}；{counted.zh}",
     )
     return Terms(words, response_due_at, solve_due_at)
 

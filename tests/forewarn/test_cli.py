@@ -96,6 +96,7 @@ def test_check_config_says_what_is_there(run: Run, tmp_path: Path) -> None:
         ("registry", "[[device]]\nsite = 'a'\n", "forewarn: registry.toml: device 1: device is not a text\n"),
         ("limits", "[[limit]]\nhigh = 5.0\n", "forewarn: limits.toml: limit 1: 'metric' is missing\n"),
         ("registry", "[[device]\n", "forewarn: registry.toml: is no valid TOML: "),
+        ("calendar", "[week]\nmonday = ['8-12']\n", "forewarn: calendar.toml: week: monday: '8-12' is no window; "),
     ],
 )
 def test_check_config_says_what_is_wrong(run: Run, tmp_path: Path, name: str, text: str, answer: str) -> None:

@@ -54,8 +54,8 @@ def test_an_order_says_what_why_on_which_evidence_and_until_when() -> None:
     assert order.response_due_at == alert.raised_at + 2 * HOUR
     assert order.solve_due_at == alert.raised_at + 48 * HOUR
     assert order.clock is Clock.ALWAYS
-    assert "no service calendar" in order.promise.en
-    assert "尚无服务日历" in order.promise.zh
+    assert order.promise.en == "First response within 2 h, solved within 48 h, counted 24 hours a day, 7 days a week"
+    assert order.promise.zh == "2 小时内首次响应，48 小时内解决；按每周 7 天、每天 24 小时计时"
     assert alerts[alert.id].work_order == order.number
 
 

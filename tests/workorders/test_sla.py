@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.alert import Severity
+from alerts.alert import Explanation, Severity
 from ingest.registry import Criticality
 from workorders.order import Priority
 from workorders.promises import HOUR_NS, shipped
 from workorders.sla import AlwaysOpen, Clock, Due, Interval, due
+
+
+COUNTED = Explanation("counted in windows", "仅计时段")
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Windows:
     """A calendar of a few windows."""
 
     windows: tuple[Interval, ...]
-    clock: Clock = Clock.ALWAYS
+    clock: Clock = Clock.CALENDAR
+    counted: Explanation = COUNTED
 
     def open_from(self, start: int) -> Iterator[Interval]:
         for window in self.windows:
