@@ -11,7 +11,6 @@ from workorders.order import Priority
 from workorders.promises import HOUR_NS, shipped
 from workorders.sla import AlwaysOpen, Clock, Due, Interval, due
 
-
 COUNTED = Explanation("counted in windows", "仅计时段")
 
 
