@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.alert import AlertEvent
+from alerts.alert import AlertEvent, Kind
 from alerts.book import AlarmBook
 from alerts.budget import Budget
 from alerts.risk import RiskPolicy
@@ -78,6 +78,8 @@ class RiskWatch:
         """Judge devices with these readings and log entries; what models begin and cease to speak for."""
         turns = [Turn(0, device, False, int(batch.time[0])) for device in sorted(self._silenced) if len(batch)]
         self._silenced -= {turn.device for turn in turns}
+        if self._active is None:
+            self._end(batch)
         risks = {each.model.digest: each for each in self._scorer.judge(batch, entries)}
         for policy in (self._active, self._shadow):
             if policy is not None:
@@ -87,6 +89,12 @@ class RiskWatch:
         if self._speaks and self.models.active is not None:
             turns += self._turns(risks[self.models.active.digest])
         return turns
+
+    def _end(self, batch: ReadingBatch) -> None:
+        """No model follows the alerts of the one that was active: they are over with the next reading."""
+        opened = [subject for of in self._book.by_device(Kind.FAILURE_RISK).values() for subject in of]
+        for subject in opened if len(batch) else ():
+            self._book.return_(0, subject, max(int(batch.time[0]), self._book.open[subject].last_at))
 
     def _turns(self, risks: Risks) -> list[Turn]:
         """Where the active model begins or ceases to speak."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, AlertEvent, Confirmed, Kind, Opened, Released, State, apply
+from alerts.alert import Alert, AlertEvent, Confirmed, Kind, Opened, Released, Returned, State, apply
 from alerts.riskwatch import Models
 from forewarn.engine import Engine, EngineConfig
 from forewarn.logfeed import LogFeed
@@ -248,6 +248,22 @@ def test_without_a_model_what_it_held_is_released() -> None:
     engine.use(Models())
     after = engine.process(batch[at:], feed.before(batch[at:])).events
     assert {event.alert_id for event in after if isinstance(event, Released)} == held
+
+
+def test_without_a_model_its_alerts_are_over() -> None:
+    registry = Registry()
+    batch = SITE.batch(registry)
+    first = next(a for a in kinds(run()[0], Kind.FAILURE_RISK))
+    at = int(np.searchsorted(batch.time, first.raised_at, "right"))
+    engine, feed = Engine(registry, config()), LogFeed(SITE.entries, registry)
+    engine.process(batch[:at], feed.before(batch[:at]))
+    assert first.id in engine.open_alerts
+    other = Engine(registry)
+    other.restore(engine.save())
+    events = other.process(batch[at:], feed.before(batch[at:])).events
+    (over,) = [event for event in events if isinstance(event, Returned) and event.alert_id == first.id]
+    assert over.at == int(batch.time[at])
+    assert first.id not in other.open_alerts
 
 
 def test_the_state_of_a_release_without_models_is_read() -> None:
