@@ -31,10 +31,12 @@ def export_labels(
     from forewarn.labelling import read_labels, write_labels
     from forewarn.settings_file import load
     from forewarn.storehistory import open_to_read
+    from forewarn.wholefile import check_place
     from ingest.reading import NS_PER_SECOND
     from ingest.truth import FAILURE, FAULT, NORMAL
 
     reach = round(seconds(horizon) * NS_PER_SECOND)
+    check_place(out)
     database = open_to_read(load(config, os.environ).database_url)
     found = read_labels(database, reach)
     database.dispose()

@@ -44,10 +44,11 @@ def train(
     """Learn from failures on record how devices announce them; a running service is read and not touched."""
     from dataclasses import replace
 
-    from forewarn.modelfile import check_place, write_model
+    from forewarn.modelfile import write_model
     from forewarn.progress import counting
     from forewarn.training import train as run
     from forewarn.training import words
+    from forewarn.wholefile import check_place
     from ingest.logbook import read_logbook
     from ingest.truth import read_truth
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from forewarn.retry import patiently
-from ingest.errors import InputError, said_by
+from forewarn.wholefile import write_whole
 from ingest.log_store import LogFilter, LogStore
 from ingest.logentry import LogEntry
 from ingest.times import format_time
@@ -34,13 +35,11 @@ def read_labels(database: sa.Engine, reach: int) -> list[FoundLabel]:
 
 def write_labels(path: Path, found: Sequence[FoundLabel]) -> None:
     """Write labels as a truth file with their sources. Raises InputError if that is not possible."""
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file, lineterminator="\n")
-            out.writerow((*COLUMNS, *SOURCES))
-            out.writerows(_row(one) for one in found)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {said_by(error)}") from error
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow((*COLUMNS, *SOURCES))
+    out.writerows(_row(one) for one in found)
+    write_whole(path, text.getvalue().encode())
 
 
 def _row(one: FoundLabel) -> tuple[str, ...]:

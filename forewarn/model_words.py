@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alerts.model_store import KeptModel, ModelAction
+from alerts.model_store import KeptModel, ModelAction, ModelState
 from ingest.times import format_time
 from workorders.promotion import Tally
 from workorders.review import Review
@@ -44,7 +44,8 @@ def lines(model: KeptModel, review: Review, history: Sequence[ModelAction]) -> I
         yield f"looks on since: {format_time(review.since)}"
         yield f"would have raised: {_tally(review.shadow)}"
         yield f"{'the active model' if review.against_model else 'the baseline'} raised: {_tally(review.other)}"
-    yield f"may be promoted: {'yes' if review.decision.may else 'no'}: {review.decision.explanation.en}"
+    if model.state is ModelState.SHADOW:
+        yield f"may be promoted: {'yes' if review.decision.may else 'no'}: {review.decision.explanation.en}"
     for one in history:
         said = [format_time(one.at), str(one.action), one.by or "somebody"]
         said += ["forced"] if one.forced else []

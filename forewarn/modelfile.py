@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from alerts.risk import read_bytes
+from forewarn.wholefile import write_whole
 from ingest.errors import InputError, said_by
 from models.supervised.artefact import MAX_BYTES, encode
 from models.supervised.model import RiskModel
@@ -30,30 +29,6 @@ def read_artefact(path: Path) -> tuple[RiskModel, bytes]:
         raise InputError(f"{path}: {error}") from error
 
 
-def check_place(path: Path, inputs: Iterable[Path]) -> None:
-    """Raise InputError if no model can be written there, or an input would be replaced."""
-    if path.is_dir():
-        raise InputError(f"{path}: cannot be written: it is a folder")
-    if path.exists() and any(one.exists() and one.samefile(path) for one in inputs):
-        raise InputError(f"{path}: is read from, and would be replaced by the model")
-    waiting = _waiting(path)
-    try:
-        waiting.touch()
-        waiting.unlink()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {said_by(error)}") from error
-
-
 def write_model(path: Path, model: RiskModel) -> None:
     """Write a model; a file that is there is replaced as a whole. Raises InputError if that is not possible."""
-    waiting = _waiting(path)
-    try:
-        waiting.write_bytes(encode(model))
-        waiting.replace(path)
-    except OSError as error:
-        waiting.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written: {said_by(error)}") from error
-
-
-def _waiting(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
+    write_whole(path, encode(model))

@@ -55,6 +55,7 @@ def test_the_life_of_a_model(said: Said) -> None:
     measured = "9 of 10 failures warned of, 1 false alarms in 20.0 device-months"
     span = "2026-01-01T00:00:00Z/2026-02-01T00:00:00Z"
     assert said("list") == (0, f"{SHORT}\tshadow\tfleet.model\t{span}\t{measured}\n")
+    assert "\nmay be promoted: no: it has not judged a reading yet" in said("show", SHORT)[1]
     status, told = said("promote", SHORT)
     assert status == 2
     assert told.startswith(f"forewarn: model {SHORT} is not promoted: it has not judged a reading yet")
@@ -70,6 +71,7 @@ def test_the_life_of_a_model(said: Said) -> None:
     assert status == 0
     assert {f"id: {SHORT}", f"sha256: {MODEL.digest}", "state: retired", f"data: {span}"} < set(lines)
     assert f"on devices left out: {measured}" in lines
+    assert "may be promoted" not in told, "that is asked of shadows"
     history = [line.split("\t")[1:] for line in lines if "\t" in line]
     assert [line[:2] for line in history] == [["add", "ann"], ["promote", "ann"], ["retire", "ann"]]
     assert history[0][2:] == ["first"]

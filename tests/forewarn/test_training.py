@@ -225,10 +225,10 @@ def test_readings_of_dying_machines_alone_are_too_little(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "cannot be written: it is a folder"),
+        ("", "cannot be written: it is no file"),
         ("nowhere/m", "cannot be written: No such file or directory"),
         ("truth.csv/m", "cannot be written: Not a directory"),
-        ("truth.csv", "is read from, and would be replaced by the model"),
+        ("truth.csv", "is read from, and would be replaced"),
     ],
 )
 def test_where_no_model_can_be_is_told_before_training(
