@@ -340,15 +340,28 @@ class SilencePolicy:
 
     def __init__(self, registry: Registry, book: AlarmBook) -> None:
         self._registry, self._book = registry, book
+        self._version = -1
+        """Of the registry, when it was last looked at who is retired."""
 
-    def decide(self, turns: Sequence[Turn]) -> None:
-        """Open and return silence alerts."""
+    def decide(self, turns: Sequence[Turn], now: int) -> None:
+        """Open and return silence alerts; `now` (ns UTC) is when those of devices that were retired since end."""
+        self._leave_in_peace(now)
         for turn in turns:
             subject: Subject = (Kind.SILENCE, turn.device, turn.series)
             if turn.begins:
                 self._open(turn, subject)
             elif subject in self._book.open:
                 self._book.return_(turn.row, subject, turn.at)
+
+    def _leave_in_peace(self, now: int) -> None:
+        version = self._registry.version
+        if self._version == version:
+            return
+        self._version = version
+        opened = self._book.by_device(Kind.SILENCE).items()
+        over = [subject for device, of in opened for subject in of if self._registry.device(device).retired]
+        for subject in over:
+            self._book.return_(0, subject, max(now, self._book.open[subject].last_at))
 
     def _open(self, turn: Turn, subject: Subject) -> None:
         device = self._registry.device(turn.device)

@@ -135,7 +135,9 @@ class Engine:
         rows = np.flatnonzero(arrival == NEW)
         fresh = batch if len(rows) == len(batch) else batch[rows]
         judgement = self._bank.judge(fresh, self._registry.series_device, self._registry.n_devices)
-        self._on_silence.decide(self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns)))
+        silent = self._silence.advance(fresh, self._expected_interval(fresh, judgement.interval_ns))
+        if len(fresh):
+            self._on_silence.decide(silent, int(fresh.time[0]))
         self._on_stuck.decide(self._stuck.advance(fresh, self._bank.interval.first[: self._registry.n_series]))
         self._on_limits.decide(fresh, judgement, self._follow_levels(fresh))
         self._on_baseline.decide(judgement.verdicts)
@@ -164,7 +166,7 @@ class Engine:
 
     def tick(self, now: int) -> Outcome:
         """It is now `now` (ns UTC), at every site whose last reading was a live one."""
-        self._on_silence.decide(self._silence.tick(now))
+        self._on_silence.decide(self._silence.tick(now), now)
         return replace(Outcome.unjudged(), events=self._risk.pass_on(()))
 
     def use(self, models: Models) -> None:

@@ -301,6 +301,24 @@ def test_a_retired_device_is_not_missed() -> None:
     assert events == []
 
 
+@pytest.mark.parametrize("live", [pytest.param(True, id="by a tick"), pytest.param(False, id="by a reading")])
+def test_the_silence_of_a_device_that_is_retired_is_over(live: bool) -> None:
+    registry = Registry()
+    numbers = [registry.series("s", d, "temperature") for d in ("a", "b")]
+    engine = Engine(registry)
+    steady(engine, numbers, 30)
+    events: list[AlertEvent] = []
+    for k in range(30, 60):
+        events += engine.process(ReadingBatch.of(numbers[1:], [START + k * MINUTE], [1.0], 1)).events
+    (alert,) = fold(events).values()
+    registry.retire("s", "a")
+    now = START + 60 * MINUTE
+    outcome = engine.tick(now) if live else engine.process(ReadingBatch.of(numbers[1:], [now], [1.0], 1))
+    assert [(type(event), event.alert_id, event.at) for event in outcome.events if isinstance(event, Returned)] == [
+        (Returned, alert.id, now)
+    ]
+
+
 @pytest.mark.parametrize(
     ("interval_s", "silent_after_min"),
     [
