@@ -166,9 +166,10 @@ class AlertStore:
             return {State(state): number for state, number in session.execute(query)}
 
     def worst(self, wanted: AlertFilter, limit: int) -> tuple[Alert, ...]:
-        """The first `limit` alerts by severity, of these the newest."""
+        """The first `limit` alerts by severity, of these the newest; those whose condition is gone come last."""
+        gone = sa.case((AlertRow.cleared_at.is_(None), 0), else_=1)
         rank = sa.case({severity: severity.rank for severity in Severity}, value=AlertRow.severity)
-        query = sa.select(AlertRow).where(*_conditions(wanted)).order_by(rank.desc(), *NEWEST).limit(limit)
+        query = sa.select(AlertRow).where(*_conditions(wanted)).order_by(gone, rank.desc(), *NEWEST).limit(limit)
         with reading(self._engine) as session:
             return tuple(to_alert(row) for row in session.scalars(query))
 

@@ -159,10 +159,15 @@ def test_every_database_searches_alike(engine: sa.Engine) -> None:
     assert {(a.site, a.device) for a in store.list(called).items} == {(FLEET[0].site, FLEET[0].device)}
 
 
-def test_the_worst_come_first_and_of_these_the_newest(engine: sa.Engine) -> None:
+def test_the_worst_come_first_and_what_is_back_to_normal_last(engine: sa.Engine) -> None:
     store = keep(engine, *FLEET)
     by_severity = sorted(FLEET, key=lambda a: (-a.severity.rank, -a.raised_at, a.id))
     assert store.worst(AlertFilter(), 15) == tuple(by_severity[:15])
+    gone = [apply(a, Returned(a.id, a.raised_at + HOUR)) for a in by_severity[:2]]
+    with writing(engine) as session:
+        update_alerts(session, gone)
+    assert store.worst(AlertFilter(), 15) == tuple(by_severity[2:17])
+    assert store.worst(AlertFilter(), len(FLEET))[-2:] == tuple(gone)
     assert store.worst(AlertFilter(states=[State.CLOSED]), 15) == ()
 
 
