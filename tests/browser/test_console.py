@@ -350,12 +350,15 @@ def test_signing_in_and_out(own_console: Console, look: Look) -> None:
     expect(page).to_have_url(f"{own_console.base}/work-orders?show=all")
     settle(page)
     made.deps().access.remove_user("li.wei")
-    made.deps().access.add_user("anna", Role.VIEWER, "correct horse", made.now)
+    made.deps().access.add_user("anna" * 16, Role.VIEWER, "correct horse", made.now)
     page.reload()
-    page.get_by_label("用户名").fill("anna")
+    page.get_by_label("用户名").fill("anna" * 16)
     page.get_by_label("密码").fill("correct horse")
     page.get_by_role("button", name="登录").click()
     settle(page)
+    for width in (761, 768, 1181, 1280, SIZES["phone"][0]):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert overflow(page) == [], width
     page.get_by_role("button", name="退出登录").click()
     expect(page.get_by_role("button", name="登录")).to_be_visible()
     _only_refusals(watched)
