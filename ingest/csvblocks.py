@@ -115,7 +115,10 @@ class CsvFile:
     def _read_header(self, header: list[str]) -> None:
         missing = [name for name in REQUIRED if name not in header]
         if missing:
-            told = f"column {missing[0]!r} is missing; found {', '.join(header)[:200]!r}"
+            found = ", ".join(header)[:200]
+            told = f"column {missing[0]!r} is missing; found {found!r}"
+            if not found.isprintable():
+                told = "is no text in UTF-8 (what is compressed with gzip has a name that ends in .gz)"
             raise InputError(f"{self.path}: line 1: {told}, needed are {', '.join(REQUIRED)}")
         twice = [name for name in COLUMNS if header.count(name) > 1]
         if twice:
