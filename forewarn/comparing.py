@@ -99,7 +99,8 @@ def _run(
     """Run one configuration."""
     began = perf_counter()
     batches = origin.batches(registry, rejects.add)
-    run = replay(batches, registry, config, log, progress, origin.count_from, inputs.entries or ())
+    entries = (*origin.entries(), *(inputs.entries or ()))
+    run = replay(batches, registry, config, log, progress, origin.count_from, entries)
     orders = sorted(run.book.orders.values(), key=lambda order: (order.opened_at, order.number))
     days = run.tally.device_days(registry)
     result = Result(variant.name, tuple(in_order(run.told)), tuple(orders), days, config.budget)

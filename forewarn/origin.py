@@ -12,6 +12,7 @@ from forewarn.configured import registry
 from forewarn.report.words import told
 from forewarn.settings import Settings
 from ingest.csvfile import read_batches
+from ingest.logentry import LogEntry
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 
@@ -36,6 +37,9 @@ class Origin(Protocol):
     def batches(self, registry: Registry, on_bad_row: OnBadRow) -> Iterator[ReadingBatch]:
         """The readings, in order of arrival."""
 
+    def entries(self) -> Sequence[LogEntry]:
+        """What is known to have been logged about the devices until then."""
+
     def shown(self) -> Explanation:
         """Where they come from, for people."""
 
@@ -54,6 +58,10 @@ class Files:
     def batches(self, registry: Registry, on_bad_row: OnBadRow) -> Iterator[ReadingBatch]:
         """Every usable row."""
         return read_batches(self.paths, registry, on_bad_row)
+
+    def entries(self) -> Sequence[LogEntry]:
+        """Nothing beside the readings."""
+        return ()
 
     def shown(self) -> Explanation:
         """Their names."""

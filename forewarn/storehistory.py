@@ -25,6 +25,8 @@ from forewarn.retry import patiently
 from forewarn.settings import Settings
 from ingest.database import is_sqlite, make_engine
 from ingest.errors import InputError
+from ingest.log_store import LogFilter, LogStore
+from ingest.logentry import LogEntry
 from ingest.reading import NS_PER_SECOND, ROWS_AT_ONCE, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
@@ -83,6 +85,10 @@ class StoreHistory:
                 stretch = min(2 * stretch, LONGEST)
         if empty:
             raise InputError(f"the store holds no reading from {format_time(self.start)} to {format_time(self.end)}")
+
+    def entries(self) -> Sequence[LogEntry]:
+        """What the service had in its log by `end`; work done long before the first reading counts as well."""
+        return patiently(lambda: list(LogStore(self.database).all(LogFilter(end=self.end))))
 
     def every(self, registry: Registry) -> Iterator[ReadingBatch]:
         """The same for a registry that may know nothing yet."""

@@ -91,6 +91,8 @@ def differing(variants: Sequence[Variant]) -> list[Differing]:
 def _shown(value: object) -> str:
     if value is None:
         return "–"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from forewarn.cli import main
+from forewarn.variants import differing, other_variants
 from tests.forewarn.test_backtest import rows, stamp, without_speed, write_site
 
 LIMIT = '[[limit]]\nmetric = "temperature"\nhigh = 60\nunit = "°C"\non_delay_s = 120\n'
@@ -130,6 +131,14 @@ def test_one_setting_can_be_changed_by_its_name(site: Path, capsys: pytest.Captu
         "week.toml",
     ]
     assert "as shipped" in capsys.readouterr().out
+
+
+def test_settings_are_shown_as_they_are_written() -> None:
+    variants = other_variants(["models.suppress_baseline=false", "alarms.budget=2 per device-week"], None, {})
+    assert {one.key: one.values for one in differing(variants)} == {
+        "alarms.budget": ("1 per device-month", "2 per device-week"),
+        "models.suppress_baseline": ("false", "true"),
+    }
 
 
 def test_a_page_of_one_configuration(site: Path) -> None:

@@ -25,11 +25,15 @@ from forewarn.settings import AlarmSettings, DataSettings, Settings, StoreSettin
 from forewarn.storehistory import open_history, open_to_read, verdicts
 from forewarn.variants import Variant
 from ingest.errors import InputError
+from ingest.logbook import read_logbook
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
+from tests.failing_fleet import HOUR, fleet
+from tests.failing_fleet import START as FLEET_START
 from tests.forewarn.test_backtest import START as FIRST
 from tests.forewarn.test_backtest import rows, stamp, write_site
 from tests.servers.influxdb import Database
+from tests.small_model import small_model
 from workorders.desk import Desk
 
 MINUTE = 60 * 10**9
@@ -70,6 +74,21 @@ def test_the_store_gives_the_results_of_the_file(settings: Settings, tmp_path: P
     scores = [sorted(map(str, rows(tmp_path / name / "scores.csv"))) for name in ("stored", "filed")]
     assert scores[0] == scores[1], "in the order of a file, readings of one time come by name"
     assert list(digests(settings.data.dir)) == before, "nothing is written to what the service keeps"
+
+
+def test_a_model_looks_at_the_log_of_the_service(tmp_path: Path) -> None:
+    site = fleet(n_devices=2, days=25, seed=3)
+    readings, events, _ = site.write(tmp_path)
+    settings = Settings(data=DataSettings(dir=tmp_path / "data"))
+    run_import([readings], settings, log=events)
+    variants, end = [Variant("one", settings)], FLEET_START + 25 * 24 * HOUR
+    with open_history(settings, FLEET_START, end, 0) as history:
+        run_comparison(history, tmp_path / "stored", variants, Inputs(model=small_model()))
+    beside = Inputs(model=small_model(), entries=read_logbook(events))
+    run_comparison(Files([readings]), tmp_path / "filed", variants, beside)
+    found, expected = (rows(tmp_path / name / "alerts.csv") for name in ("stored", "filed"))
+    assert found == expected
+    assert any("logged" in row["explanation"] for row in found)
 
 
 def test_what_comes_before_teaches_and_is_not_told(settings: Settings, tmp_path: Path) -> None:
