@@ -105,6 +105,10 @@ def import_(
         typer.echo(f"warning: {told.bad_rows} bad rows are in {settings.data.dir / REJECTS_NAME}", err=True)
     if told.refused:
         typer.echo(f"warning: the store refused {told.refused} points: {told.refusal}", err=True)
+    if told.entries_left:
+        typer.echo(
+            f"warning: {told.entries_left} log entries are of devices without readings, or lie in the future", err=True
+        )
     for problem in told.problems:
         typer.echo(f"warning: {problem}", err=True)
     logged = f"; {len(told.entries)} log entries" if events is not None else ""

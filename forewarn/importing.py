@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,11 +38,12 @@ from ingest.keyedscores import KeyedScores
 from ingest.log_store import LogStore
 from ingest.logbook import read_logbook
 from ingest.logentry import Arrived, LogEntry
-from ingest.reading import NS_PER_SECOND
+from ingest.reading import NS_PER_SECOND, ReadingBatch
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.spool import Spool
 from ingest.stores.store import Refused, TelemetryStore
+from models.supervised.eventlog import Logged
 from workorders.desk import Desk
 
 NOTHING = Checkpoint(b"", [], b"")
@@ -69,6 +70,8 @@ class Imported:
     """A sentence for each model that should have looked and could not."""
     entries: list[Arrived] = field(default_factory=list)
     """Log entries of devices with readings."""
+    entries_left: int = 0
+    """Those that were left out."""
     events: list[AlertEvent] = field(default_factory=list)
     """What happened to alerts that were open before."""
 
@@ -91,9 +94,9 @@ def import_files(
     `entries` of a log come in where their time comes in the rows; those that came in are in the result.
     """
     names, told, before = SeriesNames(registry), Imported(), engine.open_alerts
-    feed = LogFeed(entries, registry)
-    for batch in read_batches(files, registry, on_bad_row, latest=now + future_ns):
-        come = feed.before(batch)
+    latest = now + future_ns
+    batches = read_batches(files, registry, on_bad_row, latest=latest)
+    for batch, come in _with_log(batches, LogFeed(entries, registry), latest):
         told.entries += [Arrived(0, now, LogEntry(e.time, e.site, e.device, e.event, e.code)) for e in come]
         outcome = engine.process(batch, come)
         kept = KeyedBatch.of(batch[~outcome.duplicate], names, now)
@@ -113,7 +116,18 @@ def import_files(
             progress(told.readings)
     engine.forget_alerts(before)
     board.note_warm(engine.warm, engine.enough_at)
+    told.entries_left = len(entries) - len(told.entries)
     return told
+
+
+def _with_log(
+    batches: Iterable[ReadingBatch], feed: LogFeed, latest: int
+) -> Iterator[tuple[ReadingBatch, Sequence[Logged]]]:
+    """The batches with what was logged meanwhile; what was logged after the last reading comes with an empty one."""
+    for batch in batches:
+        yield batch, feed.before(batch)
+    if rest := feed.rest(latest):
+        yield ReadingBatch.empty(), rest
 
 
 def _note_refused(told: Imported, refused: Sequence[Refused]) -> None:

@@ -87,6 +87,12 @@ class LogFeed:
         self._newest = int(running[-1])
         return [logged for row, entry in come if (logged := self._placed(row, entry)) is not None]
 
+    def rest(self, until: int) -> list[Logged]:
+        """Those of known devices that are later than all rows and not later than `until` (ns UTC)."""
+        come = [entry for entry in self._entries[self._next :] if entry.time <= until]
+        self._next += len(come)
+        return [logged for entry in come if (logged := self._placed(0, entry)) is not None]
+
     def _placed(self, row: int, entry: LogEntry) -> Logged | None:
         site = self._homes.site_of(entry)
         if site is None:

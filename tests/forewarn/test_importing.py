@@ -274,15 +274,17 @@ def test_a_store_that_is_away_is_tried_again_for_a_while(
 def test_the_log_beside_the_readings_is_kept_and_known(settings: Settings, tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", values(100))
     log = tmp_path / "events.csv"
-    times = [format_time(START + n * MINUTE) for n in (5, 50, 500)]
-    told_of = zip(times, ("error", "maintenance", "mark"), strict=True)
+    times = [format_time(at) for at in (*(START + n * MINUTE for n in (5, 50, 500)), NOW + 25 * 60 * MINUTE)]
+    told_of = zip(times, ("error", "maintenance", "failure", "mark"), strict=True)
     rows = [f"{at},pump,{event},E{n}" for n, (at, event) in enumerate(told_of)]
     log.write_text("\n".join(["time,device,event,code", *rows, f"{times[0]},fan,error,E9"]) + "\n")
     told = run_import([path], settings, clock=lambda: NOW, log=log)
-    assert [(one.entry.site, one.entry.code) for one in told.entries] == [("plant", "E0"), ("plant", "E1")]
+    assert [(one.entry.site, one.entry.code) for one in told.entries] == [("plant", f"E{n}") for n in range(3)]
+    assert told.entries_left == 2, "of a device without readings, and in the future"
     database = open_database(settings.database_url)
     kept = LogStore(database).list(LogFilter()).items
     database.dispose()
-    assert [(one.entry.code, one.received_at) for one in kept] == [("E1", NOW), ("E0", NOW)]
+    assert [(one.entry.code, one.received_at) for one in kept] == [("E2", NOW), ("E1", NOW), ("E0", NOW)]
     engine, _ = engine_of(settings)
     assert b"maintenance:E1" in engine.save()
+    assert b"failure:E2" in engine.save(), "though it comes after the last reading"
