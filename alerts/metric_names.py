@@ -17,6 +17,7 @@ METRIC_ZH = {
     "flow": "流量",
     "speed": "转速",
     "level": "液位",
+    "battery": "电池",
 }
 """Chinese for usual metric names."""
 FEATURE_ZH = {

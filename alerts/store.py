@@ -131,6 +131,8 @@ class Brief:
     device: str
     metric: str | None
     severity: Severity
+    cleared_at: int | None
+    """When its condition was gone, ns UTC; None while it lasts."""
 
 
 class AlertStore:
@@ -175,10 +177,13 @@ class AlertStore:
 
     def briefs(self, wanted: AlertFilter) -> tuple[Brief, ...]:
         """Every one of the alerts, but little of each."""
-        query = sa.select(AlertRow.site, AlertRow.device, AlertRow.metric, AlertRow.severity)
+        columns = (AlertRow.site, AlertRow.device, AlertRow.metric, AlertRow.severity, AlertRow.cleared_at)
+        query = sa.select(*columns).where(*_conditions(wanted))
         with reading(self._engine) as session:
-            found = session.execute(query.where(*_conditions(wanted)))
-            return tuple(Brief(site, device, metric, Severity(severity)) for site, device, metric, severity in found)
+            return tuple(
+                Brief(site, device, metric, Severity(severity), cleared_at)
+                for site, device, metric, severity, cleared_at in session.execute(query)
+            )
 
     def history(self, alert_id: str) -> tuple[Action, ...]:
         """What people did with the alert, oldest first."""

@@ -194,7 +194,7 @@ def _detail(view: View, alert: Alert) -> dict[str, Any]:
     """What is shown of one alert beside itself."""
     deps = view.deps
     return {
-        "history": deps.alerts.history(alert.id),
+        "history": deps.alerts.history(alert.id)[::-1],
         "first_steps": first_steps(alert.kind, alert.metric, alert.evidence),
         "similar": deps.past.similar(alert),
         "standing": standing(deps, alert.site, alert.device, alert.metric, MOST_CHARTS),

@@ -81,7 +81,7 @@ def _page(view: View, chosen: KeptModel | None = None, error: str | None = None,
         may_change=view.who.role is Role.ADMIN,
         chosen=chosen,
         told=_told(chosen) if chosen else None,
-        history=store.history(chosen.digest) if chosen else (),
+        history=store.history(chosen.digest)[::-1] if chosen else (),
         error=error,
     )
 

@@ -39,7 +39,7 @@ class Value:
     value: float
     unit: str | None
     off: bool
-    """Whether an alert is open about it."""
+    """Whether an alert about it is still on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def device_rows(deps: Deps, open_alerts: Sequence[Brief]) -> list[DeviceRow]:
 
 def _row(heard: Heard, alerts: Sequence[Brief]) -> DeviceRow:
     device, newest = heard.device, heard.newest
-    concerned = {alert.metric for alert in alerts}
+    concerned = {alert.metric for alert in alerts if alert.cleared_at is None}
     values = [
         Value(metric.name, state.value, metric.unit, metric.name in concerned)
         for metric, state in heard.series

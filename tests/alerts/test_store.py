@@ -175,7 +175,7 @@ def test_alerts_in_brief(engine: sa.Engine) -> None:
     store = keep(engine, *FLEET)
     wanted = AlertFilter(site="site-1")
     assert Counter(store.briefs(wanted)) == Counter(
-        Brief(a.site, a.device, a.metric, a.severity) for a in FLEET if a.site == "site-1"
+        Brief(a.site, a.device, a.metric, a.severity, a.cleared_at) for a in FLEET if a.site == "site-1"
     )
 
 

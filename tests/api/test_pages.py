@@ -308,6 +308,24 @@ def test_many_devices(client: TestClient, made: Site) -> None:
     assert "No devices match." in client.get("/?q=nothing").text
 
 
+def test_a_value_is_marked_while_what_was_wrong_with_it_lasts(client: TestClient, made: Site) -> None:
+    assert '<span class="off">' in client.get("/").text
+    for _ in range(5):
+        made.now += MINUTE
+        made.feed(ReadingBatch.of([0], [made.now], [40.0]))
+    page = client.get("/").text
+    assert '<span class="off">' not in page
+    assert 'class="device tone-high"' in page, "nobody took note yet"
+
+
+def test_the_open_order_of_a_device_that_was_deleted(client: TestClient, made: Site) -> None:
+    order = made.deps().orders.list(OrderFilter(device="pump-1")).items[0]
+    assert client.delete("/api/v1/devices/plant/pump-1").status_code == 204
+    assert order.closed_at is None
+    page = parse_and_return(client.get(f"/work-orders/{order.number}").text)
+    assert 'name="assignee" required maxlength="128" value=""' in page, "nobody to suggest while nobody signs in"
+
+
 def test_states_of_a_metric_are_listed_as_the_language_does(plant_client: TestClient) -> None:
     for language, states in (("en", "no unit, learning"), ("zh", "无单位、学习中")):
         assert states in plant_client.get(f"/devices/north/logger%207?lang={language}").text
