@@ -23,8 +23,10 @@ from alerts.budget import Budget
 from alerts.explain import explain_baseline, explain_limit, explain_silence
 from alerts.leading import deviation, moved, rarity
 from alerts.limits import MOST, LimitTable, with_alarm
+from alerts.outliers import Outlier, Outliers, outside
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch
 from ingest.registry import Criticality, Registry
+from ingest.rows import Rows
 from models.bank import Judgement, Verdicts
 from models.detectors.device import SEVERAL
 from models.detectors.gaps import least_limit
@@ -107,10 +109,17 @@ class BaselinePolicy:
     def __init__(self, registry: Registry, book: AlarmBook, budget: Budget) -> None:
         self._registry, self._book, self._budget = registry, book, budget
         self._past: dict[int, _Past] = {}
+        self.outliers = Outliers()
 
     def decide(self, verdicts: Verdicts) -> None:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
         level = alarm_level(verdicts.interval_ns, self._budget)
+        far = np.flatnonzero((verdicts.p_value <= level) & outside(verdicts.facts))
+        self._follow(verdicts, level, far)
+        self.outliers.keep(verdicts, far)
+
+    def _follow(self, verdicts: Verdicts, level: FloatArray, far: Rows) -> None:
+        """Open, confirm and end alerts; `far` are the rare verdicts whose readings are outside their bands."""
         rarity = np.where(has_lasted(verdicts, self._budget), verdicts.lasts.p_value, np.inf)
         confirmed = verdicts.confirmed <= level
         doubtful = np.flatnonzero(confirmed & verdicts.young)
@@ -121,15 +130,15 @@ class BaselinePolicy:
             return
         concerned = np.isin(verdicts.device, [*opened, *verdicts.device[enough].tolist()])
         for i in np.flatnonzero(concerned).tolist():
-            self._one(i, verdicts, float(level[i]) if confirmed[i] else 0.0, float(rarity[i]))
+            self._one(i, verdicts, float(level[i]) if confirmed[i] else 0.0, float(rarity[i]), far)
 
-    def _one(self, i: int, verdicts: Verdicts, level: float, rarity: float) -> None:
+    def _one(self, i: int, verdicts: Verdicts, level: float, rarity: float, far: Rows) -> None:
         """Verdict i; `level` is the one its p-value keeps to, or 0, `rarity` what may open an alert, or infinite."""
         row, device, at = int(verdicts.row[i]), int(verdicts.device[i]), int(verdicts.time[i])
         subject = self._open_on(device)
         if subject is None:
             if rarity < math.inf and self._is_news(device, int(verdicts.number[i]), rarity):
-                self._open(i, verdicts)
+                self._open(i, verdicts, self.outliers.before(i, verdicts, far) if level > 0 else None)
             return
         past = self._past[device]
         past.number, past.rarest = int(verdicts.number[i]), min(past.rarest, float(verdicts.p_value[i]))
@@ -155,10 +164,13 @@ class BaselinePolicy:
         """The open alert on a device; its subject may be a series, from the time when that was its only one."""
         return next(iter(self._book.by_device(Kind.BASELINE).get(device, ())), None)
 
-    def _open(self, i: int, verdicts: Verdicts) -> None:
+    def _open(self, i: int, verdicts: Verdicts, outlier: Outlier | None) -> None:
         device, series = int(verdicts.device[i]), int(verdicts.series[i])
         site, name, metric = self._registry.key(int(verdicts.leader[i]))
         facts = self._facts(i, verdicts)
+        if outlier is not None and "average" in facts:
+            del facts["average"]
+            facts |= {**deviation(outlier.facts), "at": outlier.at}
         self._book.raise_(
             int(verdicts.row[i]),
             (Kind.BASELINE, device, WHOLE_DEVICE if series == SEVERAL else series),

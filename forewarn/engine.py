@@ -234,6 +234,7 @@ class Engine:
             "devices": [(d.site, d.name) for _, d in registry.devices()][: len(silence["device"]["clock"])],
             "sites": [registry.site_name(number) for number in range(len(silence["site"]["clock"]))],
             "baseline": self._on_baseline.save(),
+            "outliers": self._on_baseline.outliers.save(),
             "limits": self._on_limits.save(),
             "forecasts": self._on_forecast.save(),
             "baselines": self._alarms.save(),
@@ -267,6 +268,10 @@ class Engine:
         self._silence.restore(tables, sites, devices, series)
         self._stuck.restore(under(arrays, "stuck/"), series)
         self._on_baseline.restore((int(devices[number]), row, rarest) for number, row, rarest in head["baseline"])
+        self._on_baseline.outliers.restore(  # a state of before they were remembered has none
+            (int(devices[device]), row, int(series[number]), at, facts)
+            for device, row, number, at, facts in head.get("outliers", ())
+        )
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
         if "forecasts" in head:  # a state of before there were any has none
             self._levels.restore(under(arrays, "levels/"), series)

@@ -100,6 +100,35 @@ def test_in_its_first_day_a_device_raises_only_what_is_blatant(every_s: int, shi
     assert bool(engine.process(batch).events) is raised
 
 
+@pytest.mark.parametrize(
+    ("metrics", "restart"),
+    [
+        pytest.param(1, False, id="in one batch"),
+        pytest.param(1, True, id="confirmed after a restart"),
+        pytest.param(3, True, id="a metric of several"),
+    ],
+)
+def test_an_alert_about_a_lone_spike_tells_of_the_spike(metrics: int, restart: bool) -> None:
+    """The row that confirms it shows a reading like any other: the averages alone are still off."""
+    registry, minutes, spike = Registry(), 3_000, 2_000
+    numbers = [registry.series("s", "d", f"m{k}") for k in range(metrics)]
+    values = 20.0 + np.random.default_rng(1).normal(0, 0.3, (minutes, metrics))
+    values[spike, 0] = -127.0
+    times = np.repeat(START + MINUTE * np.arange(minutes), metrics)
+    batch = ReadingBatch.of(np.tile(numbers, minutes), times, values.ravel(), 1)
+    engine, cut = Engine(registry), (spike + 1) * metrics if restart else len(batch)
+    events = list(engine.process(batch[:cut]).events)
+    after = Engine(registry)
+    after.restore(engine.save())
+    events += after.process(batch[cut:]).events
+    (alert,) = (alert for alert in fold(events).values() if alert.raised_at >= START + spike * MINUTE)
+    assert alert.raised_at == START + (spike + 1) * MINUTE
+    assert alert.evidence["at"] == START + spike * MINUTE
+    assert alert.evidence["value"] == -127.0
+    assert "average" not in alert.evidence
+    assert "m0 -127 is below its own baseline of 20" in alert.explanation.en
+
+
 def test_alerts_say_which_metric_leads_and_what_moved_first() -> None:
     rng = np.random.default_rng(1)
     names, n, fault = ("current", "temperature", "vibration"), 1_200, 1_000
