@@ -178,7 +178,8 @@ class ModelStore:
     def add(self, model: RiskModel, blob: bytes, name: str, action: ModelAction) -> KeptModel:
         """Keep a model, which looks on as the shadow from now on; the shadow before it is retired.
 
-        The artefact of a model that is there already is written anew. Raises WrongStateError if that model is in use.
+        The artefact of a model that is there already is written anew, and a model in use stays what it is. Raises
+        WrongStateError if a model in use has that artefact.
         """
         facts = {key: value for key, value in model.facts.items() if key not in NOT_KEPT}
         told = replace(action, action=ModelActionKind.ADD)
@@ -190,13 +191,14 @@ class ModelStore:
                 row.added_at, row.added_by = action.at, action.by
                 session.add(row)
                 session.flush()
-            row.artefact, before = blob, ModelState(row.state)
+            before, whole = ModelState(row.state), bytes(row.artefact) == blob
+            row.artefact = blob
             if before not in IN_USE:
                 _vacate(session, ModelState.SHADOW, told)
                 row.state, row.looks_since = ModelState.SHADOW, None
                 _write(session, row.digest, told)
             kept = _kept(row)
-        if before in IN_USE:
+        if before in IN_USE and whole:
             raise WrongStateError(f"model {kept.id} is there already: it is the {_WORDS[before]}")
         return kept
 

@@ -57,13 +57,16 @@ def add(
     config: Config = None,
 ) -> None:
     """Check a model and let it look on as the shadow; the shadow before it is retired."""
-    from alerts.model_store import ModelActionKind
+    from alerts.model_store import ModelActionKind, ModelState
     from forewarn.modelfile import read_artefact
 
     model, blob = read_artefact(file)
     with _reviews(config) as reviews:
         kept = reviews.models.add(model, blob, file.name, _action(ModelActionKind.ADD, note))
-    typer.echo(f"model {kept.id} looks on as the shadow from now on")
+    if kept.state is ModelState.ACTIVE:
+        typer.echo(f"model {kept.id}, the active one, looks again")
+    else:
+        typer.echo(f"model {kept.id} looks on as the shadow from now on")
 
 
 @models.command("list")

@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from alerts.model_store import ModelRow
 from forewarn.cli import main
+from forewarn.database_admin import open_database
 from forewarn.modelfile import write_model
+from forewarn.settings import Settings
+from ingest.database import writing
 from tests.small_model import small_model
 
 FACTS: dict[str, Any] = {
@@ -63,6 +68,11 @@ def test_the_life_of_a_model(said: Said) -> None:
         0,
         f"model {SHORT} is the active one from now on\n",
     )
+    database = open_database(Settings().database_url)
+    with writing(database) as session:
+        session.execute(sa.update(ModelRow).values(artefact=b"damaged"))
+    database.dispose()
+    assert said("add", "fleet.model") == (0, f"model {SHORT}, the active one, looks again\n")
     status, told = said("delete", SHORT)
     assert (status, told) == (2, f"forewarn: model {SHORT} is the active one: to delete it, retire it first\n")
     assert said("retire", SHORT) == (0, f"model {SHORT} is retired\n")
