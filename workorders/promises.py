@@ -24,10 +24,19 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The shares of orders of which the promises are to be kept."""
+
+    responded: float
+    solved: float
+
+
+@dataclass(frozen=True, slots=True)
 class Promises:
-    """The promise for each priority, and the priority for each pair of severity and criticality."""
+    """The promise for each priority, how often it is kept, and the priority for each severity and criticality."""
 
     by_priority: Mapping[Priority, Promise]
+    asked: Asked
     priorities: Mapping[tuple[Severity, Criticality], Priority]
 
     def priority(self, severity: Severity, criticality: Criticality) -> Priority:
@@ -47,5 +56,6 @@ def shipped() -> Promises:
     hours = {priority: data["promise"][priority] for priority in Priority}
     return Promises(
         {p: Promise(int(h["response_h"] * HOUR_NS), int(h["solve_h"] * HOUR_NS)) for p, h in hours.items()},
+        Asked(data["asked"]["responded"], data["asked"]["solved"]),
         {(s, c): Priority(data["priority"][s][c]) for s in Severity for c in Criticality},
     )

@@ -193,6 +193,13 @@ class OrderStore:
         with reading(self._engine) as session:
             return tuple(OrderTimes(*row) for row in session.execute(query))
 
+    def opened(self, start: int, end: int) -> tuple[WorkOrder, ...]:
+        """Orders that opened from `start` to `end`, ns UTC, end exclusive; oldest first."""
+        query = sa.select(OrderRow).where(OrderRow.opened_at >= start, OrderRow.opened_at < end)
+        with reading(self._engine) as session:
+            rows = session.scalars(query.order_by(OrderRow.opened_at, OrderRow.number)).all()
+            return tuple(_to_orders(session, rows))
+
     def history(self, number: str) -> tuple[OrderEvent, ...]:
         """Everything that happened to the order, oldest first; its fold is the order."""
         query = sa.select(EventRow).where(EventRow.number == number).order_by(EventRow.seq)

@@ -1,7 +1,8 @@
-"""`/reports`: how the alarm system does, for who answers for it."""
+"""`/reports`: how the alarm system and the service do, for who answers for them."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
@@ -12,11 +13,20 @@ from alerts.health import DAY_NS, AlarmHealth, BudgetKept, Frequent, Keeping, al
 from api.deps import RECALLED, Deps, Parts
 from api.devices import all_devices
 from api.items import Time
+from ingest.reading import NS_PER_SECOND
 from ingest.times import format_time
+from workorders.closure import ClosureCode
+from workorders.order import Priority
+from workorders.promises import shipped
+from workorders.service_report import REPEATED_WITHIN_NS, Kept, ServiceReport, service_report
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 DAYS = 30
 """What the guides ask of an alarm system is asked over so many days, or more."""
+MONTH = r"^(19[7-9]\d|2[01]\d\d)-(0[1-9]|1[0-2])$"
+MonthText = Annotated[
+    str | None, Query(pattern=MONTH, description="YYYY-MM in site.timezone; without it the month that it is")
+]
 Days = Annotated[int, Query(ge=1, le=366, description="How far back to look")]
 
 
@@ -105,3 +115,113 @@ def found_health(deps: Deps, days: int) -> AlarmHealth:
     start = max(end - days * DAY_NS, min(deps.alerts.first_raised() or end, end - DAY_NS))
     heard = sum(bool(one.newest) and not one.device.retired for one in all_devices(deps.registry, deps.board))
     return alarm_health(deps.findings.lived(start, end), start, end, heard, deps.budget)
+
+
+class KeptItem(BaseModel):
+    """How a promise was kept."""
+
+    counted: int = Field(description="Orders of which it can be said: done, or due by now")
+    kept: int
+    share: float | None
+    asked: float
+    met: bool | None = Field(description="null: nothing can be said yet")
+    median_s: float | None = Field(description="Seconds from the opening, of those that are done")
+    slowest_s: float | None = Field(description="What nine of ten needed at most")
+
+    @classmethod
+    def of(cls, found: Kept) -> Self:
+        """As the report says it."""
+        return cls(**{name: getattr(found, name) for name in cls.model_fields})
+
+
+class RecurringItem(BaseModel):
+    """A problem that opened several orders."""
+
+    site: str
+    device: str
+    asset: str | None
+    metric: str | None
+    kind: Kind
+    orders: int
+
+
+class MonthItem(BaseModel):
+    """The orders of one month."""
+
+    month: str
+    start: Time
+    end: Time
+    opened: int
+    closed: int
+    by_priority: dict[Priority, int]
+    response: KeptItem
+    solution: KeptItem
+    found: dict[ClosureCode, int]
+    repeated: int = Field(description="Orders about a fault that was found on the same machine in the 90 days before")
+    recurring: list[RecurringItem]
+
+    @classmethod
+    def of(cls, month: str, found: ServiceReport) -> Self:
+        """As the report says it."""
+        return cls(
+            month=month,
+            start=format_time(found.start),
+            end=format_time(found.end),
+            opened=found.opened,
+            closed=found.closed,
+            by_priority=found.by_priority,
+            response=KeptItem.of(found.response),
+            solution=KeptItem.of(found.solution),
+            found=found.found,
+            repeated=found.repeated,
+            recurring=[RecurringItem(**problem._asdict(), orders=n) for problem, n in found.recurring],
+        )
+
+
+class ServiceItem(MonthItem):
+    """The orders of a month, and of the month before."""
+
+    before: MonthItem
+
+
+@router.get("/service")
+def get_service(deps: Parts, month: MonthText = None) -> ServiceItem:
+    """How the promises of a month's work orders were kept, what was found, and what came back."""
+    ours = month or this_month(deps)
+    theirs = month_before(ours)
+    return ServiceItem(
+        **MonthItem.of(ours, found_service(deps, ours)).model_dump(),
+        before=MonthItem.of(theirs, found_service(deps, theirs)),
+    )
+
+
+def found_service(deps: Deps, month: str) -> ServiceReport:
+    """The orders of a month, `YYYY-MM` in `site.timezone`."""
+    start, end = _begin(deps, month), _begin(deps, month_after(month))
+    orders = deps.orders.opened(start - REPEATED_WITHIN_NS, end)
+    return service_report(orders, start, end, deps.clock(), shipped().asked)
+
+
+def this_month(deps: Deps) -> str:
+    """The month that it is."""
+    return datetime.fromtimestamp(deps.clock() // NS_PER_SECOND, deps.zone).strftime("%Y-%m")
+
+
+def month_after(month: str, months: int = 1) -> str:
+    """The month so many later.
+
+    >>> month_after("2026-12"), month_before("2026-01")
+    ('2027-01', '2025-12')
+    """
+    number = int(month[:4]) * 12 + int(month[5:]) - 1 + months
+    return f"{number // 12:04}-{number % 12 + 1:02}"
+
+
+def month_before(month: str) -> str:
+    """The month before."""
+    return month_after(month, -1)
+
+
+def _begin(deps: Deps, month: str) -> int:
+    first = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=deps.zone)
+    return round(first.timestamp()) * NS_PER_SECOND

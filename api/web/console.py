@@ -13,7 +13,18 @@ from starlette.staticfiles import StaticFiles
 from api.deps import Deps
 from api.guard import Denied
 from api.problems import Problem
-from api.web import alarm_health, alerts, device, device_change, models, overview, rejects, sign_in, work_orders
+from api.web import (
+    alarm_health,
+    alerts,
+    device,
+    device_change,
+    models,
+    overview,
+    rejects,
+    service,
+    sign_in,
+    work_orders,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,8 @@ class _Static(StaticFiles):
 
 def install(app: FastAPI, deps: Deps) -> Pages:
     """Add the console to `app`."""
-    for part in (overview, device, device_change, alerts, alarm_health, work_orders, models, rejects, sign_in):
+    orders = (work_orders, service)
+    for part in (overview, device, device_change, alerts, alarm_health, *orders, models, rejects, sign_in):
         app.include_router(part.router)
     folder = resources.files("api.web").joinpath("static")
     app.mount("/static", _Static(directory=str(folder)), name="static")

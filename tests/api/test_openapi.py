@@ -33,6 +33,7 @@ CONTRACT = {
     "/api/v1/events": {"get", "post"},
     "/api/v1/alerts": {"get"},
     "/api/v1/reports/alarm-health": {"get"},
+    "/api/v1/reports/service": {"get"},
     "/api/v1/alerts/{id}": {"get"},
     "/api/v1/alerts/{id}/acknowledge": {"post"},
     "/api/v1/alerts/{id}/close": {"post"},

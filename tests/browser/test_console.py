@@ -92,6 +92,7 @@ def test_no_width_needs_sideways_scrolling(console: Console, look: Look, width: 
         "/work-orders?show=all",
         "/rejects",
         "/alarm-health",
+        "/service",
         "/devices/north/logger%207",
     ):
         watched.page.goto(console.base + path)
@@ -110,7 +111,14 @@ def test_names_of_any_length_need_no_sideways_scrolling(own_console: Console, lo
         made.feed(ReadingBatch.of(np.full(10, series), time, np.full(10, 9.0), int(Quality.RECORDED)))
     alert, order = chosen(own_console, device), made.deps().orders.list(OrderFilter(device=device)).items[0]
     page = look(own_console.base, size).page
-    for path in ("/", f"/devices/{site}/{device}", f"/alerts/{alert}", f"/work-orders/{order.number}", "/alarm-health"):
+    for path in (
+        "/",
+        f"/devices/{site}/{device}",
+        f"/alerts/{alert}",
+        f"/work-orders/{order.number}",
+        "/alarm-health",
+        "/service",
+    ):
         page.goto(own_console.base + path)
         settle(page)
         assert overflow(page) == [], path

@@ -1,0 +1,144 @@
+"""A month of work orders beside what was promised: first responses, solutions, what was found, and what came back.
+
+Pure. Orders count in the month in which they opened, but for those closed as a duplicate, which another order speaks
+for. A promise that is not due yet, and not kept yet, is not counted either way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from alerts.alert import Kind
+from ingest.reading import NS_PER_SECOND
+from workorders.closure import ClosureCode
+from workorders.order import Priority, WorkOrder
+from workorders.promises import Asked
+
+DAY_NS = 86_400 * NS_PER_SECOND
+REPEATED_WITHIN_NS = 90 * DAY_NS
+"""A fault that was found before on the same machine within this time has come back."""
+RECURS = 2
+MOST_RECURRING = 10
+"""A problem is named when it opened two orders or more; so many are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a promise was kept."""
+
+    counted: int
+    """Orders of which it can be said: done, or due by now."""
+    kept: int
+    asked: float
+    """The share of them that is asked for."""
+    median_s: float | None
+    """Seconds from the opening, of those that are done, as the wall clock goes; None without any …"""
+    slowest_s: float | None
+    """… and what nine of ten needed at most."""
+
+    @property
+    def share(self) -> float | None:
+        """Share of those counted; None without any."""
+        return self.kept / self.counted if self.counted else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether that is what is asked for."""
+        return None if self.share is None else self.share >= self.asked
+
+
+class Problem(NamedTuple):
+    """What an order was about."""
+
+    site: str
+    device: str
+    """Of the asset, where there is one, the device whose alert opened its first order."""
+    asset: str | None
+    metric: str | None
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """The orders that opened from `start` to `end`, ns UTC, as they stand."""
+
+    start: int
+    end: int
+    opened: int
+    closed: int
+    by_priority: dict[Priority, int]
+    response: Kept
+    solution: Kept
+    found: dict[ClosureCode, int]
+    """The most frequent first."""
+    repeated: int
+    """Orders about a fault that had been found on the same machine before."""
+    recurring: tuple[tuple[Problem, int], ...]
+    """The problems that opened most orders."""
+
+
+def service_report(orders: Iterable[WorkOrder], start: int, end: int, now: int, asked: Asked) -> ServiceReport:
+    """The month from `start` to `end`; `orders` are those since REPEATED_WITHIN_NS before it, in any order."""
+    known = sorted(
+        (order for order in orders if order.closure_code is not ClosureCode.DUPLICATE),
+        key=lambda order: (order.opened_at, order.number),
+    )
+    ours = [order for order in known if start <= order.opened_at < end]
+    codes = Counter(order.closure_code for order in ours if order.closure_code is not None)
+    priorities = Counter(order.priority for order in ours)
+    return ServiceReport(
+        start,
+        end,
+        len(ours),
+        sum(order.closed_at is not None for order in ours),
+        {priority: priorities[priority] for priority in Priority},
+        _kept(ours, now, asked.responded, lambda order: (order.responded_at, order.response_due_at)),
+        _kept(ours, now, asked.solved, lambda order: (order.solved_at, order.solve_due_at)),
+        dict(sorted(codes.items(), key=lambda pair: (-pair[1], pair[0]))),
+        _repeated(known, start),
+        _recurring(ours),
+    )
+
+
+def _kept(
+    orders: Sequence[WorkOrder], now: int, asked: float, times: Callable[[WorkOrder], tuple[int | None, int]]
+) -> Kept:
+    """How a promise was kept; `times` gives when it was (None: not yet) and when it was due."""
+    done = [(at, due_at, at - order.opened_at) for order in orders for at, due_at in [times(order)] if at is not None]
+    late = sum(at is None and due_at <= now for at, due_at in map(times, orders))
+    took = np.array([max(length, 0) for _, _, length in done]) / NS_PER_SECOND
+    median, slowest = np.quantile(took, (0.5, 0.9)).tolist() if done else (None, None)
+    return Kept(len(done) + late, sum(at <= due_at for at, due_at, _ in done), asked, median, slowest)
+
+
+def _machine(order: WorkOrder) -> tuple[str, str, bool]:
+    """What is repaired: the asset, or the device where it is part of none."""
+    return order.site, order.asset or order.device, order.asset is not None
+
+
+def _repeated(known: Sequence[WorkOrder], start: int) -> int:
+    """Of orders since `start` those whose fault was found before."""
+    last: dict[tuple[tuple[str, str, bool], ClosureCode], int] = {}
+    repeated = 0
+    for order in known:
+        if order.closure_code is None or not order.closure_code.machine_fault:
+            continue
+        fault = (_machine(order), order.closure_code)
+        before = last.get(fault)
+        repeated += order.opened_at >= start and before is not None and order.opened_at - before <= REPEATED_WITHIN_NS
+        last[fault] = order.opened_at
+    return repeated
+
+
+def _recurring(orders: Sequence[WorkOrder]) -> tuple[tuple[Problem, int], ...]:
+    first: dict[object, Problem] = {}
+    times: Counter[Problem] = Counter()
+    for order in orders:
+        about = Problem(order.site, order.device, order.asset, order.evidence.metric, order.evidence.kind)
+        times[first.setdefault((_machine(order), about.metric, about.kind), about)] += 1
+    return tuple((problem, n) for problem, n in times.most_common(MOST_RECURRING) if n >= RECURS)
