@@ -14,7 +14,7 @@ import contextlib
 import hmac
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,14 @@ class BrokerOptions:
     key_file: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """A client that is being served."""
+
+    transport: asyncio.WriteTransport
+    ended: asyncio.Event
+
+
 class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
     """amqtt with our reader and handler, our own way to let clients in, and wills taken like other messages."""
 
@@ -81,6 +89,8 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         )
         super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}), loop)
         self._options, self._intake = options, intake
+        self._connections: dict[str, _Connection] = {}
+        """By the client's id, its own or one made up for the connection."""
 
     async def stream_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
@@ -89,9 +99,10 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         packets = PacketReader(reader)
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                refusal = await self._refusal(await packets.peek())
+                client_id, refusal = await self._look_at(await packets.peek())
             if refusal is None:
-                await self._client_connected(listener_name, packets, StreamWriterAdapter(writer))
+                async with self._alone(client_id, writer.transport):
+                    await self._client_connected(listener_name, packets, StreamWriterAdapter(writer))
             else:
                 writer.write(refusal)
                 await writer.drain()
@@ -102,16 +113,38 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         finally:
             writer.close()
 
-    async def _refusal(self, first: bytes) -> bytes | None:
-        """What to answer to a first packet whose sender may not come in; raises AMQTTError if it is no CONNECT."""
+    @contextlib.asynccontextmanager
+    async def _alone(self, client_id: str, transport: asyncio.WriteTransport) -> AsyncIterator[None]:
+        """For the time of a connection: the only one of that client (MQTT 3.1.1, 3.1.4-2).
+
+        A device that lost its network is back before its earlier connection is known to be dead. That one ends first,
+        with its will: told later, the will would call a device offline that is there.
+        """
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            while (earlier := self._connections.get(client_id)) is not None:
+                log.info("an earlier connection of the client is ended", client_id=client_id)
+                earlier.transport.abort()
+                await earlier.ended.wait()
+        mine = self._connections[client_id] = _Connection(transport, asyncio.Event())
+        try:
+            yield
+        finally:
+            del self._connections[client_id]
+            mine.ended.set()
+
+    async def _look_at(self, first: bytes) -> tuple[str, bytes | None]:
+        """The id of a client by its first packet, and what to answer if it may not come in.
+
+        Raises AMQTTError if it is no CONNECT.
+        """
         if first[0] == _CONNECT and _MQTT_5 in first[:12]:
             log.warning("client refused", reason="it speaks MQTT 5, the embedded broker 3.1.1")
-            return _UNSUPPORTED_VERSION
+            return "", _UNSUPPORTED_VERSION
         connect = await ConnectPacket.from_stream(BufferReader(first))
         if self._let_in(connect.username, connect.password):
-            return None
+            return connect.client_id, None
         log.warning("client refused", reason="wrong user name or password", client_id=connect.client_id)
-        return bytes(ConnackPacket.build(0, BAD_USERNAME_PASSWORD).to_bytes())
+        return connect.client_id, bytes(ConnackPacket.build(0, BAD_USERNAME_PASSWORD).to_bytes())
 
     def _let_in(self, username: str | None, password: str | None) -> bool:
         wanted = self._options
@@ -122,7 +155,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         return known and right
 
     async def _authenticate(self, session: Session, _: ListenerConfig) -> bool:
-        """Who came so far was let in by `_refusal`."""
+        """Who came so far was let in by `_look_at`."""
         session.is_anonymous = self._options.username is None
         return True
 

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -175,6 +175,29 @@ def test_a_client_that_is_silent_beyond_its_keep_alive_is_gone(site: Site) -> No
     with socket.create_connection(("127.0.0.1", site.port)) as raw:
         raw.sendall(bytes([0x10, len(body)]) + body)
         assert site.taken()[0].payload == b"offline"
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_client_that_is_back_ends_its_earlier_connection_will_and_all(site: Site, clean: bool) -> None:
+    """A device that lost its network is back before the broker could know."""
+    earlier = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="pump-1", clean_session=clean)
+    earlier.will_set(STATUS, b"offline", retain=True)
+    earlier.connect("127.0.0.1", site.port)
+    wait_until(lambda: earlier.loop(0.1) == mqtt.MQTT_ERR_SUCCESS and earlier.is_connected(), "connected")
+    connection = earlier.socket()
+    assert isinstance(connection, socket.socket)
+    with client(site, client_id="pump-1", clean_session=clean) as device:
+        device.publish(STATUS, b"online", retain=True)
+        sent = device.publish(TOPIC, b"1", qos=1)
+        messages = site.taken(3)
+        assert [message.payload for message in messages] == [b"offline", b"online", b"1"]
+        acknowledge(messages[2:])
+        sent.wait_for_publish(60)
+        assert device.is_connected()
+        connection.settimeout(60)
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    connection.close()
 
 
 def test_a_client_of_mqtt_5_is_told_why_it_may_not_come_in(site: Site) -> None:
