@@ -49,7 +49,8 @@ class Trees:
 
     def probability(self, rows: NDArray[np.float32]) -> FloatArray:
         """The probability of a failure for each row."""
-        return np.asarray(1.0 / (1.0 + np.exp(-self.log_odds(rows))))
+        with np.errstate(over="ignore"):  # endless odds against it are a probability of nothing
+            return np.asarray(1.0 / (1.0 + np.exp(-self.log_odds(rows))))
 
     def _climb(self, rows: NDArray[np.float32]) -> FloatArray:
         node = np.broadcast_to(self.root, (len(rows), len(self.root))).copy()

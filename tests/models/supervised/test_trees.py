@@ -76,6 +76,11 @@ def test_a_stump_goes_left_up_to_its_threshold() -> None:
     assert Trees.of_arrays(stump().arrays(), 2).log_odds(x).tolist() == [-3.0, 2.0]
 
 
+def test_odds_beyond_all_numbers_are_probabilities() -> None:
+    x = np.zeros((1, 2), np.float32)
+    assert [replace(stump(), intercept=odds).probability(x).tolist() for odds in (-1e4, 1e4)] == [[0.0], [1.0]]
+
+
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
