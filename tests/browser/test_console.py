@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from alerts.alert import Kind, Severity
+from alerts.alert import Kind, Severity, State
 from alerts.store import AlertFilter
 from api.access.principal import Role
 from api.items import OPEN_STATES
+from api.publish import publish_alert
 from ingest.reading import Quality, ReadingBatch
 from ingest.registry import Device, Metric, UnitState
 from ingest.rejects import Reject, RejectSource, Which
@@ -171,6 +173,16 @@ def test_a_new_alert_shows_by_itself(own_console: Console, look: Look) -> None:
     page.locator("#toasts a").first.click()
     expect(page).to_have_url(re.compile(r"/alerts/a-[0-9a-f]+"))
     expect(page.locator("#detail")).to_contain_text("pump-2")
+
+
+def test_what_is_held_back_is_no_notice(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    page = look(own_console.base).page
+    settle(page)
+    alert = made.deps().alerts.list(AlertFilter(device="pump-1")).items[0]
+    for state in (State.SUPPRESSED, State.SHELVED, State.ACTIVE):
+        publish_alert(made.hub, made.registry, replace(alert, id=f"a-{state}", state=state), "opened")
+    expect(page.locator("#toasts a")).to_have_attribute("href", "/alerts/a-active")
 
 
 def test_readings_arrive_in_the_chart(own_console: Console, look: Look) -> None:

@@ -36,6 +36,7 @@
   };
   document.body.addEventListener("alert", (event) => {
     const alert = JSON.parse(event.detail.data);
-    if (alert.change === "opened" || alert.change === "escalated") toast(alert);
+    const held = alert.state === "suppressed" || alert.state === "shelved";
+    if (!held && (alert.change === "opened" || alert.change === "escalated")) toast(alert);
   });
 })();
