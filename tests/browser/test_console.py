@@ -232,6 +232,7 @@ def test_acknowledge_and_give_feedback(own_console: Console, look: Look) -> None
     expect(detail.locator(".history")).to_contain_text("on my way")
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
     expect(page.locator(".list .row[aria-current]")).to_contain_text("Acknowledged")
+    expect(detail).to_be_focused()
     page.get_by_role("button", name="No, a false alarm").click()
     expect(detail.locator(".history")).to_contain_text("No, a false alarm")
     detail.get_by_text("Close this alert").click()

@@ -1,4 +1,4 @@
-// Shows whether the page is live, and tells about new alerts. Everything else on a page is markup that htmx reads.
+// Shows whether the page is live, tells about new alerts, and keeps the place of who sent a form. All else is markup for htmx.
 "use strict";
 
 (() => {
@@ -16,6 +16,17 @@
     if (event.detail.connection.attempt > 0) show("off");
   });
   for (const name of ["htmx:sse:error", "htmx:sse:close"]) document.body.addEventListener(name, () => show("off"));
+
+  // What answers a form takes its place, button and all: who works by keyboard, or hears the page, goes on there.
+  let sentTo = null;
+  document.addEventListener("submit", (event) => {
+    sentTo = event.target.dataset.hxTarget ?? null;
+  });
+  document.body.addEventListener("htmx:after:swap", () => {
+    if (sentTo === null || document.activeElement !== document.body) return;
+    document.querySelector(sentTo)?.focus({ preventScroll: true });
+    sentTo = null;
+  });
 
   const toasts = document.getElementById("toasts");
   const toast = (alert) => {
