@@ -74,6 +74,19 @@ def duration(seconds: float, zh: bool = False) -> str:
     return f"{number(round(seconds, None if seconds >= 10 else 1))} {'秒' if zh else 's'}"
 
 
+LIKELY = 0.5
+"""Probability from which on a failure is called likely; thresholds follow from the budget and may lie far below."""
+
+
+def how_likely(probability: Fact) -> tuple[str, str]:
+    """A word for a probability, English and Chinese.
+
+    >>> how_likely(0.03)
+    ('possible', '可能')
+    """
+    return ("likely", "很可能") if float(probability or 0.0) >= LIKELY else ("possible", "可能")
+
+
 def with_unit(shown: str, unit: Fact) -> str:
     """A number as it is shown, with its unit."""
     return f"{shown} {shown_unit(unit)}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alerts.alert import Alert, Explanation, Kind
+from alerts.explain import how_likely
 from alerts.metric_names import metric_zh
 
 
@@ -30,4 +31,5 @@ def _wrong(alert: Alert) -> tuple[str, str]:
         case Kind.STUCK, _:
             return f"{metric} is stuck", f"{metric_cn}读数不变"
         case _:  # a failure risk
-            return "failure likely", "很可能发生故障"
+            word, word_zh = how_likely(alert.evidence.get("probability"))
+            return f"failure {word}", f"{word_zh}发生故障"

@@ -13,7 +13,7 @@ import numpy as np
 from alerts.alert import Explanation, Fact, Kind, Severity
 from alerts.book import WHOLE_DEVICE, AlarmBook, Subject
 from alerts.budget import Budget
-from alerts.explain import compared, duration, number, with_unit
+from alerts.explain import compared, duration, how_likely, number, with_unit
 from alerts.metric_names import metric_zh
 from alerts.operating import CALM, HELD, Point, best, proven
 from alerts.policy import severity_for
@@ -165,7 +165,8 @@ def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
     """How likely a failure is, within which time, and what speaks for it."""
     percent = number(round(100 * float(facts["probability"] or 0.0), 1))
     span, span_zh = (duration(float(facts["horizon_s"] or 0.0), zh=zh) for zh in (False, True))
-    en, zh = [f"a failure within {span} is likely: {percent} %"], [f"{span_zh}内很可能发生故障：概率 {percent}%"]
+    word, word_zh = how_likely(facts["probability"])
+    en, zh = [f"a failure within {span} is {word}: {percent} %"], [f"{span_zh}内{word_zh}发生故障：概率 {percent}%"]
     at = int(facts["at"] or 0)
     if facts.get("codes"):
         ago_s = (at - int(facts["code_at"] or at)) / NS_PER_SECOND

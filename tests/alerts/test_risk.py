@@ -134,6 +134,8 @@ def test_a_probability_without_reasons_can_be_told() -> None:
     told = explain_risk(facts)
     assert told.en == "a failure within 2 h is likely: 50 %"
     assert told.zh == "2 小时内很可能发生故障：概率 50%"
+    rare = explain_risk(facts | {"probability": 0.03})
+    assert (rare.en, rare.zh) == ("a failure within 2 h is possible: 3 %", "2 小时内可能发生故障：概率 3%")
 
 
 def test_state_is_saved_and_restored() -> None:
