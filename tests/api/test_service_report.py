@@ -40,10 +40,10 @@ def test_what_is_no_month_is_named(looking: TestClient, month: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_page(plant_client: TestClient, language: str) -> None:
-    answer = plant_client.get("/service", params={"lang": language})
+def test_the_page(client: TestClient, language: str) -> None:
+    answer = client.get("/service", params={"lang": language})
     assert answer.status_code == 200
     parse(answer.text)
     assert 'href="?month=2026-04"' in answer.text
     assert 'href="?month=2026-06"' not in answer.text, "not yet"
-    assert 'href="/service"' in plant_client.get("/work-orders").text
+    assert 'href="/service"' in client.get("/work-orders").text
