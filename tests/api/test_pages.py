@@ -137,12 +137,14 @@ def test_all_is_quiet_only_while_everything_works(made: Site, client: TestClient
 
 
 def test_alerts_and_orders_tell_how_the_device_stands_and_who_looks_after_it(client: TestClient, made: Site) -> None:
-    made.registry.put_device(Device("plant", "pump-1", "pump", owner="li.wei", team="rotating", customer="Northwind"))
+    known = Device("plant", "pump-1", "pump", owner="li.wei", team="rotating", customer="Northwind", title="Feed pump")
+    made.registry.put_device(known)
     made.feed(ReadingBatch.of([0], [made.now], [71.5]))
     (alert,) = client.get("/api/v1/alerts").json()["items"]
     (order,) = client.get("/api/v1/work-orders").json()["items"]
-    for path in (f"/alerts/{alert['id']}", f"/work-orders/{order['number']}"):
+    for path, menu in ((f"/alerts/{alert['id']}", "Alerts"), (f"/work-orders/{order['number']}", "Work orders")):
         page = parse_and_return(client.get(path).text)
+        assert f"<title>(1) Feed pump: temperature above its limit · {menu} · Forewarn</title>" in page
         assert re.search(r"<dt>Newest</dt><dd>temperature <strong>71.5\s°C</strong> .*just now", page)
         for name, value in (("Owner", "li.wei"), ("Team", "rotating"), ("Customer", "Northwind")):
             assert f"<dt>{name}</dt><dd>{value}</dd>" in page
