@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from amqtt.adapters import BufferReader, ReaderAdapter, StreamWriterAdapter, WriterAdapter
+from amqtt.adapters import BufferReader, ReaderAdapter, WriterAdapter
 from amqtt.broker import Broker, Server
 from amqtt.contexts import BrokerConfig, ListenerConfig
 from amqtt.errors import AMQTTError, BrokerError, MQTTError, NoDataError
@@ -34,7 +34,7 @@ from amqtt.session import Session
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.holding import HoldingHandler, Publications, own_id
-from ingest.packets import Gate, PacketReader
+from ingest.packets import Gate, PacketReader, PacketWriter
 from ingest.topics import TopicFilters
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,8 @@ CONNECT_WITHIN_S = 10.0
 """A connection that says nothing for so long is closed."""
 KEEP_ALIVE_FACTOR = 1.5
 """A client is gone after one and a half times its keep-alive without a packet (MQTT 3.1.1, 3.1.2.10)."""
+MOST_KEPT = 1_000
+"""Messages for a subscriber with a session that is away."""
 START_WITHIN_S = 10.0
 STOP_WITHIN_S = 3.0
 _CONNECT = 0x10
@@ -72,7 +74,7 @@ class BrokerOptions:
 class _Connection:
     """A client that is being served."""
 
-    transport: asyncio.WriteTransport
+    writer: PacketWriter
     ended: asyncio.Event
 
 
@@ -96,13 +98,13 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
     ) -> None:
         """Serve one connection to its end; whatever a client does, the others go on."""
-        packets = PacketReader(reader)
+        packets, answers = PacketReader(reader), PacketWriter(writer)
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 client_id, refusal = await self._look_at(await packets.peek())
             if refusal is None:
-                async with self._alone(client_id, writer.transport):
-                    await self._client_connected(listener_name, packets, StreamWriterAdapter(writer))
+                async with self._alone(client_id, answers):
+                    await self._client_connected(listener_name, packets, answers)
             else:
                 writer.write(refusal)
                 await writer.drain()
@@ -114,7 +116,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
             writer.close()
 
     @contextlib.asynccontextmanager
-    async def _alone(self, client_id: str, transport: asyncio.WriteTransport) -> AsyncIterator[None]:
+    async def _alone(self, client_id: str, writer: PacketWriter) -> AsyncIterator[None]:
         """For the time of a connection: the only one of that client (MQTT 3.1.1, 3.1.4-2).
 
         A device that lost its network is back before its earlier connection is known to be dead. That one ends first,
@@ -123,9 +125,9 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         async with asyncio.timeout(CONNECT_WITHIN_S):
             while (earlier := self._connections.get(client_id)) is not None:
                 log.info("an earlier connection of the client is ended", client_id=client_id)
-                earlier.transport.abort()
+                earlier.writer.abort()
                 await earlier.ended.wait()
-        mine = self._connections[client_id] = _Connection(transport, asyncio.Event())
+        mine = self._connections[client_id] = _Connection(writer, asyncio.Event())
         try:
             yield
         finally:
@@ -175,6 +177,12 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt has no types
         ours.intake = self._intake
         ours.gate = reader.gate = Gate(self._intake.room)
         await super()._handle_client_session(reader, writer, client_session, ours, server, listener_name)
+
+    async def _retain_broadcast_message(self, broadcast: dict[str, Any], qos: int, target_session: Session) -> None:
+        """Keep a message for a subscriber that is away, in the place of its oldest where there is no room."""
+        if target_session.retained_messages.qsize() >= MOST_KEPT:
+            target_session.retained_messages.get_nowait()
+        await super()._retain_broadcast_message(broadcast, qos, target_session)
 
     async def _handle_disconnect(
         self, client_session: Session, handler: BrokerProtocolHandler, disconnect_waiter: asyncio.Future[Any]

@@ -1,4 +1,4 @@
-"""How the embedded broker takes a published message: handed over at once, acknowledged when it is durable."""
+"""How the embedded broker takes a message, handed over at once and acknowledged when durable, and sends it on."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import structlog
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.publish import PublishPacket
-from amqtt.session import Session
+from amqtt.session import OutgoingApplicationMessage, Session
 
 from ingest.handover import Handover
 from ingest.message import Message
-from ingest.packets import Gate
+from ingest.packets import Gate, PacketWriter
 from ingest.topics import TopicFilters
 
+MOST_UNDER_WAY = 5_000
+"""Messages on their way to one subscriber: one that lets so many wait reads no more, or confirms none."""
 _MADE_UP = "amqtt/"
 """How ids begin that amqtt gives to clients without one."""
+
+log = structlog.get_logger(__name__)
 
 
 def own_id(session: Session | None) -> str | None:
@@ -31,6 +36,23 @@ class HoldingHandler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has 
 
     intake: Publications
     gate: Gate
+    _under_way = 0
+
+    async def mqtt_publish(
+        self, topic: str, data: bytes, qos: int | None, retain: bool, ack_timeout: int | None = None
+    ) -> OutgoingApplicationMessage:
+        """Send a message on to this subscriber; one that takes none any more is disconnected."""
+        if retain:  # as many as there are
+            return await super().mqtt_publish(topic, data, qos, retain, ack_timeout)
+        if self._under_way == MOST_UNDER_WAY:
+            log.warning("a subscriber takes no messages and is disconnected", client_id=own_id(self.session))
+            assert isinstance(self.writer, PacketWriter)
+            self.writer.abort()
+        self._under_way += 1
+        try:
+            return await super().mqtt_publish(topic, data, qos, retain, ack_timeout)
+        finally:
+            self._under_way -= 1
 
     def handle_publish(self, publish_packet: PublishPacket) -> Coroutine[Any, Any, None]:
         """Take the message at once, in order of arrival; what is returned waits and acknowledges.

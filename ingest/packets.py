@@ -1,10 +1,10 @@
-"""How the embedded broker reads from a connection: whole packets, and no more of them than it can keep."""
+"""How the embedded broker reads from a connection, whole packets and no more of them than it can keep, and cuts it."""
 
 from __future__ import annotations
 
 import asyncio
 
-from amqtt.adapters import ReaderAdapter
+from amqtt.adapters import ReaderAdapter, StreamWriterAdapter
 
 MAX_UNACKNOWLEDGED = 200
 """Messages of one client that wait to be durable; then no further packet of it is read."""
@@ -52,6 +52,15 @@ class PacketReader(ReaderAdapter):  # type: ignore[misc]  # amqtt has no types
     def feed_eof(self) -> None:
         """Pretend that the other side closed the connection."""
         self._stream.feed_eof()
+
+
+class PacketWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt has no types
+    """Writes to a connection, and cuts it."""
+
+    def abort(self) -> None:
+        """Cut the connection. What still waits to be written is not."""
+        self.is_closed = True
+        self._writer.transport.abort()
 
 
 class Gate:

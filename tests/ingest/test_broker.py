@@ -9,6 +9,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from ingest import broker, holding
 from ingest.adapters.adapter import Publish
 from ingest.broker import BrokerOptions, BrokerStartError, EmbeddedBroker
 from ingest.handover import Handover
@@ -142,6 +143,54 @@ def test_subscribers_get_what_is_durable(site: Site) -> None:
         assert received == []
         acknowledge(messages)
         wait_until(lambda: received == [b"1"], "the subscriber has it")
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_subscriber_that_takes_nothing_is_disconnected(site: Site, monkeypatch: pytest.MonkeyPatch, qos: int) -> None:
+    monkeypatch.setattr(holding, "MOST_UNDER_WAY", 3)
+    filter_ = b"forewarn/v1/#"
+    with socket.create_connection(("127.0.0.1", site.port)) as stuck, client(site) as device:
+        stuck.sendall(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a")
+        stuck.sendall(bytes([0x82, 5 + len(filter_), 0, 1, 0, len(filter_)]) + filter_ + bytes([qos]))
+        stuck.settimeout(60)
+        said = b""
+        while len(said) < 4 + 5:
+            said += stuck.recv(9)
+        assert said == b"\x20\x02\x00\x00\x90\x03\x00\x01" + bytes([qos]), "connected and subscribed"
+        for _ in range(20):
+            device.publish(TOPIC, bytes(1 << 20), qos=1)
+        acknowledge(site.taken(20))
+        wait_until(lambda: "a" not in site.broker._broker._connections, "it is gone")
+        with suppress(ConnectionResetError):
+            while stuck.recv(1 << 20):
+                pass
+        device.publish(TOPIC, b"1", qos=0)
+        assert site.taken()[0].payload == b"1"
+
+
+def test_for_a_subscriber_that_is_away_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "MOST_KEPT", 3)
+    site, received = Site(Handover(), username="u", password="p"), []
+    site.broker.start()
+    subscribed: list[int] = []
+
+    def prepare(made: mqtt.Client) -> None:
+        made.username_pw_set("u", "p")
+        made.on_subscribe = lambda *_: subscribed.append(1)
+        made.on_message = lambda _c, _u, message: received.append(bytes(message.payload))
+
+    with client(site, prepare, client_id="away", clean_session=False) as listener:
+        listener.subscribe("forewarn/v1/#", qos=1)
+        wait_until(lambda: subscribed, "subscribed")
+    with client(site, prepare) as device:
+        for number in range(6):
+            sent = device.publish(TOPIC, str(number), qos=1)
+            acknowledge(site.taken())
+            sent.wait_for_publish(60)
+        with client(site, prepare, client_id="away", clean_session=False):
+            wait_until(lambda: b"5" in received, "the newest")
+    assert received == [b"3", b"4", b"5"]
+    site.broker.stop()
 
 
 def test_what_formats_wish_to_publish_reaches_subscribers(site: Site) -> None:
