@@ -152,6 +152,8 @@ def collect(sources: Sources, slot_ns: int, recent: int, progress: Progress | No
         raise InputError("no device is left to learn from: all are excluded")
     entries = _placed(sources.entries, registry, set(names.values()))
     words = _vocabulary(registry, names, entries, recent)
+    if not words.metrics:
+        raise InputError(f"none of the {len(names)} devices' metrics is of at least half of them: they share nothing")
     instants, log, ends = _Reader(registry, names, words, slot_ns).read(sources, entries, progress, read)
     failures = _failures(sources, entries, names, slot_ns)
     readings, span = _of(rows, registry, names), (first, last)

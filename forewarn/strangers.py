@@ -13,7 +13,8 @@ def strangers(heard: set[DeviceKey], entries: Iterable[LogEntry], labels: Iterab
     """Their names, SITE/DEVICE where a site is named, sorted; `heard` are the devices with readings."""
     told: set[tuple[str | None, str]] = {(one.site, one.device) for one in entries}
     told |= {(one.site, one.device) for one in labels}
-    nowhere = told - heard - {(None, name) for _, name in heard}
+    placed = heard | {device for device in told if device[0] is not None}
+    nowhere = told - heard - {(None, name) for _, name in placed}
     return sorted("/".join(filter(None, device)) for device in nowhere)
 
 

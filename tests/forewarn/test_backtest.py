@@ -172,10 +172,14 @@ def test_devices_without_readings_that_log_or_labels_speak_of_are_told(tmp_path:
     truth.write_text(
         "site,device,metric,start,end,kind\n"
         + "".join(f"{site},pump-1,,{stamp(1)},{stamp(2)},failure\n" for site in ("plant", "plants"))
+        + f"plant,fan,,{stamp(1)},{stamp(2)},failure\n"
     )
-    events.write_text("time,device,event,code\n" + "".join(f"{stamp(1)},{d},error,E\n" for d in ("pump-2", "pump-22")))
+    events.write_text(
+        "time,device,event,code\n" + "".join(f"{stamp(1)},{d},error,E\n" for d in ("pump-2", "pump-22", "fan"))
+    )
     site = write_site(tmp_path / "s.csv", 5)
-    assert backtest([site], tmp_path / "out", truth, events)["without_readings"] == ["plants/pump-1", "pump-22"]
+    found = backtest([site], tmp_path / "out", truth, events)["without_readings"]
+    assert found == ["plant/fan", "plants/pump-1", "pump-22"]
     assert "without_readings" not in backtest([site], tmp_path / "out")
 
 

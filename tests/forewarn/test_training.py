@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -220,6 +221,14 @@ def test_readings_of_dying_machines_alone_are_too_little(tmp_path: Path, capsys:
     status, _, said = run(capsys, "train", readings, "--truth", truth, "--out", tmp_path / "m")
     assert status == 2
     assert "nothing tells of machines that do not fail" in said
+
+
+def test_devices_that_share_no_metric_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readings, _, truth = fleet(n_devices=4, days=3, seed=3).write(tmp_path)
+    readings.write_text(re.sub(r",(m\d),(\w+),", r",\1,\2-of-\1,", readings.read_text()))
+    status, _, said = run(capsys, "train", readings, "--truth", truth, "--out", tmp_path / "m")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "none of the 4 devices' metrics is of at least half of them" in said
 
 
 @pytest.mark.parametrize(
