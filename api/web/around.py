@@ -21,15 +21,18 @@ class Charts:
 
     metrics: Sequence[Metric]
     start: int
-    end: int
+    end: int | None
+    """None where it is not over yet: up to the present, whenever that is."""
 
 
 def charts_around(alert: Alert, registry: Registry, now: int) -> Charts:
     """The charts of an alert, with some time before it began and after it ended."""
     ended = min(alert.cleared_at or now, alert.raised_at + LONGEST_NS)
     margin = max(HOUR_NS, (ended - alert.onset_at) // 2)
-    end = min(max(ended, alert.raised_at) + margin, max(now, alert.raised_at) + 1)
-    return Charts(_metrics(alert, registry), alert.onset_at - margin, end)
+    end = max(ended, alert.raised_at) + margin
+    follows = alert.raised_at <= now < end
+    until = None if follows else min(end, max(now, alert.raised_at) + 1)  # a clock may run ahead of ours
+    return Charts(_metrics(alert, registry), alert.onset_at - margin, until)
 
 
 def _metrics(alert: Alert, registry: Registry) -> Sequence[Metric]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -197,6 +198,28 @@ def test_readings_arrive_in_the_chart(own_console: Console, look: Look) -> None:
     made.now += MINUTE
     made.feed(ReadingBatch.of([made.registry.series("plant", "pump-2", "current")], [made.now], [12.9], 1))
     expect(chart).to_have_attribute("data-marks", str(marks + 1))
+
+
+def test_small_lines_follow_on_a_screen_that_is_left_open(console: Console, look: Look) -> None:
+    page = look(console.base).page
+    page.clock.install()
+    page.reload()
+    settle(page)
+    expect(page.locator('[data-hx-get="/devices/plant/pump-1/spark"] path').first).to_be_attached()
+    with page.expect_response("**/devices/plant/pump-1/spark"):
+        page.clock.fast_forward(300_000)
+
+
+def test_the_readings_around_an_alert_follow_until_it_is_over(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    alert = made.deps().alerts.list(AlertFilter(device="pump-1", states=[State.ACTIVE])).items[0]
+    page = look(f"{own_console.base}/alerts/{alert.id}").page
+    settle(page)
+    made.now += MINUTE
+    made.feed(ReadingBatch.of([made.registry.series("plant", "pump-1", "vibration")], [made.now], [6.0], 1))
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
+    newest = datetime.fromtimestamp(made.now / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    expect(page.locator('[data-metric="vibration"]')).to_have_attribute("data-newest", newest)
 
 
 @pytest.mark.parametrize("size", SIZES)

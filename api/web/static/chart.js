@@ -248,10 +248,11 @@
     begin();
     document.body.addEventListener("htmx:after:swap", begin);
     document.body.addEventListener("reading", (event) => add(JSON.parse(event.detail.data)));
-    const reload = () => charts.forEach((state, figure) => figure.dataset.live && load(figure));
-    document.body.addEventListener("alert", reload);
-    document.body.addEventListener("resync", reload);
-    setInterval(reload, RELOAD_MS);
+    const reload = (...kinds) =>
+      charts.forEach((state, figure) => kinds.some((kind) => kind in figure.dataset) && load(figure));
+    document.body.addEventListener("alert", () => reload("live"));
+    document.body.addEventListener("resync", () => reload("live", "follows"));
+    setInterval(() => reload("live", "follows"), RELOAD_MS);
     const redraw = () => charts.forEach((state, figure) => state.plot && draw(figure, state));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   });
