@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -199,6 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # At the end all memory goes back at once: searching it for cycles first takes a large part of a second, of which
     # there are five to stop in.
     atexit.register(gc.freeze)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text; as on standard error
     with failing():
         given = sys.argv[1:] if arguments is None else list(arguments)
         status = app(args=given, prog_name="forewarn", standalone_mode=False)

@@ -31,6 +31,7 @@ from forewarn.report.windows import Window, fill, windows_of
 from forewarn.results import AGAINST, new_result, write_scores
 from forewarn.scorelog import Rows, ScoreLog
 from forewarn.variants import Variant, differing, rule_changes
+from forewarn.wholefile import UNPRINTABLE
 from ingest.errors import InputError
 from ingest.registry import Registry
 from ingest.truth import Label
@@ -82,7 +83,8 @@ def run_comparison(
         summary = _write_runs(ran, folder, inputs)
         if len(ran) > 1:
             _write_differences(compared, folder)
-        (folder / "report.html").write_text(render(compared, told, charts), encoding="utf-8")
+        page = render(compared, told, charts)
+        (folder / "report.html").write_text(page, encoding="utf-8", errors=UNPRINTABLE)
     return summary, compared
 
 

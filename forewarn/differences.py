@@ -13,6 +13,7 @@ from forewarn.comparison import Pairing, Recorded, Result, against_budget, raise
 from forewarn.measures import measure
 from forewarn.results import ALERT_COLUMNS, alert_row, write_json
 from forewarn.variants import Differing
+from forewarn.wholefile import UNPRINTABLE
 from ingest.reading import NS_PER_SECOND
 from ingest.times import format_time
 from ingest.truth import Label
@@ -78,7 +79,7 @@ def _pair(name: str, pairing: Pairing) -> dict[str, Any]:
 
 def write_differences(path: Path, results: Sequence[Result], pairings: Sequence[Pairing]) -> None:
     """differences.csv: the alerts that only one of two configurations raised, by pair and time of raising."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors=UNPRINTABLE, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("against", "only_raised_by", *ALERT_COLUMNS))
         for result, pairing in zip(results[1:], pairings, strict=True):

@@ -30,6 +30,7 @@ from forewarn.modelwatch import ModelShelf, as_saved
 from forewarn.registry_file import fill, read_registry
 from forewarn.retry import patiently
 from forewarn.settings import Settings
+from forewarn.wholefile import UNPRINTABLE
 from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
 from ingest.inbox import FILE_NAME, inbox_file
@@ -245,7 +246,7 @@ class BadRows:
     def add(self, path: Path, line: int, reason: str, row: str) -> None:
         """Keep one row."""
         if self._writer is None:
-            file = self._stack.enter_context(self._path.open("w", encoding="utf-8", newline=""))
+            file = self._stack.enter_context(self._path.open("w", encoding="utf-8", errors=UNPRINTABLE, newline=""))
             self._writer = csv.writer(file, lineterminator="\n")
             self._writer.writerow(("line", "reason", "row"))
         self._writer.writerow((f"{path.name}:{line}" if self._several else line, reason, row))

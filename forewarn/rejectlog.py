@@ -14,6 +14,8 @@ from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any, Self
 
+from forewarn.wholefile import UNPRINTABLE
+
 HEADER = ("line", "reason", "row")
 MEMORY_BYTES = 1 << 23
 """Held in memory for each file of a run."""
@@ -48,7 +50,9 @@ class RejectLog:
         """Keep one row of a file."""
         if path not in self._logs:
             log = self._held.enter_context(
-                SpooledTemporaryFile(MEMORY_BYTES, "w+", encoding="utf-8", newline="")  # noqa: SIM115  held
+                SpooledTemporaryFile(  # noqa: SIM115  held
+                    MEMORY_BYTES, "w+", encoding="utf-8", errors=UNPRINTABLE, newline=""
+                )
             )
             self._logs[path] = log, csv.writer(log, lineterminator="\n")
         self._logs[path][1].writerow((f"{path.name}:{line}" if self._several else line, reason, row))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alerts.alert import Alert
 from forewarn.scorelog import Rows
+from forewarn.wholefile import UNPRINTABLE
 from ingest.errors import InputError, said_by
 from ingest.registry import Registry
 from ingest.times import format_time, format_times
@@ -171,4 +172,5 @@ def write_orders(path: Path, orders: Iterable[WorkOrder]) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """A value as JSON for people and programs."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    path.write_text(f"{text}\n", encoding="utf-8", errors=UNPRINTABLE)

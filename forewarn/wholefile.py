@@ -9,6 +9,9 @@ from pathlib import Path
 
 from ingest.errors import InputError, said_by
 
+UNPRINTABLE = "backslashreplace"
+"""What becomes of the bytes of a file's name that are no UTF-8, where it is told in a file."""
+
 
 def check_place(path: Path, inputs: Iterable[Path] = ()) -> None:
     """Raise InputError if no file can be written there, or an input would be replaced."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -202,6 +203,20 @@ NASTY: dict[str, Callable[[int], float]] = {
     "x" * 128: lambda k: 90.0 if k > 560 else float(k % 3),
     "温度": float,
 }
+
+
+def test_files_whose_names_are_no_text(site: Path) -> None:
+    """Such as names of other encodings."""
+    name = os.fsdecode(b"\xb1\xc3.csv")
+    with (site / name).open("w", encoding="utf-8") as file:
+        file.write((site / "site.csv").read_text("utf-8") + "never,plant,pump-1,temperature,1,°C\n")
+    (site / "site.csv").rename(site / "other.csv")
+    settings = (site / "week.toml").rename(site / os.fsdecode(b"\xb1.toml"))
+    arguments = ["--out", os.fsdecode(b"\xc3"), "--against", str(settings)]
+    assert forewarn("backtest", name, "other.csv", *arguments) == 0
+    (out,) = site.glob("*/rejects.csv")
+    assert rows(out)[0]["line"].startswith(r"\udcb1\udcc3.csv:")
+    assert r"\udcb1\udcc3.csv" in (out.parent / "report.html").read_text("utf-8")
 
 
 def test_whatever_the_names_and_values(site: Path) -> None:
