@@ -22,7 +22,7 @@ def broken() -> Mapping[str, str]:
     [
         ("GET", "/nothing", 404, "there is nothing at /nothing"),
         ("GET", "/api/v1/nothing", 404, "there is nothing at /api/v1/nothing"),
-        ("GET", "/api/v1/reports/service", 404, "there is nothing at /api/v1/reports/service"),
+        ("GET", "/api/v1/reports/nothing", 404, "there is nothing at /api/v1/reports/nothing"),
         ("GET", "/static/nothing.js", 404, "there is nothing at /static/nothing.js"),
         ("DELETE", "/api/v1/devices", 405, "DELETE is not possible here"),
         ("POST", "/healthz", 405, "POST is not possible here"),
