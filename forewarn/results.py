@@ -50,7 +50,7 @@ def new_result(out: Path) -> Iterator[Path]:
     all is as it was before.
     """
     _check(out)
-    made, waiting = not out.exists(), out / UNFINISHED
+    made, waiting = [path for path in (out, *out.parents) if not path.exists()], out / UNFINISHED
     try:
         out.mkdir(parents=True, exist_ok=True)
         _take_away(waiting)
@@ -59,6 +59,7 @@ def new_result(out: Path) -> Iterator[Path]:
         raise InputError(f"{out}: cannot be used: {said_by(error)}") from error
     try:
         yield waiting
+        _check(out)  # what came in meanwhile is not taken away
         for path in out.iterdir():
             if path != waiting:
                 _take_away(path)
@@ -68,8 +69,9 @@ def new_result(out: Path) -> Iterator[Path]:
         raise OSError(f"{out}: cannot be written: {said_by(error)}") from error
     finally:
         _take_away(waiting)
-        if made and not any(out.iterdir()):
-            out.rmdir()
+        for path in made:
+            if not any(path.iterdir()):
+                path.rmdir()
 
 
 def _take_away(path: Path) -> None:

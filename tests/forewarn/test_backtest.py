@@ -16,6 +16,7 @@ from alerts.budget import Budget
 from alerts.limits import parse_limits
 from forewarn.backtest import run_backtest
 from forewarn.engine import EngineConfig
+from forewarn.results import new_result
 from ingest import csvfile
 from ingest.errors import InputError
 from ingest.registry import Registry
@@ -232,7 +233,7 @@ def test_an_earlier_result_stays_where_the_run_ends_early(tmp_path: Path, monkey
     backtest([write_site(tmp_path / "s.csv", 5)], out)
     before = held_in(out)
     cut.write_bytes(gzip.compress(write_site(tmp_path / "long.csv").read_bytes())[:-8])
-    for folder in (out, tmp_path / "new"):
+    for folder in (out, tmp_path / "new", tmp_path / "new" / "er"):
         with pytest.raises(InputError, match=r"cut\.csv\.gz: cannot be read"):
             backtest([cut], folder)
     assert held_in(out) == before
@@ -250,6 +251,13 @@ def test_a_full_disk_leaves_the_earlier_result_and_names_the_folder(tmp_path: Pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert held_in(out) == before
+
+
+def test_what_came_in_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"it holds 'notes\.txt'"), new_result(tmp_path / "out") as folder:
+        (folder / "scores.csv").touch()
+        (tmp_path / "out" / "notes.txt").write_text("precious")
+    assert list(held_in(tmp_path / "out").values()) == [b"precious"]
 
 
 def test_what_a_killed_run_leaves_is_taken_away(tmp_path: Path) -> None:
