@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import resource
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -254,9 +255,12 @@ def test_a_full_disk_leaves_the_earlier_result_and_names_the_folder(tmp_path: Pa
 
 
 def test_what_came_in_meanwhile_is_left_alone(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"it holds 'notes\.txt'"), new_result(tmp_path / "out") as folder:
+    with ExitStack() as held:
+        folder = held.enter_context(new_result(tmp_path / "out"))
         (folder / "scores.csv").touch()
         (tmp_path / "out" / "notes.txt").write_text("precious")
+        with pytest.raises(InputError, match=r"it holds 'notes\.txt'"):
+            held.close()
     assert list(held_in(tmp_path / "out").values()) == [b"precious"]
 
 
