@@ -127,6 +127,14 @@ def test_names_of_any_length_need_no_sideways_scrolling(own_console: Console, lo
         assert overflow(page) == [], path
 
 
+def test_chinese_heads_of_tables_are_not_broken_letter_by_letter(console: Console, look: Look) -> None:
+    page = look(f"{console.base}/service", "phone", "zh").page
+    settle(page)
+    first = page.get_by_role("rowheader", name="首次响应").bounding_box()
+    assert first
+    assert first["width"] > first["height"]
+
+
 def test_charts_show_what_is_stored(console: Console, look: Look) -> None:
     page = look(f"{console.base}/devices/plant/coldroom-1?range=6h").page
     settle(page)
