@@ -83,6 +83,7 @@ class Reason(StrEnum):
     TOO_LITTLE = "too_little"
     NOT_LOOKED = "not_looked"
     NO_SHADOW = "no_shadow"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,14 @@ NOT_LOOKED = Decision(
 NO_SHADOW = Decision(
     Reason.NO_SHADOW,
     Explanation("it is no shadow: nothing is recorded that speaks for it", "它不是影子模型，没有可以比较的记录"),
+)
+
+DAMAGED = Decision(
+    Reason.DAMAGED,
+    Explanation(
+        "its artefact is damaged, so it cannot judge: `forewarn model add` of its file repairs it",
+        "模型文件已损坏，无法判断：用 forewarn model add 重新添加该文件即可修复",
+    ),
 )
 
 

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from alerts.alert import Alert, Kind, State, WrongStateError
 from alerts.model_store import KeptModel, ModelAction, ModelState, ModelStore
 from alerts.shadow_store import ShadowStore
+from ingest.errors import InputError
 from ingest.log_store import LogStore
 from ingest.reading import NS_PER_SECOND
 from workorders.findings import FindingStore
-from workorders.promotion import NO_SHADOW, NOT_LOOKED, Decision, Tally, decide, record, tally
+from workorders.promotion import DAMAGED, NO_SHADOW, NOT_LOOKED, Decision, Tally, decide, record, tally
 
 USUAL_REACH_S = 72 * 3600.0
 """How long before a fault a warning counts, where the model does not say."""
@@ -45,6 +46,8 @@ class ModelReviews:
         against_model = ModelState.ACTIVE in self.models.in_use()
         if model.state is not ModelState.SHADOW:
             return Review(NO_SHADOW, against_model)
+        if self._damaged(model):
+            return Review(DAMAGED, against_model)
         if model.looks_since is None:
             return Review(NOT_LOOKED, against_model)
         since = model.looks_since
@@ -53,6 +56,13 @@ class ModelReviews:
         shadow = tally(self._shadow.of(model.digest, since), known, now)
         other = tally(_voice(told, against_model), known, now)
         return Review(decide(shadow, other, against_model), against_model, since, shadow, other)
+
+    def _damaged(self, model: KeptModel) -> bool:
+        try:
+            self.models.model(model.digest)
+        except InputError:
+            return True
+        return False
 
     def noted(self, model: KeptModel, limit: int) -> list[Alert]:
         """The last that a model would have raised as a shadow, newest first."""

@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from alerts.alert import Alert, AlertEvent, Kind, Opened, Returned, Verdict, WrongStateError
-from alerts.model_store import ModelAction, ModelActionKind, ModelState, ModelStore
+from alerts.model_store import ModelAction, ModelActionKind, ModelRow, ModelState, ModelStore
 from alerts.notify.policy import NotifyConfig
 from alerts.shadow_store import ShadowStore
 from alerts.store import AlertStore
+from ingest.database import writing
 from ingest.log_store import LogStore
 from ingest.logentry import Arrived, Event, LogEntry
 from ingest.registry import Registry
@@ -103,6 +104,18 @@ def test_it_is_reviewed_beside_the_active_model_where_there_is_one(engine: sa.En
     assert found.other == Tally(raised=3, warned=2, missed=1, nothing_came=1)
     assert found.shadow == Tally(raised=2, warned=2, missed=1)
     assert found.decision.reason is Reason.NO_BETTER
+
+
+def test_a_shadow_that_is_damaged_takes_nobodys_place(sqlite_engine: sa.Engine) -> None:
+    reviews = shadow(sqlite_engine)
+    history(sqlite_engine)
+    ShadowStore(sqlite_engine).record(MODEL.digest, [Opened(risk(*one)) for one in (("a", 60), ("b", 190), ("c", 302))])
+    with writing(sqlite_engine) as session:
+        session.execute(sa.update(ModelRow).values(artefact=b"damaged"))
+    with pytest.raises(WrongStateError, match="its artefact is damaged, so it cannot judge"):
+        reviews.promote(MODEL.digest, PROMOTE)
+    reviews.models.add(MODEL, encode(MODEL), "a.model", ADD)
+    assert reviews.promote(MODEL.digest, PROMOTE).state is ModelState.ACTIVE
 
 
 def test_a_shadow_that_has_not_looked_yet_has_nothing_to_show(sqlite_engine: sa.Engine) -> None:
