@@ -121,11 +121,14 @@ def _compare(asked: _Asked) -> None:
     from forewarn.backtest import read_inputs
     from forewarn.comparing import run_comparison
     from forewarn.comparison_table import print_comparison
+    from forewarn.origin import check_again
     from forewarn.progress import counting
     from forewarn.variants import base_variant, other_variants
 
     base = base_variant(asked.config, os.environ)
     variants = [base, *other_variants(asked.against, asked.config, os.environ)]
+    if len(variants) > 1:
+        check_again(asked.files)
     inputs = read_inputs(asked.truth, asked.events, asked.model)
     with _origin(asked, base.settings) as (origin, said):
         summary, told = run_comparison(

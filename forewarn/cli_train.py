@@ -45,6 +45,7 @@ def train(
     from dataclasses import replace
 
     from forewarn.modelfile import write_model
+    from forewarn.origin import check_again
     from forewarn.progress import counting
     from forewarn.training import train as run
     from forewarn.training import words
@@ -53,6 +54,7 @@ def train(
     from ingest.truth import read_truth
 
     _check(files or [], from_store, last)
+    check_again(files or [])
     span_s = seconds(horizon)
     check_place(out, (*(files or ()), *(path for path in (events, truth) if path is not None)))
     with _sources(files or [], from_store, last or LAST, span_s, config) as found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,7 @@ from forewarn.configured import registry
 from forewarn.report.words import told
 from forewarn.settings import Settings
 from ingest.csvfile import read_batches
+from ingest.errors import InputError
 from ingest.logentry import LogEntry
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
@@ -42,6 +43,13 @@ class Origin(Protocol):
 
     def shown(self) -> Explanation:
         """Where they come from, for people."""
+
+
+def check_again(files: Iterable[Path]) -> None:
+    """Raise InputError if one of them can be read only once."""
+    for path in files:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(f"{path}: has to be read more than once, which a pipe cannot be")
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,13 @@ NASTY: dict[str, Callable[[int], float]] = {
 }
 
 
+def test_a_pipe_is_read_once_only(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(site / "pipe")
+    for arguments in (("backtest", "--out", "out", "--against", "week.toml"), ("train", "--out", "model")):
+        assert forewarn(*arguments, "pipe") == 2
+        assert capsys.readouterr().err == "forewarn: pipe: has to be read more than once, which a pipe cannot be\n"
+
+
 def test_files_whose_names_are_no_text(site: Path) -> None:
     """Such as names of other encodings."""
     name = os.fsdecode(b"\xb1\xc3.csv")
