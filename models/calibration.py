@@ -42,6 +42,9 @@ TAIL = 0.2
 MIN_TAIL = 5.0
 FAINT = 1e-6
 """Of a score less than this is forgotten altogether."""
+OUTLIERS, FAR_OUT = 3.5, 6.0
+"""In the tail a score counts as no more than FAR_OUT times what all but OUTLIERS stay below: one reading that is wrong
+makes three scores, and a tail as heavy as these ask for would hide trouble for days."""
 USUAL_SHAPE, USUAL_WEIGHT = 0.05, 20.0
 """The Pareto shape before anything is known, and how many scores of the tail that is worth."""
 LEAST_SHAPE, MAX_SHAPE = 1e-6, 0.5
@@ -278,14 +281,27 @@ def _fit(state: _Key) -> None:
 def _sum_up(state: _Key) -> tuple[int, float, float]:
     """Survival function from the histogram; the bin at which the tail begins, sum and sum of squares of its scores."""
     at, first, second, beyond, most = 0, 0.0, 0.0, np.float32(0.0), TAIL * state.total
+    cap = _cap(state)
     for k in range(state.highest, state.lowest - 1, -1):
         count = state.histogram[k]
         if beyond < MIN_TAIL or beyond + count < most:
             at = k
-            first += count * _CENTRES[k]
-            second += count * _CENTRES[k] ** 2
+            score = min(_CENTRES[k], cap)
+            first += count * score
+            second += count * score**2
         beyond += count
         state.survival[k] = beyond
     for k in range(state.lowest):
         state.survival[k] = beyond
     return at, first, second
+
+
+@compiled
+def _cap(state: _Key) -> float:
+    """As what the highest scores count at most in the tail."""
+    beyond = np.float32(0.0)
+    for k in range(state.highest, state.lowest - 1, -1):
+        beyond += state.histogram[k]
+        if beyond > OUTLIERS:
+            return FAR_OUT * float(_CENTRES[k])
+    return np.inf

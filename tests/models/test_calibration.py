@@ -51,6 +51,15 @@ def test_below_the_tail_a_p_value_is_the_rank_among_earlier_scores_that_fade() -
     assert found[body] == pytest.approx(plain[body], abs=0.015), "to within a bin"
 
 
+def test_a_reading_that_is_wrong_does_not_make_what_is_rare_usual() -> None:
+    """It makes three scores; a tail as heavy as they ask for takes the scores of a shift for everyday ones."""
+    usual, struck = np.abs(np.random.default_rng(0).normal(size=3_000)) + 0.5, Calibrator()
+    rated(struck, np.r_[usual[:1_500], 2_000.0, 900.0, 400.0, usual[1_500:]])
+    shift = rated(struck, np.array([6.0, 10.0]))
+    assert shift[0] < 3e-3, "0.07 if they counted in full"
+    assert shift[1] < 1e-3, "0.04 if they did"
+
+
 def test_a_score_of_long_ago_leaves_nothing_behind() -> None:
     calibrator, usual = Calibrator(), np.random.default_rng(0).exponential(size=64_000) + 1.0
     rated(calibrator, np.r_[usual[:1024], 1000.0])
