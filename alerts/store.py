@@ -322,6 +322,14 @@ def _row(session: Session, alert_id: str, lock: bool = False) -> AlertRow:
     return row
 
 
+def is_known_to_its_order(session: Session, alert: Alert) -> bool:
+    """Whether its order holds another alert about the same."""
+    metric = AlertRow.metric.is_(None) if alert.metric is None else AlertRow.metric == alert.metric
+    same = (AlertRow.site == alert.site, AlertRow.device == alert.device, metric, AlertRow.kind == alert.kind)
+    others = sa.select(AlertRow.id).where(AlertRow.work_order == alert.work_order, AlertRow.id != alert.id, *same)
+    return session.scalar(others.limit(1)) is not None
+
+
 def orders_of(site: str | None, device: str) -> sa.Select[str | None]:
     """Numbers of the orders that alerts of a device opened or joined, at that site or at any."""
     query = sa.select(AlertRow.work_order).where(AlertRow.device == device, AlertRow.work_order.is_not(None))

@@ -36,6 +36,7 @@ from alerts.store import (
     Action,
     ActionKind,
     insert_alerts,
+    is_known_to_its_order,
     load_alerts,
     note_action,
     update_alerts,
@@ -158,7 +159,8 @@ class Desk:
 
     def _tell(self, session: Session, book: Book, steps: Iterable[tuple[AlertEvent, Step]], now: int) -> int:
         """Put notices into the outbox; how many of them are to be sent."""
-        told = [(event, step.alert, why) for event, step in steps if step.alert and (why := self._reason(step, book))]
+        asked = ((event, step.alert, self._reason(session, step, book)) for event, step in steps)
+        told = [(event, alert, reason) for event, alert, reason in asked if alert is not None and reason is not None]
         if not told or not self._notify.urls:
             return 0
         waiting, queued, decided = outbox.pending(session), 0, []
@@ -176,14 +178,11 @@ class Desk:
         outbox.put(session, decided, map(receiver_id, self._notify.urls), now)
         return queued
 
-    def _reason(self, step: Step, book: Book) -> Reason | None:
-        """Why people are told of what happened to an alert; None if they are not.
-
-        Who works on an order of the asset need not be called for every other device that feels the same trouble.
-        """
+    def _reason(self, session: Session, step: Step, book: Book) -> Reason | None:
+        """Why people are told of what happened to an alert; None if they are not."""
         if step.alert is None or step.change not in _NEWS:
             return None
-        if step.alert.state in {State.SUPPRESSED, State.SHELVED} or _says_no_more(step, book):
+        if step.alert.state in {State.SUPPRESSED, State.SHELVED} or _says_no_more(session, step, book):
             return None
         opened = any(isinstance(event, OrderOpened) for _, event in step.order_events)
         return notify_reason(step.alert, _NEWS[step.change], opened, self._notify.minimum)
@@ -207,13 +206,17 @@ _NEWS = {
 """What may be told."""
 
 
-def _says_no_more(step: Step, book: Book) -> bool:
-    """Whether an alert joined the order of another device of its asset without making it more urgent."""
-    if not any(isinstance(event, AlertJoined) for _, event in step.order_events):
+def _says_no_more(session: Session, step: Step, book: Book) -> bool:
+    """Whether an alert joined an order that is known for the same, or for another device of its asset.
+
+    Who works on it need not be called for every return of the trouble, nor for every sensor that feels it; unless it
+    makes the order more urgent.
+    """
+    happened = {type(event) for _, event in step.order_events}
+    if step.alert is None or AlertJoined not in happened or Reprioritised in happened:
         return False
     order = book.orders[step.order_events[0][0]]
-    more_urgent = any(isinstance(event, Reprioritised) for _, event in step.order_events)
-    return step.alert is not None and order.device != step.alert.device and not more_urgent
+    return order.device != step.alert.device or is_known_to_its_order(session, step.alert)
 
 
 def _facts(key: str, alert: Alert, reason: Reason, config: NotifyConfig, device: Device) -> dict[str, str]:

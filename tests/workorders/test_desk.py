@@ -247,6 +247,18 @@ def test_an_asset_has_one_order_and_calls_for_people_once(engine: sa.Engine) -> 
     assert [order.device for order in store.list(OrderFilter(open=True)).items] == ["motor-1"]
 
 
+def test_what_comes_back_while_its_order_is_open_calls_nobody(engine: sa.Engine) -> None:
+    """A value that hovers about its limit; unless it is worse, something else, or the order was closed."""
+    desk, first = make_desk(engine), make_alert()
+    again = make_alert(raised_at=START + HOUR)
+    worse = make_alert(raised_at=START + 2 * HOUR, severity=Severity.CRITICAL)
+    other = make_alert(raised_at=START + 3 * HOUR, metric="temperature")
+    told = [desk.record([Opened(one)], one.raised_at).notices for one in (first, again, worse, other)]
+    assert told == [2, 0, 2, 2]
+    OrderStore(engine).close(order_number(first.id), ClosureCode.LEAK, "li", NOW)
+    assert desk.record([opened(raised_at=START + 5 * HOUR)], START + 5 * HOUR).notices == 2
+
+
 def test_without_receivers_nothing_is_kept_for_them(sqlite_engine: sa.Engine) -> None:
     assert make_desk(sqlite_engine, NotifyConfig()).record([opened()], NOW).notices == 0
     assert notices(sqlite_engine) == []
