@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from alerts.alert import Explanation, WrongStateError
-from alerts.risk import read_bytes
+from alerts.policies.risk import read_bytes
 from ingest.database import Base, reading, writing
 from ingest.errors import InputError, NotFoundError
 from models.supervised.model import RiskModel

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from alerts.alert import AlertEvent, Kind
 from alerts.book import AlarmBook
 from alerts.budget import Budget
-from alerts.risk import RiskPolicy
+from alerts.policies.risk import RiskPolicy
 from alerts.takeover import Takeover, Turn
 from ingest.reading import ReadingBatch
 from ingest.registry import DeviceKey, Registry

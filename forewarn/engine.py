@@ -31,11 +31,13 @@ from alerts.alarm_setting import AlarmSettings
 from alerts.alert import AlertEvent, Kind
 from alerts.book import WHOLE_DEVICE, AlarmBook
 from alerts.budget import Budget
-from alerts.forecasting import ForecastPolicy
 from alerts.limits import LimitTable
-from alerts.policy import BaselinePolicy, LimitPolicy, SilencePolicy
+from alerts.policies.baseline import BaselinePolicy
+from alerts.policies.forecast import ForecastPolicy
+from alerts.policies.limits import LimitPolicy
+from alerts.policies.silence import SilencePolicy
+from alerts.policies.stuck import StuckPolicy
 from alerts.riskwatch import Models, RiskWatch
-from alerts.stuck import StuckPolicy
 from ingest.arrivals import DUPLICATE, NEW, Arrival, Arrivals
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, ReadingBatch, TimeArray
 from ingest.registry import Registry

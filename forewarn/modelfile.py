@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alerts.risk import read_bytes
+from alerts.policies.risk import read_bytes
 from forewarn.wholefile import write_whole
 from ingest.errors import InputError, said_by
 from models.supervised.artefact import MAX_BYTES, encode

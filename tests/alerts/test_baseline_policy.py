@@ -8,7 +8,7 @@ import pytest
 from alerts.alert import Opened
 from alerts.book import AlarmBook
 from alerts.budget import Budget
-from alerts.policy import BaselinePolicy, alarm_level
+from alerts.policies.baseline import BaselinePolicy, alarm_level
 from ingest.registry import Registry
 from models.bank import Verdicts
 from models.detectors.device import FACTS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alerts.budget import Budget
-from alerts.policy import MOST_LEVEL, alarm_level
+from alerts.policies.baseline import MOST_LEVEL, alarm_level
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from alerts.book import AlarmBook
 from alerts.budget import Budget
 from alerts.headline import headline
 from alerts.operating import CALM
-from alerts.risk import RiskPolicy, explain_risk
+from alerts.policies.risk import RiskPolicy, explain_risk
 from ingest.logentry import Event
 from ingest.reading import ReadingBatch
 from ingest.registry import Criticality, Device, Metric, Registry

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from alerts.alert import Fact, Kind, Severity
 from alerts.book import AlarmBook, Subject
 from alerts.explain import explain_stuck
-from alerts.policy import severity_for
+from alerts.policies.severity import severity_for
 from ingest.registry import Registry
 from models.detectors.stuck import Turn
 

@@ -16,7 +16,7 @@ from alerts.budget import Budget
 from alerts.explain import compared, duration, how_likely, number, with_unit
 from alerts.metric_names import metric_zh
 from alerts.operating import CALM, HELD, Point, best, proven
-from alerts.policy import severity_for
+from alerts.policies.severity import severity_for
 from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry

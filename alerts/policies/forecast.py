@@ -20,7 +20,7 @@ from alerts.alert import Fact, Kind, Severity
 from alerts.book import AlarmBook, Subject
 from alerts.explain import explain_forecast
 from alerts.limits import LimitTable
-from alerts.policy import severity_for
+from alerts.policies.severity import severity_for
 from ingest.reading import FloatArray
 from ingest.registry import Registry
 from models.detectors.limits import Boundary, LimitRule
