@@ -114,9 +114,8 @@ def test_the_composed_service_takes_a_reading_from_the_broker_to_the_store(deplo
         assert is_healthy(deployment.port, deployment.environment)
         publish(deployment)
         row = [T_MS * 10**6, 21.5, "hall", "pump"]
-        wait_until(
-            lambda: stored(deployment) == [row], "the reading is in the store", timeout_s=120
-        )  # its first use compiles
+        # nobody compiled the detectors in this environment: the first reading waits for it
+        wait_until(lambda: stored(deployment) == [row], "the reading is in the store", timeout_s=120)
         refused = deployment.get("/api/v1/devices")
         assert refused is not None
         assert refused.status_code == 401
