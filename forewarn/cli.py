@@ -184,7 +184,7 @@ def db_upgrade(config: Config = None) -> None:
 
 
 app.command()(cli_backtest.backtest)
-app.command()(cli_train.train)
+app.command(cls=cli_train.TrainCommand)(cli_train.train)
 app.command()(cli_simulate.simulate)
 app.command()(cli_simulate.replay)
 app.add_typer(cli_people.users, name="user")

@@ -4,18 +4,50 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from forewarn.examples import Sources
 
 CSV = "as CSV."
 LAST = "365d"
+EXCLUDE = "--exclude"
+
+
+class TrainCommand(TyperCommand):
+    """Takes `--exclude A B` as well as `--exclude A --exclude B`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As click does, each device with an option of its own."""
+        return super().parse_args(ctx, one_by_one(args))
+
+
+def one_by_one(arguments: Iterable[str]) -> list[str]:
+    """Every device to exclude behind an option of its own; what follows a device and is a file is none.
+
+    >>> one_by_one(["--exclude", "m1", "m2", "--out", "model"])
+    ['--exclude', 'm1', '--exclude', 'm2', '--out', 'model']
+    """
+    found: list[str] = []
+    devices: int | None = None
+    """How many were named since the option; None elsewhere."""
+    for argument in arguments:
+        if argument.startswith("-"):
+            devices = 0 if argument == EXCLUDE else None
+        elif devices is not None:
+            if devices > 0 and Path(argument).exists():
+                devices = None
+            else:
+                found += [EXCLUDE] if devices > 0 else []
+                devices += 1
+        found.append(argument)
+    return found
 
 
 def train(
@@ -28,7 +60,7 @@ def train(
     ] = None,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help=f"Failures, and times without any, {CSV}")] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="DEVICE", help="Learn nothing from it; may be repeated.")
+        list[str] | None, typer.Option(EXCLUDE, metavar="DEVICE…", help="Learn nothing from these.")
     ] = None,
     horizon: Annotated[
         str, typer.Option(metavar="SPAN", help="How long before a failure a warning is of use.")

@@ -182,6 +182,7 @@ def few(site: Fleet, tmp_path: Path, failures: int) -> tuple[Path, Path, Path]:
             9, ["--exclude", "m1", "--exclude", "m2", "--exclude", "plant/m3"], "on 1 devices", id="one device"
         ),
         pytest.param(9, [f"--exclude=m{n}" for n in range(4)], "no device is left", id="no device"),
+        pytest.param(9, ["--exclude", "m0", "m1", "m2", "m3"], "no device is left", id="several at once"),
         pytest.param(9, ["--exclude", "m9"], "--exclude m9: there is no reading", id="a device that is none"),
         pytest.param(9, ["--horizon", "40d"], "0 on 0 devices", id="no readings long enough before a failure"),
         pytest.param(9, ["--horizon", "72"], "0 on 0 devices", id="no readings shortly enough before a failure"),
