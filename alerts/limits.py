@@ -98,6 +98,10 @@ def _check(entry: Any, where: str) -> None:
         )
     if "high" in entry and "low" in entry and entry["low"] >= entry["high"]:
         raise InputError(f"{where}: low = {entry['low']!r} must be below high = {entry['high']!r}")
+    if "high" in entry and "low" in entry and entry.get("hysteresis", 0) >= entry["high"] - entry["low"]:
+        raise InputError(
+            f"{where}: hysteresis = {entry['hysteresis']!r} must be below high - low, or nothing is inside"
+        )
 
 
 def _check_type(key: str, value: object, where: str) -> None:

@@ -37,6 +37,7 @@ def rule(**entry: Any) -> Any:
         pytest.param({"limit": [rule(high=float("-inf"))]}, "high = -inf must be a finite number", id="infinite"),
         pytest.param({"limit": [rule(low=10**400)]}, "low = 10+ must be a finite number", id="beyond a double"),
         pytest.param({"limit": [rule(low=80)]}, "low = 80 must be below high = 80", id="nothing in between"),
+        pytest.param({"limit": [rule(low=70, hysteresis=10)]}, "hysteresis = 10 must be below", id="nothing inside"),
         pytest.param({"limit": [rule(unit="parsnip")]}, "unit = 'parsnip' is no unit that is known", id="unit"),
         pytest.param({"limit": [{"metric": "t"}]}, "needs 'high', 'low' or 'zones'", id="no limit"),
         pytest.param({"limit": [{**ZONES, "zones": "ISO 42"}]}, "zones = 'ISO 42' must be one of", id="no such zones"),
