@@ -59,3 +59,14 @@ def shipped() -> Promises:
         Asked(data["asked"]["responded"], data["asked"]["solved"]),
         {(s, c): Priority(data["priority"][s][c]) for s in Severity for c in Criticality},
     )
+
+
+def was_kept(done_at: int | None, due_at: int, now: int) -> bool | None:
+    """Whether what was due was done in time; None while it still may be. Times are ns UTC.
+
+    >>> was_kept(5, 5, 9), was_kept(None, 5, 5), was_kept(None, 5, 6)
+    (True, None, False)
+    """
+    if done_at is not None:
+        return done_at <= due_at
+    return False if now > due_at else None

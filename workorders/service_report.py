@@ -17,7 +17,7 @@ from alerts.alert import Kind
 from ingest.reading import NS_PER_SECOND
 from workorders.closure import ClosureCode
 from workorders.order import Priority, WorkOrder
-from workorders.promises import Asked
+from workorders.promises import Asked, was_kept
 
 DAY_NS = 86_400 * NS_PER_SECOND
 REPEATED_WITHIN_NS = 90 * DAY_NS
@@ -109,11 +109,10 @@ def _kept(
     orders: Sequence[WorkOrder], now: int, asked: float, times: Callable[[WorkOrder], tuple[int | None, int]]
 ) -> Kept:
     """How a promise was kept; `times` gives when it was (None: not yet) and when it was due."""
-    done = [(at, due_at, at - order.opened_at) for order in orders for at, due_at in [times(order)] if at is not None]
-    late = sum(at is None and due_at <= now for at, due_at in map(times, orders))
-    took = np.array([max(length, 0) for _, _, length in done]) / NS_PER_SECOND
-    median, slowest = np.quantile(took, (0.5, 0.9)).tolist() if done else (None, None)
-    return Kept(len(done) + late, sum(at <= due_at for at, due_at, _ in done), asked, median, slowest)
+    kept = [was_kept(at, due_at, now) for at, due_at in map(times, orders)]
+    took = [max(at - order.opened_at, 0) for order in orders if (at := times(order)[0]) is not None]
+    median, slowest = (np.quantile(took, (0.5, 0.9)) / NS_PER_SECOND).tolist() if took else (None, None)
+    return Kept(len(kept) - kept.count(None), kept.count(True), asked, median, slowest)
 
 
 def _machine(order: WorkOrder) -> tuple[str, str, bool]:

@@ -9,10 +9,8 @@ from enum import StrEnum
 from alerts.alert import Alert, Severity
 from alerts.store import Brief
 from workorders.order import WorkOrder
+from workorders.promises import was_kept
 from workorders.store import OrderTimes
-
-SOLVED_PROMISE = 0.95
-"""Share of orders solved in time that is promised (service promise of engineering-service departments)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +40,14 @@ def promised(orders: Iterable[WorkOrder | OrderTimes], now: int) -> Promised:
     """Count the promises of `orders` that are kept or broken by `now`; what may still be kept does not count."""
     response, solved, overdue = [], [], 0
     for order in orders:
-        response += _kept(order.responded_at, order.response_due_at, now)
-        solved += _kept(order.solved_at, order.solve_due_at, now)
+        response.append(was_kept(order.responded_at, order.response_due_at, now))
+        solved.append(was_kept(order.solved_at, order.solve_due_at, now))
         overdue += is_overdue(order, now)
-    return Promised(Kept(sum(response), len(response)), Kept(sum(solved), len(solved)), overdue)
+    return Promised(_counted(response), _counted(solved), overdue)
 
 
-def _kept(done_at: int | None, due_at: int, now: int) -> list[bool]:
-    if done_at is not None:
-        return [done_at <= due_at]
-    return [False] if now > due_at else []
+def _counted(kept: Sequence[bool | None]) -> Kept:
+    return Kept(kept.count(True), len(kept) - kept.count(None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from alerts.store import AlertFilter, Brief
 from api.deps import RECALLED, Deps, Parts
 from api.devices import DeviceState, Heard, all_devices, device_states
 from api.items import OPEN_STATES
-from api.web.figures import SOLVED_PROMISE, URGENCY, Health, health, promised
+from api.web.figures import URGENCY, Health, health, promised
 from api.web.render import device_url, view_of
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import DeviceKey
+from workorders.promises import shipped
 from workorders.store import OrderFilter
 
 router = APIRouter(include_in_schema=False)
@@ -92,7 +93,7 @@ def overview(request: Request, deps: Parts, q: str = "") -> Response:
         here="overview",
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
         tiles=tiles,
-        solved_promise=SOLVED_PROMISE,
+        solved_promise=shipped().asked.solved,
         sites=by_site(rows, MOST_DEVICES),
         shown=min(len(rows), MOST_DEVICES),
         hidden=max(0, len(rows) - MOST_DEVICES),
