@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Explanation
+from ingest.reading import NS_PER_SECOND
 from workorders.sla import Clock, Interval
 
-NS_PER_SECOND = 1_000_000_000
 DAY_MINUTES = 1_440
 IDLE_DAYS = 400
 """After so many days in a row without a window a calendar has ended."""

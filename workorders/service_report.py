@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from alerts.alert import Kind
+from alerts.health import DAY_NS
 from ingest.reading import NS_PER_SECOND
 from workorders.closure import ClosureCode
 from workorders.order import Priority, WorkOrder
 from workorders.promises import Asked, was_kept
 
-DAY_NS = 86_400 * NS_PER_SECOND
 REPEATED_WITHIN_NS = 90 * DAY_NS
 """A fault that was found before on the same machine within this time has come back."""
 RECURS = 2
@@ -83,12 +83,12 @@ class ServiceReport:
 
 
 def service_report(orders: Iterable[WorkOrder], start: int, end: int, now: int, asked: Asked) -> ServiceReport:
-    """The month from `start` to `end`; `orders` are those since REPEATED_WITHIN_NS before it, in any order."""
+    """The month from `start` to `end`; `orders` are those since REPEATED_WITHIN_NS before it at least, in any order."""
     known = sorted(
-        (order for order in orders if order.closure_code is not ClosureCode.DUPLICATE),
+        (order for order in orders if order.opened_at < end and order.closure_code is not ClosureCode.DUPLICATE),
         key=lambda order: (order.opened_at, order.number),
     )
-    ours = [order for order in known if start <= order.opened_at < end]
+    ours = [order for order in known if order.opened_at >= start]
     codes = Counter(order.closure_code for order in ours if order.closure_code is not None)
     priorities = Counter(order.priority for order in ours)
     return ServiceReport(

@@ -188,18 +188,16 @@ class ServiceItem(MonthItem):
 def get_service(deps: Parts, month: MonthText = None) -> ServiceItem:
     """How the promises of a month's work orders were kept, what was found, and what came back."""
     ours = month or this_month(deps)
-    theirs = month_before(ours)
-    return ServiceItem(
-        **MonthItem.of(ours, found_service(deps, ours)).model_dump(),
-        before=MonthItem.of(theirs, found_service(deps, theirs)),
-    )
+    found, before = found_service(deps, ours)
+    told = MonthItem.of(ours, found).model_dump()
+    return ServiceItem(**told, before=MonthItem.of(month_before(ours), before))
 
 
-def found_service(deps: Deps, month: str) -> ServiceReport:
-    """The orders of a month, `YYYY-MM` in `site.timezone`."""
-    start, end = _begin(deps, month), _begin(deps, month_after(month))
-    orders = deps.orders.opened(start - REPEATED_WITHIN_NS, end)
-    return service_report(orders, start, end, deps.clock(), shipped().asked)
+def found_service(deps: Deps, month: str) -> tuple[ServiceReport, ServiceReport]:
+    """The orders of a month, `YYYY-MM` in `site.timezone`, and of the month before."""
+    earlier, start, end = (_begin(deps, one) for one in (month_before(month), month, month_after(month)))
+    orders, now, asked = deps.orders.opened(earlier - REPEATED_WITHIN_NS, end), deps.clock(), shipped().asked
+    return service_report(orders, start, end, now, asked), service_report(orders, earlier, start, now, asked)
 
 
 def this_month(deps: Deps) -> str:

@@ -19,6 +19,7 @@ def page(request: Request, deps: Parts, month: MonthText = None) -> Response:
     view = view_of(request, deps)
     now = this_month(deps)
     ours = month or now
+    found, before = found_service(deps, ours)
     return view.page(
         "service.html",
         here="orders",
@@ -26,7 +27,7 @@ def page(request: Request, deps: Parts, month: MonthText = None) -> Response:
         month=ours,
         earlier=month_before(ours),
         later=month_after(ours) if ours < now else None,
-        found=found_service(deps, ours),
-        before=found_service(deps, month_before(ours)),
+        found=found,
+        before=before,
         labels=LABELS,
     )

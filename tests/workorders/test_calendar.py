@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from alerts.alert import Opened
 from ingest.errors import InputError
+from ingest.reading import NS_PER_SECOND
 from tests.alerts.samples import make_alert
-from workorders.calendar import NS_PER_SECOND, ServiceCalendar
+from workorders.calendar import ServiceCalendar
 from workorders.calendar_file import WEEKDAYS, parse_calendars
 from workorders.opening import Book
 from workorders.promises import HOUR_NS

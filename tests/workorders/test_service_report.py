@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from alerts.alert import Kind
+from alerts.health import DAY_NS
 from tests.alerts.samples import HOUR, START, opened
 from workorders.closure import ClosureCode
 from workorders.opening import fold
 from workorders.order import WorkOrder
 from workorders.promises import Asked, shipped
-from workorders.service_report import DAY_NS, Problem, ServiceReport, service_report
+from workorders.service_report import Problem, ServiceReport, service_report
 
 END = START + 30 * DAY_NS
 
