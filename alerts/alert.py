@@ -58,6 +58,12 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+OPEN_STATES = (State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED)
+"""States of alerts that somebody should look at."""
+HELD_STATES = frozenset({State.SUPPRESSED, State.SHELVED})
+"""States in which an alert is recorded and shown, without an order and without a message."""
+
+
 class Verdict(StrEnum):
     """What a person says of an alert afterwards: a label for the models."""
 
@@ -281,7 +287,7 @@ def acknowledge(alert: Alert, by: str, now: int) -> Alert:
 
 def shelve(alert: Alert, until: int) -> Alert:
     """The alert set aside until then, clock time in ns UTC. Raises WrongStateError where nothing is open."""
-    if alert.state not in {State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED, State.SHELVED}:
+    if alert.state not in {*OPEN_STATES, State.SHELVED}:
         raise WrongStateError(f"alert {alert.id} is {alert.state}; only an open one can be shelved")
     return replace(alert, state=State.SHELVED, shelved_until=until)
 

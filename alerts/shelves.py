@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from alerts.alert import Alert, State, Subject
-from alerts.store import ROWS_AT_ONCE, AlertRow, to_alert
+from alerts.alert import Alert, Kind, State, Subject
+from alerts.store import ROWS_AT_ONCE, AlertRow, about
 from ingest.registry import DeviceKey
 
 _IS_SHELVED = AlertRow.state == State.SHELVED
@@ -19,25 +19,20 @@ _IS_SHELVED = AlertRow.state == State.SHELVED
 
 def shelves(session: Session, devices: Iterable[DeviceKey], now: int) -> dict[Subject, int]:
     """What is set aside on those devices at `now`, and until when."""
-    key, found = sorted(set(devices)), dict[Subject, int]()
-    for start in range(0, len(key), ROWS_AT_ONCE // 2):
-        some = sa.tuple_(AlertRow.site, AlertRow.device).in_(key[start : start + ROWS_AT_ONCE // 2])
-        rows = session.scalars(sa.select(AlertRow).where(_IS_SHELVED, AlertRow.shelved_until > now, some))
-        for alert in map(to_alert, rows):
-            found[alert.subject] = max(found.get(alert.subject, 0), alert.shelved_until or 0)
+    keys, subject = sorted(set(devices)), (AlertRow.site, AlertRow.device, AlertRow.metric, AlertRow.kind)
+    found: dict[Subject, int] = {}
+    for start in range(0, len(keys), ROWS_AT_ONCE // 2):
+        some = sa.tuple_(AlertRow.site, AlertRow.device).in_(keys[start : start + ROWS_AT_ONCE // 2])
+        until = sa.select(*subject, sa.func.max(AlertRow.shelved_until)).group_by(*subject)
+        rows = session.execute(until.where(_IS_SHELVED, AlertRow.shelved_until > now, some))
+        for site, device, metric, kind, at in rows:
+            found[Subject(site, device, metric, Kind(kind))] = at or 0
     return found
 
 
 def end_shelf(session: Session, alert: Alert, now: int) -> list[str]:
     """Have the shelf of all that is shelved about the same as that alert end at `now`; their ids."""
-    metric = AlertRow.metric.is_(None) if alert.metric is None else AlertRow.metric == alert.metric
-    same = (
-        _IS_SHELVED,
-        AlertRow.site == alert.site,
-        AlertRow.device == alert.device,
-        metric,
-        AlertRow.kind == alert.kind,
-    )
+    same = (_IS_SHELVED, *about(alert.subject))
     session.execute(sa.update(AlertRow).where(*same).values(shelved_until=now))
     return list(session.scalars(sa.select(AlertRow.id).where(*same).order_by(AlertRow.id)))
 

@@ -322,12 +322,16 @@ def _row(session: Session, alert_id: str, lock: bool = False) -> AlertRow:
     return row
 
 
+def about(subject: Subject) -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions of being about that."""
+    metric = AlertRow.metric.is_(None) if subject.metric is None else AlertRow.metric == subject.metric
+    return AlertRow.site == subject.site, AlertRow.device == subject.device, metric, AlertRow.kind == subject.kind
+
+
 def is_known_to_its_order(session: Session, alert: Alert) -> bool:
     """Whether its order holds another alert about the same."""
-    metric = AlertRow.metric.is_(None) if alert.metric is None else AlertRow.metric == alert.metric
-    same = (AlertRow.site == alert.site, AlertRow.device == alert.device, metric, AlertRow.kind == alert.kind)
-    others = sa.select(AlertRow.id).where(AlertRow.work_order == alert.work_order, AlertRow.id != alert.id, *same)
-    return session.scalar(others.limit(1)) is not None
+    others = (AlertRow.work_order == alert.work_order, AlertRow.id != alert.id, *about(alert.subject))
+    return session.scalar(sa.select(AlertRow.id).where(*others).limit(1)) is not None
 
 
 def orders_of(site: str | None, device: str) -> sa.Select[str | None]:

@@ -33,8 +33,6 @@ from workorders.store import NAME_OF
 
 T = TypeVar("T")
 Time = str
-OPEN_STATES = (State.ACTIVE, State.ACKNOWLEDGED, State.RETURNED)
-"""States of alerts that somebody should look at."""
 
 
 class ItemPage(BaseModel, Generic[T]):

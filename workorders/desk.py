@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from alerts.alert import (
+    HELD_STATES,
     Alert,
     AlertEvent,
     Escalated,
@@ -159,9 +160,11 @@ class Desk:
 
     def _tell(self, session: Session, book: Book, steps: Iterable[tuple[AlertEvent, Step]], now: int) -> int:
         """Put notices into the outbox; how many of them are to be sent."""
+        if not self._notify.urls:
+            return 0
         asked = ((event, step.alert, self._reason(session, step, book)) for event, step in steps)
         told = [(event, alert, reason) for event, alert, reason in asked if alert is not None and reason is not None]
-        if not told or not self._notify.urls:
+        if not told:
             return 0
         waiting, queued, decided = outbox.pending(session), 0, []
         for event, then, reason in told:
@@ -180,12 +183,11 @@ class Desk:
 
     def _reason(self, session: Session, step: Step, book: Book) -> Reason | None:
         """Why people are told of what happened to an alert; None if they are not."""
-        if step.alert is None or step.change not in _NEWS:
-            return None
-        if step.alert.state in {State.SUPPRESSED, State.SHELVED} or _says_no_more(session, step, book):
+        if step.alert is None or step.change not in _NEWS or step.alert.state in HELD_STATES:
             return None
         opened = any(isinstance(event, OrderOpened) for _, event in step.order_events)
-        return notify_reason(step.alert, _NEWS[step.change], opened, self._notify.minimum)
+        reason = notify_reason(step.alert, _NEWS[step.change], opened, self._notify.minimum)
+        return None if reason is None or _says_no_more(session, step, book) else reason
 
     def _notice(self, book: Book, alert: Alert, reason: Reason, at: int, before: Explanation | None) -> Notice:
         """The words of a notice about what happened at `at`; `before` is a line about earlier alerts like this one."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from alerts.alert import (
+    HELD_STATES,
     Alert,
     AlertEvent,
     Escalated,
@@ -61,7 +62,7 @@ class Decision(StrEnum):
 
 def decide(alert: Alert, open_order: WorkOrder | None) -> Decision:
     """What a new or escalated alert does, given the open order of its device or asset."""
-    if alert.state in {State.SUPPRESSED, State.SHELVED}:
+    if alert.state in HELD_STATES:
         return Decision.HELD_BACK
     if alert.work_order is not None:
         return Decision.ORDERED

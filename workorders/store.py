@@ -37,28 +37,21 @@ from workorders.order import (
 )
 
 
+def _one_open(of: str) -> sa.Index:
+    """At most one order is open for each."""
+    is_open = sa.text("closed_at IS NULL")
+    name = f"uq_work_order_open_{of}"
+    return sa.Index(name, "site", of, unique=True, sqlite_where=is_open, postgresql_where=is_open)
+
+
 class OrderRow(Base):
     """One work order as it stands."""
 
     __tablename__ = "work_order"
     __table_args__ = (
         sa.Index(None, "opened_at", "number"),
-        sa.Index(
-            "uq_work_order_open_device",
-            "site",
-            "device",
-            unique=True,
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
-        ),
-        sa.Index(
-            "uq_work_order_open_asset",
-            "site",
-            "asset",
-            unique=True,
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
-        ),
+        _one_open("device"),
+        _one_open("asset"),
         sa.Index(None, "site", "device", "opened_at"),
     )
 

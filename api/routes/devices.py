@@ -10,11 +10,11 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.alert import State
+from alerts.alert import OPEN_STATES, State
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Deps, Parts, Who
 from api.devices import DeviceItem, DeviceState, MachineTable, all_devices, device_item, forgotten, look_up, with_unit
-from api.items import OPEN_STATES, ItemPage
+from api.items import ItemPage
 from api.params import LIMIT, Cursor, Limit, SiteName
 from api.publish import publish_alert
 from ingest.errors import InputError

@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import Response
 
 from alerts.advice import first_steps
-from alerts.alert import Alert, Kind, Severity, State, Verdict
+from alerts.alert import OPEN_STATES, Alert, Kind, Severity, State, Verdict
 from alerts.store import AlertFilter
 from api.deps import RECALLED, Parts
 from api.devices import searched
-from api.items import OPEN_STATES
 from api.routes.alerts import MOST_SHELVE_H, SHELVE_H, set_aside
 from api.routes.alerts import act as publish_after
 from api.web.around import MOST_CHARTS, charts_around

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.alert import Alert, Severity
+from alerts.alert import OPEN_STATES, Alert, Severity
 from alerts.store import AlertFilter
 from api.access.principal import Role
 from api.deps import RECALLED, Deps, Parts
 from api.devices import device_item, look_up, metric_states
 from api.hub import Topic
-from api.items import OPEN_STATES, moment
+from api.items import moment
 from api.params import TimeText, time_range
 from api.web.chart import read_chart, spark_paths
 from api.web.figures import health

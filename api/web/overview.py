@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from alerts.alert import OPEN_STATES
 from alerts.store import AlertFilter, Brief
 from api.deps import RECALLED, Deps, Parts
 from api.devices import DeviceState, Heard, all_devices, device_states
-from api.items import OPEN_STATES
 from api.web.figures import URGENCY, Health, health, promised
 from api.web.render import device_url, view_of
 from ingest.reading import NS_PER_SECOND

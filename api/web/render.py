@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from alerts.alert import Severity
+from alerts.alert import OPEN_STATES, Severity
 from alerts.headline import headline
 from alerts.metric_names import shown_unit
 from alerts.store import AlertFilter
@@ -22,7 +22,6 @@ from api.access.principal import Principal, Role
 from api.access.secrets import csrf_of
 from api.deps import Deps
 from api.entrance import session_secret
-from api.items import OPEN_STATES
 from api.web import format as spoken
 from api.web.figures import is_overdue, next_due
 from api.web.i18n import Language, Translator, choose

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from alerts.alert import Kind, Severity, State
+from alerts.alert import OPEN_STATES, Kind, Severity, State
 from alerts.store import AlertFilter
 from api.access.principal import Role
-from api.items import OPEN_STATES
 from api.publish import publish_alert
 from ingest.reading import Quality, ReadingBatch
 from ingest.registry import Device, Metric, UnitState
