@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -43,10 +44,10 @@ def publish_work_order(hub: Hub, order: WorkOrder, change: str) -> None:
     hub.publish(Topic.WORK_ORDER, render)
 
 
-def publish_changes(hub: Hub, registry: Registry, changes: Changes, change: str) -> None:
-    """Tell that alerts changed, all in the same way, and what that did to their orders."""
+def publish_changes(hub: Hub, registry: Registry, changes: Changes, how: Callable[[str], str]) -> None:
+    """Tell that alerts changed, and what that did to their orders; `how` says by its id how an alert did."""
     for alert in changes.alerts:
-        publish_alert(hub, registry, alert, change)
+        publish_alert(hub, registry, alert, how(alert.id))
     for order in changes.orders:
         publish_work_order(hub, order, "opened" if order.number in changes.opened else "updated")
 

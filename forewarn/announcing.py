@@ -9,7 +9,7 @@ import structlog
 from alerts.alert import AlertEvent, Escalated, Opened
 from api.board import Board
 from api.hub import Hub
-from api.publish import publish_alert, publish_readings, publish_work_order
+from api.publish import publish_changes, publish_readings
 from forewarn.engine import Counts, Engine
 from forewarn.metrics import Metrics
 from ingest.reading import NS_PER_SECOND, ReadingBatch
@@ -44,15 +44,20 @@ class Announcer:
         opened = {event.alert.id for event in events if isinstance(event, Opened)}
         worse = {event.alert_id for event in events if isinstance(event, Escalated)}
         for alert in changes.alerts:
-            change = "opened" if alert.id in opened else "escalated" if alert.id in worse else "updated"
-            publish_alert(self._hub, self._registry, alert, change)
             if alert.id in opened:
                 self._metrics.alerts.inc()
                 log.info("alert opened", alert=alert.id, device=alert.device, severity=alert.severity, kind=alert.kind)
+        self._tell(changes, lambda id_: "opened" if id_ in opened else "escalated" if id_ in worse else "updated")
+
+    def unshelved(self, changes: Changes) -> None:
+        """Alerts and orders changed because shelves ended."""
+        self._tell(changes, lambda _: "unshelved")
+
+    def _tell(self, changes: Changes, how: Callable[[str], str]) -> None:
+        """Pass changes on; `how` says by its id how an alert changed."""
+        publish_changes(self._hub, self._registry, changes, how)
         for order in changes.orders:
-            is_new = order.number in changes.opened
-            publish_work_order(self._hub, order, "opened" if is_new else "updated")
-            if is_new:
+            if order.number in changes.opened:
                 self._metrics.orders.inc()
                 log.info("work order opened", number=order.number, device=order.device, priority=order.priority)
         if changes.notices:

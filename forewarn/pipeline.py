@@ -92,6 +92,7 @@ class Pipeline:
         self._sequences = Sequences()
         to_judge: Backlog[Entry] = Backlog(BACKLOG_ROWS)
         to_store: Backlog[ToStore] = Backlog(BACKLOG_ROWS)
+        self.announcer = Announcer(parts.registry, parts.board, parts.hub, parts.metrics, parts.clock, parts.on_notices)
         self.receiving = Receiving(
             parts.handover,
             Receiver(parts.registry, parts.decoder, self._sequences),
@@ -113,7 +114,7 @@ class Pipeline:
             parts.spool,
             to_judge,
             to_store,
-            Announcer(parts.registry, parts.board, parts.hub, parts.metrics, parts.clock, parts.on_notices),
+            self.announcer,
             parts.health,
             parts.metrics,
             parts.clock,

@@ -27,7 +27,6 @@ from api.app import create_app
 from api.board import Board
 from api.deps import Deps
 from api.hub import Hub
-from api.publish import publish_changes
 from forewarn.configured import adapter_options, calendars, engine_config, notify_config
 from forewarn.database_admin import is_current, upgrade
 from forewarn.health import Health, reported
@@ -56,7 +55,7 @@ from ingest.message import LOG
 from ingest.receiver import TelemetryResult
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
-from workorders.desk import Changes, Desk
+from workorders.desk import Desk
 from workorders.findings import FindingStore
 from workorders.past import PastStore
 from workorders.review import ModelReviews
@@ -190,7 +189,7 @@ class Service:
             submit_log=self.submit_log,
             log=LogStore(held.database),
             replays=self._replays,
-            unshelve=lambda *asked: self._unshelved(self._desk.unshelve(*asked)),
+            unshelve=lambda *asked: self.pipeline.announcer.unshelved(self._desk.unshelve(*asked)),
             models=ModelReviews(held.database),
             looking=lambda: self.pipeline.judging.models.digests,
             not_ready=self.not_ready,
@@ -259,13 +258,7 @@ class Service:
         return down
 
     def _end_shelves(self) -> None:
-        self._unshelved(self._desk.end_shelves(self._clock()))
-
-    def _unshelved(self, changes: Changes) -> None:
-        publish_changes(self._hub, self.registry, changes, "unshelved")
-        self.metrics.orders.inc(len(changes.opened))
-        if changes.notices:
-            self._notifier.wake()
+        self.pipeline.announcer.unshelved(self._desk.end_shelves(self._clock()))
 
     def _look(self) -> None:
         self.metrics.up.set(self._input.problem is None)

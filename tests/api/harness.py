@@ -20,7 +20,7 @@ from api.access.store import AccessStore
 from api.board import Board
 from api.deps import Deps
 from api.hub import Hub
-from api.publish import publish_alert, publish_changes, publish_readings, publish_work_order
+from api.publish import publish_changes, publish_readings
 from forewarn.engine import Engine, EngineConfig
 from forewarn.receiving import Entry
 from forewarn.replaying import Replaying
@@ -43,7 +43,7 @@ from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
 from ingest.stores.sqlite import SqliteStore
 from models.detectors.limits import LimitRule
-from workorders.desk import Desk
+from workorders.desk import Changes, Desk
 from workorders.findings import FindingStore
 from workorders.past import PastStore
 from workorders.review import ModelReviews
@@ -109,7 +109,7 @@ class Site:
             submit_log=self.submit_log,
             log=LogStore(self.database),
             replays=self.replays(),
-            unshelve=lambda *asked: publish_changes(self.hub, self.registry, self.desk.unshelve(*asked), "unshelved"),
+            unshelve=lambda *asked: self._publish(self.desk.unshelve(*asked), lambda _: "unshelved"),
             models=ModelReviews(self.database),
             looking=lambda: self.engine.models.digests,
             not_ready=lambda: self.down,
@@ -189,11 +189,10 @@ class Site:
 
     def _record(self, events: Sequence[AlertEvent]) -> None:
         opened = {event.alert.id for event in events if isinstance(event, Opened)}
-        changes = self.desk.record(events, self.now)
-        for alert in changes.alerts:
-            publish_alert(self.hub, self.registry, alert, "opened" if alert.id in opened else "updated")
-        for order in changes.orders:
-            publish_work_order(self.hub, order, "updated")
+        self._publish(self.desk.record(events, self.now), lambda id_: "opened" if id_ in opened else "updated")
+
+    def _publish(self, changes: Changes, how: Callable[[str], str]) -> None:
+        publish_changes(self.hub, self.registry, changes, how)
 
 
 @contextmanager
