@@ -15,6 +15,7 @@ from api.access.principal import Role
 from api.app import create_app
 from api.hub import Topic
 from api.routes import stream as stream_route
+from ingest.errors import RetryableError
 from ingest.reading import ReadingBatch
 from tests.api.conftest import Serve
 from tests.api.harness import MINUTE, Site
@@ -132,6 +133,22 @@ def test_a_token_that_is_revoked_ends_its_stream(made: Site, serve: Serve, monke
         access.remove_user("ada")
         access.add_user("bob", Role.ADMIN, "correct horse", made.now)
         assert [event for event, _, _ in stream] in (["reading"], [])
+
+
+def test_a_database_that_is_away_ends_no_stream(made: Site, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_route, "CHECK_EVERY_S", 0.05)
+    asked = []
+
+    def away(_store: object) -> bool:
+        asked.append("whether there is a user")
+        raise RetryableError("database: away")
+
+    base = serve(create_app(made.deps()))
+    with listening(made, f"{base}/api/v1/stream?topic=alert") as stream:
+        monkeypatch.setattr("api.access.store.AccessStore.any_user", away)
+        wait_until(lambda: len(asked) > 1, "it was asked again whether the listener may listen")
+        cool_down(made)
+        assert next(stream)[0] == "alert"
 
 
 def test_too_many(made: Site, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
