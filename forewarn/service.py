@@ -226,7 +226,7 @@ class Service:
         )
 
     def _wait_for_database(self) -> None:
-        said = ""
+        said = self.health.not_ready().get("database", "")
         with reported("service", self.health):
             while not self._stopping.wait(DATABASE_AGAIN_S):
                 try:

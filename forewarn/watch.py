@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import sqlalchemy as sa
+import structlog
 
 from forewarn.health import Health, reported
 from ingest.database import reading
@@ -17,6 +18,8 @@ from ingest.stores.store import TelemetryStore
 LOOK_EVERY_S = 2.0
 PING_EVERY = 3
 """Servers are asked every third look."""
+
+log = structlog.get_logger(__name__)
 
 
 class Watch:
@@ -39,6 +42,8 @@ class Watch:
         self._store, self._store_is_idle, self._health, self._look = store, store_is_idle, health, look
         self._look_at_models, self._end_shelves = look_at_models, end_shelves
         self._troubled_notices = troubled_notices
+        self._told: set[str] = set()
+        """The parts that were logged to be away."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -72,7 +77,7 @@ class Watch:
         if self._store_is_idle():
             self._try("store", self._store.ping)
         else:  # whoever writes to it knows better
-            self._health.note("store", None, self._store.ping.__name__)
+            self._note("store", None, self._store.ping.__name__)
 
     def look_at_notices(self) -> None:
         """Note whether people can be told. Raises RetryableError while the database is away."""
@@ -84,9 +89,20 @@ class Watch:
         try:
             call()
         except IngestError as error:
-            self._health.note(part, str(error), call.__name__)
+            self._note(part, str(error), call.__name__)
         else:
-            self._health.note(part, None, call.__name__)
+            self._note(part, None, call.__name__)
+
+    def _note(self, part: str, problem: str | None, by: str) -> None:
+        """Note it, and log that a part is away, where nobody had noted it, and that it is back."""
+        before = part in self._health.not_ready()
+        self._health.note(part, problem, by)
+        if problem is not None and not before:
+            self._told.add(part)
+            log.warning("does not answer", part=part, error=problem)
+        elif part in self._told and part not in self._health.not_ready():
+            self._told.remove(part)
+            log.info("answers again", part=part)
 
     def _keep(self) -> None:
         self._records.save(self._registry)

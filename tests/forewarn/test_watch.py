@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from forewarn.health import Health
 from forewarn.watch import Watch
@@ -21,11 +22,29 @@ def test_a_store_that_is_written_to_is_not_said_to_be_away(sqlite_engine: sa.Eng
     records = RegistryStore(sqlite_engine)
     nothing, none = (lambda: None), (lambda: (0, 0))
     watch = Watch(Registry(), records, sqlite_engine, away, lambda: idle[0], health, nothing, nothing, nothing, none)
-    watch.ask_servers()
-    assert list(health.not_ready()) == ["store"]
-    idle[0] = False
-    watch.ask_servers()
+    with capture_logs() as said:
+        watch.ask_servers()
+        watch.ask_servers()
+        assert list(health.not_ready()) == ["store"]
+        idle[0] = False
+        watch.ask_servers()
     assert health.not_ready() == {}, "whoever writes to it says so where it is away"
+    assert [(line["part"], line["event"]) for line in said] == [
+        ("store", "does not answer"),
+        ("store", "answers again"),
+    ]
+    away.close()
+
+
+def test_what_others_told_of_is_not_told_again(sqlite_engine: sa.Engine) -> None:
+    health, nothing, none = Health(), (lambda: None), (lambda: (0, 0))
+    away = InfluxStore(f"http://127.0.0.1:{free_port()}", "nobody", timeout_s=1)
+    records = RegistryStore(sqlite_engine)
+    watch = Watch(Registry(), records, sqlite_engine, away, lambda: True, health, nothing, nothing, nothing, none)
+    health.note("store", "is away", "somebody who writes to it")
+    with capture_logs() as said:
+        watch.ask_servers()
+    assert said == []
     away.close()
 
 
