@@ -23,7 +23,7 @@ from forewarn.settings import Settings
 from forewarn.versions import installed_version
 from ingest import inbox
 from ingest.checkpointfile import HeldCheckpoint, checkpoint_path
-from ingest.errors import InputError, RejectedError, RetryableError
+from ingest.errors import InputError, NoSpaceError, RejectedError, RetryableError
 from ingest.sqlitefile import Snapshot
 from ingest.stores import sqlite
 from ingest.times import format_time
@@ -53,10 +53,10 @@ def run_backup(folder: Path, settings: Settings, now: int) -> Backup:
 
     Raises InputError if the folder or the data are of no use, RejectedError if a file is damaged.
     """
-    _prepare(folder)
     data = settings.data.dir
     if not (data / inbox.FILE_NAME).exists():
         raise InputError(f"data.dir = {str(data)!r} holds no service's data")
+    _prepare(folder)
     left_out: list[str] = []
     with ExitStack() as pinned:
         copies = pinned.enter_context(_pinned_spool(data / inbox.FILE_NAME))
@@ -119,7 +119,7 @@ def _pinned_database(source: Path) -> Iterator[Copy]:
 
         def copy(target: Path) -> None:
             target.touch(mode=0o600)
-            with _translated(source), closing(sqlite3.connect(target)) as made:
+            with _translated(source, target), closing(sqlite3.connect(target)) as made:
                 connection.backup(made, pages=PAGES)
                 connection.execute("COMMIT")  # who writes may be waiting for this, so it is copied first
                 made.execute("PRAGMA journal_mode = DELETE")
@@ -130,10 +130,13 @@ def _pinned_database(source: Path) -> Iterator[Copy]:
 
 
 @contextmanager
-def _translated(source: Path) -> Iterator[None]:
+def _translated(source: Path, target: Path | None = None) -> Iterator[None]:
+    """Raise ours, naming the file: the source, which is only read, but where the target's disk is full."""
     try:
         yield
     except sqlite3.OperationalError as error:
+        if target is not None and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise NoSpaceError(f"{target}: the disk is full") from error
         raise RetryableError(f"{source}: {error}") from error
     except sqlite3.DatabaseError as error:
         raise RejectedError(f"{source}: {error}") from error

@@ -193,22 +193,31 @@ class Snapshot:
             self._connection.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
 
     def copy(self, target: Path) -> None:
-        """Write the file as of that moment; `target` appears complete, checked and private, or not at all."""
+        """Write the file as of that moment; `target` appears complete, checked and private, or not at all.
+
+        Raises NoSpaceError, naming `target`, where its disk is full.
+        """
         part = target.with_name(target.name + ".part")
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
-        with translated(self._source):
-            made = apsw.Connection(str(part))
-            try:
-                with made.backup("main", self._connection, "main") as steps:
-                    while not steps.done:
-                        steps.step(BACKUP_PAGES)
-                made.pragma("journal_mode", "delete")
-                if made.pragma("quick_check") != "ok":
-                    raise RejectedError(f"{self._source}: is damaged: its copy does not hold together")
-            finally:
-                made.close()
+        try:
+            with translated(self._source):
+                self._copy(part)
+        except NoSpaceError as error:  # the source is only read
+            raise NoSpaceError(f"{target}: the disk is full") from error
         part.rename(target)
+
+    def _copy(self, part: Path) -> None:
+        made = apsw.Connection(str(part))
+        try:
+            with made.backup("main", self._connection, "main") as steps:
+                while not steps.done:
+                    steps.step(BACKUP_PAGES)
+            made.pragma("journal_mode", "delete")
+            if made.pragma("quick_check") != "ok":
+                raise RejectedError(f"{self._source}: is damaged: its copy does not hold together")
+        finally:
+            made.close()
 
     def close(self) -> None:
         """Let the moment go."""

@@ -5,7 +5,9 @@ import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
 from forewarn import backup
@@ -13,7 +15,7 @@ from forewarn.backup import run_backup
 from forewarn.database_admin import open_database
 from forewarn.importing import run_import
 from forewarn.settings import DatabaseSettings, DataSettings, Settings, StoreSettings
-from ingest.errors import InputError, RejectedError
+from ingest.errors import InputError, NoSpaceError, RejectedError
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
@@ -167,6 +169,26 @@ def test_a_folder_of_no_use(settings: Settings, tmp_path: Path, what: str) -> No
 def test_where_no_service_was(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no service's data"):
         run_backup(tmp_path / "backup", Settings(data=DataSettings(dir=tmp_path / "none")), NOW)
+    assert not (tmp_path / "backup").exists()
+
+
+@pytest.mark.parametrize("name", ["spool.db", "forewarn.db"])
+def test_the_disk_that_is_full_is_that_of_the_copy(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What is made on a small disk may be one page long, as SQLite counts it."""
+
+    def small(path: Path, **options: Any) -> sqlite3.Connection:
+        made = sqlite3.Connection(path, **options)
+        made.execute("PRAGMA max_page_count = 1")
+        return made
+
+    if name == "spool.db":
+        monkeypatch.setattr(apsw, "connection_hooks", [lambda made: made.pragma("max_page_count", 1)])
+    else:
+        monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(NoSpaceError, match=f"{tmp_path / 'backup' / name}: the disk is full"):
+        run_backup(tmp_path / "backup", settings, NOW)
 
 
 @pytest.mark.parametrize("name", ["spool.db", "telemetry.db", "forewarn.db"])
