@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -35,9 +36,9 @@ class DataFolder:
             lock.close()
             message = f"data.dir = {str(self.path)!r} is in use by another forewarn (process {owner})"
             raise InputError(message) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        with suppress(OSError):  # on a full disk it is held all the same, only not said by whom
+            lock.truncate(0)
+            os.write(lock.fileno(), str(os.getpid()).encode())
         self._lock = lock
         return self
 

@@ -30,6 +30,12 @@ def test_it_is_free_again_afterwards(tmp_path: Path) -> None:
             pass
 
 
+def test_on_a_full_disk_it_is_taken_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to("/dev/full")
+    with DataFolder(tmp_path):
+        pass
+
+
 def test_a_file_in_its_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"data\.dir = .*file' cannot be used"), DataFolder(tmp_path / "file"):
