@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from ingest.database import NOT_CURRENT, is_sqlite, make_engine, translated
-from ingest.errors import IngestError, InputError
+from ingest.errors import IngestError, InputError, RejectedError
 
 LOCK = 0x666F7265
 """Key of the advisory lock that keeps two upgrades of one PostgreSQL database apart ("fore")."""
@@ -24,7 +24,8 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 def upgrade(engine: sa.Engine) -> str:
     """Bring the database to the newest revision, all or nothing; its id.
 
-    Raises InputError if it is at a revision that this release does not know, RetryableError when it is away.
+    Raises InputError if it is at a revision that this release does not know, RejectedError if it is damaged or does not
+    allow it, RetryableError when it is away.
     """
     if is_sqlite(engine):
         _create_private(Path(str(engine.url.database)))
@@ -33,6 +34,8 @@ def upgrade(engine: sa.Engine) -> str:
             command.upgrade(config, "head")
     except CommandError as error:
         raise InputError(f"the database is from a newer release of Forewarn than this one: {error}") from error
+    except RejectedError as error:
+        raise RejectedError(f"{engine.url.render_as_string()}: {error}") from error
     return newest()
 
 

@@ -166,5 +166,5 @@ def test_a_database_that_is_away(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_text("this is a letter to my aunt, not a database" * 100)
-    with pytest.raises(RejectedError, match="not a database"):
+    with pytest.raises(RejectedError, match=rf"{path}: database: .*not a database"):
         open_database(f"sqlite:///{path}")
