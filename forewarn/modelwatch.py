@@ -48,7 +48,7 @@ class ModelShelf:
                 found.append(None if digest is None else self._read.get(digest) or self._store.model(digest))
             except (InputError, NotFoundError) as error:
                 found.append(None)
-                problems.append(f"model {str(digest)[:SHORT]} does not look: its artefact {_said(error)}")
+                problems.append(not_used(str(digest), error))
         self._read = {model.digest: model for model in found if model is not None}
         active, shadow = found
         return Models(active, shadow, self._speaks), problems
@@ -72,8 +72,10 @@ def as_saved(blob: bytes, registry: Registry, config: EngineConfig, shelf: Model
     return engine, problems
 
 
-def _said(error: InputError | NotFoundError) -> str:
-    return "is missing" if isinstance(error, NotFoundError) else str(error)
+def not_used(digest: str, error: InputError | NotFoundError) -> str:
+    """Why a model does not look."""
+    said = "is missing" if isinstance(error, NotFoundError) else str(error)
+    return f"model {digest[:SHORT]} does not look: its artefact {said}"
 
 
 class ModelWatch:

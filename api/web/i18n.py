@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib import resources
 
 from alerts.alert import Explanation
+from api.web.reasons import in_chinese
 
 
 class Language(StrEnum):
@@ -51,6 +52,12 @@ class Translator:
     def of(self, text: Explanation) -> str:
         """The right one of two texts."""
         return text.zh if self.language is Language.ZH else text.en
+
+    def reason(self, text: str, head: str = "reason.said") -> str:
+        """Why something is so, which the service says in English; what nobody here has said follows that head."""
+        if self.language is Language.EN:
+            return text
+        return in_chinese(text) or self(head, text=text)
 
     @property
     def between(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -12,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from api.deps import Parts
 from api.routes.rejects import MAPPING_LENGTH, MOST_AT_ONCE, found_reject
 from api.web.forms import Csrf, check_csrf, filter_query, next_url
+from api.web.i18n import Translator
 from api.web.render import View, view_of
 from api.web.suggest import suggest
 from ingest.adapters.mapping import parse_mapping_text
@@ -113,6 +115,7 @@ def _page(
         here="rejects",
         stream_url="/api/v1/stream?topic=alert&topic=work_order",
         rejects=found.items,
+        reason=partial(_reason, view.t),
         next_url=next_url("/rejects", query, found.next),
         filter_query=query,
         sources=list(RejectSource),
@@ -125,6 +128,11 @@ def _page(
         error=asked.pop("error", None),
         **(_detail(view, chosen, **asked) if chosen else {}),
     )
+
+
+def _reason(t: Translator, reject: Reject) -> str:
+    """Why it was not taken; of a refused point often in the words of the store."""
+    return t.reason(reject.reason, "reason.store" if reject.source is RejectSource.STORE else "reason.said")
 
 
 def _detail(

@@ -83,6 +83,7 @@ def families() -> dict[str, set[str]]:
         "part.": {*render.PARTS, "other"},
         "priority.": set(Priority),
         "range.": set(device_page.RANGES),
+        "reason.": {"said", "store"},
         "reject_source.": set(RejectSource),
         "severity.": set(Severity),
         "show.": set(alert_page.SHOWS),

@@ -124,8 +124,9 @@ def test_every_page_says_what_does_not_work(
     for path in pages:
         page = parse_and_return(client.get(path, headers={"Accept-Language": language}).text)
         assert text in page
-        assert f"{part}: &lt;refused&gt;" in page
-        assert "models: one is damaged" in page
+        said = "原文：" if language == "zh" else ""
+        assert f"{part}: {said}&lt;refused&gt;" in page
+        assert f"models: {said}one is damaged" in page
 
 
 def test_all_is_quiet_only_while_everything_works(made: Site, client: TestClient) -> None:
