@@ -22,6 +22,7 @@ from forewarn.health import Health, reported
 from forewarn.judging import ToStore
 from forewarn.metrics import Metrics
 from forewarn.patience import Patience
+from forewarn.sparing import Sparing
 from ingest.columns import joined
 from ingest.errors import IngestError
 from ingest.keyed import KeyedBatch, SeriesNames
@@ -76,6 +77,7 @@ class Forwarding:
         self._stopping, self._giving_up = threading.Event(), threading.Event()
         self._health = health
         self._patience = Patience("store", health, self._giving_up)
+        self._unkept = Sparing(_say_unkept)
         self.errands = Errands(source.wake)
         """For what else writes to the store, which one thread may do."""
         self._done = 0
@@ -106,6 +108,7 @@ class Forwarding:
         with reported("forwarding", self._health):
             while not (self._giving_up.is_set() or (self._stopping.is_set() and self.idle)):
                 self.errands.run(self._giving_up)
+                self._unkept.tell()
                 try:
                     worked = self._step()
                 except IngestError as error:
@@ -178,7 +181,11 @@ class Forwarding:
         if refused:
             self._rejects.add(refused)
             self._metrics.refused.inc(len(refused))
-            log.warning("the store refused points for good", points=len(refused), reason=refused[0].reason[:200])
+            self._unkept.add(len(refused), reason=refused[0].reason[:200])
+
+
+def _say_unkept(points: int, reason: str) -> None:
+    log.warning("the store refused points for good", points=points, reason=reason)
 
 
 def _reject(at: int, reason: str, said: dict[str, object]) -> Reject:

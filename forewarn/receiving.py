@@ -17,6 +17,7 @@ from forewarn.errands import Errands
 from forewarn.health import Health, reported
 from forewarn.metrics import Metrics
 from forewarn.patience import Patience
+from forewarn.sparing import Sparing
 from ingest.adapters.adapter import DeviceStatus, Publish
 from ingest.adapters.chain import Adapters
 from ingest.errors import IngestError
@@ -84,6 +85,7 @@ class Receiving:
         self._on_statuses = on_statuses
         self._giving_up, self._stopping = threading.Event(), threading.Event()
         self._health = health
+        self._unread = Sparing(_say_unread)
         self._patience = Patience("spool", health, self._giving_up, longest_s=ROOM_WITHIN_S)
         self.errands = Errands(handover.wake)
         self._thread = threading.Thread(target=self._run, name="receiving", daemon=True)
@@ -121,6 +123,7 @@ class Receiving:
         with reported("receiving", self._health):
             while not self._giving_up.is_set():
                 self.errands.run(self._giving_up)
+                self._unread.tell()
                 messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S)
                 if messages:
                     self._take(messages)
@@ -210,9 +213,9 @@ class Receiving:
         metrics.clock_off.inc(received.clock_off)
         metrics.handover.set(len(self._handover))
         if received.rejects:
-            log.warning(
-                "could not be read",
-                messages=len(received.rejects),
-                topic=received.rejects[0].topic,
-                reason=received.rejects[0].reason[:200],
-            )
+            first = received.rejects[0]
+            self._unread.add(len(received.rejects), topic=first.topic, reason=first.reason[:200])
+
+
+def _say_unread(messages: int, **facts: str) -> None:
+    log.warning("could not be read", messages=messages, **facts)
