@@ -1,4 +1,4 @@
-"""What the API needs from the rest, each as the least that will do; `forewarn.service` hands in the real parts."""
+"""What the API needs from the rest, each as the least that will do; `forewarn.live.service` hands in the real parts."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alerts.operating import CALM, Course, Lookout, best, curve
-from forewarn.examples import Examples, Sources, collect
-from forewarn.training import HORIZONS, USUAL_SPAN_S, labelled, noise
+from forewarn.history.examples import Examples, Sources, collect
+from forewarn.history.training import HORIZONS, USUAL_SPAN_S, labelled, noise
 from ingest.reading import NS_PER_SECOND, FloatArray
 from models.supervised.features import column_names, matrix
 from models.supervised.fit import grow, rows_by_others, taught

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._fleet import MEAN, METRICS, PROBE_METRIC, PROBES, SITE, SPREAD, device_name, probe_name
-from forewarn.checkpoint import Checkpoint
+from forewarn.config.settings import DataSettings, Settings
 from forewarn.database_admin import upgrade
 from forewarn.engine import Engine
-from forewarn.settings import DataSettings, Settings
+from forewarn.live.checkpoint import Checkpoint
 from ingest.database import make_engine
 from ingest.inbox import inbox_file
 from ingest.reading import ReadingBatch

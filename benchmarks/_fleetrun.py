@@ -18,8 +18,8 @@ import numpy as np
 
 from alerts.alert import Alert
 from alerts.budget import Budget
+from forewarn.config.registry_file import fill, parse_registry
 from forewarn.engine import Engine, EngineConfig
-from forewarn.registry_file import fill, parse_registry
 from ingest.measure import Intake, Key
 from ingest.reading import Quality, ReadingBatch
 from ingest.registry import Registry

@@ -135,24 +135,24 @@ def _note(trail: Trail, stage: str, batch: KeyedBatch) -> None:
 
 def main() -> None:
     """Serve, with the hooks in their places."""
-    import forewarn.checkpoint
-    import forewarn.resources
-    import forewarn.service
+    import forewarn.live.checkpoint
+    import forewarn.live.resources
+    import forewarn.live.service
     import ingest.mqtt
     from forewarn.cli import main as command
-    from forewarn.configured import make_store
+    from forewarn.config.configured import make_store
 
     fault, trail = Fault(os.environ.pop("FAULTS")), Trail(os.environ.pop("TRAIL"))
     threading.Thread(target=fault.listen, daemon=True).start()
-    forewarn.checkpoint.EARLIEST_S = CHECKPOINT_S
+    forewarn.live.checkpoint.EARLIEST_S = CHECKPOINT_S
 
     def spool(*given: Any, **named: Any) -> Spool:
         return NotedSpool(*given, **named, fault=fault).noted_in(trail)
 
-    vars(forewarn.resources)["Spool"] = spool
-    vars(forewarn.resources)["make_store"] = lambda settings: noted_store(make_store(settings), trail)
+    vars(forewarn.live.resources)["Spool"] = spool
+    vars(forewarn.live.resources)["make_store"] = lambda settings: noted_store(make_store(settings), trail)
     vars(ingest.mqtt)["BufferedClient"] = partial(NotedClient, trail)
-    vars(forewarn.service)["Handover"] = partial(NotedHandover, trail)
+    vars(forewarn.live.service)["Handover"] = partial(NotedHandover, trail)
     sys.argv = ["forewarn", "serve"]
     command()
 

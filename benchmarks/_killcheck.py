@@ -14,9 +14,9 @@ from rich.console import Console
 from benchmarks._killrun import DATABASE, Site
 from benchmarks._killsite import METRICS, SITE, Said, payload, said, write_csv
 from benchmarks._killtrail import BrokerKill, Seen, lost_by_broker, trail_of
-from forewarn.backtest import run_backtest
-from forewarn.configured import engine_config, registry
-from forewarn.settings import FileSettings, Settings
+from forewarn.config.configured import engine_config, registry
+from forewarn.config.settings import FileSettings, Settings
+from forewarn.history.backtest import run_backtest
 
 ALERT = ("site", "device", "metric", "kind", "severity", "onset_at", "raised_at", "cleared_at", "explanation")
 TOLD = 20

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from alerts.alert import Alert
-from forewarn.backtest import Run, replay
 from forewarn.engine import EngineConfig
-from forewarn.scorelog import Rows, ScoreLog
+from forewarn.history.backtest import Run, replay
+from forewarn.history.scorelog import Rows, ScoreLog
 from ingest.csvfile import read_batches
 from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray

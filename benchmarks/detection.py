@@ -76,8 +76,8 @@ def wanted(sets: Mapping[str, list[Path]], names: Sequence[str]) -> dict[str, li
 
 
 def _config(path: Path | None) -> EngineConfig:
-    from forewarn.configured import engine_config
-    from forewarn.settings_file import load
+    from forewarn.config.configured import engine_config
+    from forewarn.config.settings_file import load
 
     return EngineConfig() if path is None else engine_config(load(path, os.environ))
 

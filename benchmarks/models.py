@@ -29,8 +29,8 @@ from rich.table import Table
 
 from benchmarks._forest import HOW_TO_GET_IT, half_space_trees
 from benchmarks._startup import start_seconds
-from forewarn.backtest import run_backtest
 from forewarn.engine import Engine, EngineConfig, Outcome
+from forewarn.history.backtest import run_backtest
 from ingest.errors import InputError
 from ingest.reading import ROWS_AT_ONCE, FloatArray, ReadingBatch
 from ingest.registry import Registry

@@ -23,13 +23,13 @@ import numpy as np
 from alerts.alert import Alert
 from alerts.riskwatch import Models
 from benchmarks._warnings import Watched, Worth, worth
-from forewarn.backtest import replay
-from forewarn.configured import engine_config
+from forewarn.config.configured import engine_config
+from forewarn.config.settings_file import load
 from forewarn.engine import EngineConfig
-from forewarn.examples import Sources
-from forewarn.scorelog import ScoreLog
-from forewarn.settings_file import load
-from forewarn.training import train
+from forewarn.history.backtest import replay
+from forewarn.history.examples import Sources
+from forewarn.history.scorelog import ScoreLog
+from forewarn.history.training import train
 from ingest.csvfile import read_batches
 from ingest.errors import InputError
 from ingest.logbook import read_logbook

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from forewarn.setting_types import EMBEDDED
-from forewarn.settings import Settings
+from forewarn.config.setting_types import EMBEDDED
+from forewarn.config.settings import Settings
 from forewarn.versions import installed_version
 from ingest import inbox
 from ingest.checkpointfile import HeldCheckpoint, checkpoint_path

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import structlog
 
-from forewarn.ports import free_port
-from forewarn.service import Service
-from forewarn.serving import asked_to_stop, stop_in_time
-from forewarn.settings import DataSettings, FileSettings, HttpSettings, LogSettings, MqttSettings, Settings
+from forewarn.config.settings import DataSettings, FileSettings, HttpSettings, LogSettings, MqttSettings, Settings
+from forewarn.live.ports import free_port
+from forewarn.live.service import Service
+from forewarn.live.serving import asked_to_stop, stop_in_time
 from ingest.errors import InputError, said_by
 from simulators.errors import SimulatorError
 from simulators.publish import MAX, publish
@@ -73,7 +73,7 @@ def demo_folder(data: Path | None) -> Iterator[Path]:
 
 def _clear(data: Path) -> None:
     """Take away an earlier demo, unless it still runs."""
-    from forewarn.folder import DataFolder
+    from forewarn.live.folder import DataFolder
 
     with DataFolder(data):
         for path in data.iterdir():

@@ -15,13 +15,13 @@ import orjson
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from forewarn.service import Service
-from forewarn.settings import (
+from forewarn.config.settings import (
     DataSettings,
     HttpSettings,
     MqttSettings,
     Settings,
 )
+from forewarn.live.service import Service
 from tests.servers.ports import free_port
 from tests.waiting import wait_until
 

@@ -14,14 +14,14 @@ from markupsafe import Markup
 from alerts.alert import Alert, Explanation, Verdict
 from alerts.metric_names import metric_zh, shown_unit
 from api.web.format import clock_time
-from forewarn.comparison import Pairing, Recorded, Result, first_hits, raised_again
+from forewarn.history.comparison import Pairing, Recorded, Result, first_hits, raised_again
+from forewarn.history.variants import AS_SHIPPED, Differing, RuleChange
 from forewarn.report.chart import Chart
 from forewarn.report.entries import Section, lasted_ns
 from forewarn.report.figures import in_short, rows
 from forewarn.report.plot import DAY, HOUR, time_ticks
 from forewarn.report.timeline import Bar, bars, period_length_s, periods
 from forewarn.report.words import both, console, length, say, told
-from forewarn.variants import AS_SHIPPED, Differing, RuleChange
 from ingest.reading import NS_PER_SECOND
 from ingest.truth import FAILURE, Label
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.alert import Alert
-from forewarn.comparison import over_at
-from forewarn.scorelog import Rows
-from forewarn.tally import Tally
+from forewarn.history.comparison import over_at
+from forewarn.history.scorelog import Rows
+from forewarn.history.tally import Tally
 from ingest.reading import FloatArray
 from ingest.registry import Registry
 
@@ -100,7 +100,7 @@ class Rarity:
     """How unusual a device was: the least p-value of each bucket, 1 where nothing was judged."""
 
     key: int
-    """As in `forewarn.scorelog.ROW`: the device as a whole, or its only series."""
+    """As in `forewarn.history.scorelog.ROW`: the device as a whole, or its only series."""
     start: int
     end: int
     p_value: FloatArray

@@ -22,8 +22,8 @@ from api.deps import Deps
 from api.hub import Hub
 from api.publish import publish_changes, publish_readings
 from forewarn.engine import Engine, EngineConfig
-from forewarn.receiving import Entry
-from forewarn.replaying import Replaying
+from forewarn.live.receiving import Entry
+from forewarn.live.replaying import Replaying
 from ingest.adapters import make_adapters
 from ingest.adapters.mapping import Mapping
 from ingest.adapters.options import Options

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import ablation, detection
 from benchmarks._variants import SHIPPED, VARIANTS, place_of
 from ingest.errors import InputError
-from tests.forewarn.test_backtest import stamp, write_site
+from tests.forewarn.history.test_backtest import stamp, write_site
 
 ROOT = Path(__file__).parents[2]
 CHANGES = [(variant, name, value) for variant, one in VARIANTS.items() for name, value in one.changes.items()]

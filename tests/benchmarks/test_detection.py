@@ -11,7 +11,7 @@ import pytest
 from benchmarks import detection
 from benchmarks._disturbed import DISTURBANCES
 from ingest.errors import InputError
-from tests.forewarn.test_backtest import stamp, write_site
+from tests.forewarn.history.test_backtest import stamp, write_site
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from benchmarks._disturbed import (
 from benchmarks._recorded import sets_in
 from ingest.errors import InputError
 from ingest.times import format_time, parse_time
-from tests.forewarn.test_backtest import write_site
+from tests.forewarn.history.test_backtest import write_site
 
 N = 400
 TIMES = [format_time(1_800_000_000_000_000_000 + i * 60_000_000_000) for i in range(N)]

@@ -13,7 +13,7 @@ from benchmarks._episodes import blind, episodes, false, measured, quiet
 from benchmarks._ranked import average_precision, runs, vus_pr
 from benchmarks._recorded import DAY, HOUR, Family, Machine, Raised, Rule, judged, rule_of
 from benchmarks._worth import by_p, calibration, ranked
-from forewarn.scorelog import ROW
+from forewarn.history.scorelog import ROW
 from ingest.reading import NS_PER_SECOND, FloatArray
 from ingest.truth import Label
 

@@ -1,7 +1,7 @@
 """Bad payloads, each with its clear answer, and the stream going on behind it.
 
-Bad CSV files stand in `tests/forewarn/test_bad_csv.py`, bad settings in `tests/forewarn/test_settings.py`; what a
-command says about them is here.
+Bad CSV files stand in `tests/forewarn/history/test_bad_csv.py`, bad settings in
+`tests/forewarn/config/test_settings.py`; what a command says about them is here.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from forewarn.settings import IngestSettings, MqttSettings
+from forewarn.config.settings import IngestSettings, MqttSettings
 from tests.live import WITHIN_S, Live, live, make_settings, publisher
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import wait_until

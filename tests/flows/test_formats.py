@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from forewarn.settings import AdapterSettings, FileSettings, MqttSettings
+from forewarn.config.settings import AdapterSettings, FileSettings, MqttSettings
 from ingest.reading import NS_PER_SECOND
 from simulators.payloads.canonical import Canonical
 from simulators.payloads.encoder import DeviceCard, Encoder, Outgoing, Quantity, Sample, Wave

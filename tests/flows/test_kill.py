@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks import kills
 from benchmarks._killtrail import COMMITTED, CONFIRMED, READ, BrokerKill, Seen, Trail, lost_by_broker, trail_of
-from forewarn.backtest import run_backtest
-from forewarn.configured import engine_config, registry
-from forewarn.settings import FileSettings, Settings
+from forewarn.config.configured import engine_config, registry
+from forewarn.config.settings import FileSettings, Settings
+from forewarn.history.backtest import run_backtest
 from ingest.times import format_time
 from simulators.publish import MAX
 from simulators.recorded import Row, read_rows

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from forewarn.backtest import run_backtest
-from forewarn.configured import engine_config, registry
-from forewarn.settings import FileSettings, MqttSettings, Settings
+from forewarn.config.configured import engine_config, registry
+from forewarn.config.settings import FileSettings, MqttSettings, Settings
+from forewarn.history.backtest import run_backtest
 from ingest.reading import NS_PER_SECOND
 from ingest.times import parse_time
 from simulators.publish import MAX, simulate_to_csv, simulate_to_mqtt

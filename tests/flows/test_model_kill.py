@@ -16,9 +16,9 @@ from alerts.riskwatch import Models
 from alerts.shadow_store import ShadowStore
 from forewarn.cli import main
 from forewarn.engine import Engine, EngineConfig
-from forewarn.logfeed import LogFeed
-from forewarn.modelfile import write_model
-from forewarn.storehistory import open_to_read
+from forewarn.history.logfeed import LogFeed
+from forewarn.history.modelfile import write_model
+from forewarn.history.storehistory import open_to_read
 from ingest.registry import Registry
 from tests.failing_fleet import HOUR, METRICS, START, Fleet, fleet
 from tests.live import WITHIN_S, Api, Command

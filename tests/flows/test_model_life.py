@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from forewarn.importing import run_import
+from forewarn.history.importing import run_import
 from ingest.logentry import Event, LogEntry
 from ingest.tables import read_table
 from ingest.times import parse_time

@@ -4,8 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from forewarn.database_admin import upgrade
-from forewarn.settings import (
+from forewarn.config.settings import (
     DatabaseSettings,
     FileSettings,
     IngestSettings,
@@ -13,6 +12,7 @@ from forewarn.settings import (
     Settings,
     StoreSettings,
 )
+from forewarn.database_admin import upgrade
 from ingest.database import make_engine
 from tests.flows.trouble import write_limits
 from tests.live import WITHIN_S, Live, live, make_settings, publisher

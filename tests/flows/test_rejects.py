@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from forewarn.cli import main
-from forewarn.settings import FileSettings, MqttSettings, Settings
+from forewarn.config.settings import FileSettings, MqttSettings, Settings
 from ingest.errors import RetryableError
 from ingest.rejects import Rejects
 from tests.live import Command, Live, live, make_settings, publisher

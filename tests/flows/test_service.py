@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from forewarn.config.settings import FileSettings, HttpSettings, MqttSettings
 from forewarn.database_admin import is_current, upgrade
-from forewarn.service import Service
-from forewarn.settings import FileSettings, HttpSettings, MqttSettings
-from forewarn.web import WebServer
+from forewarn.live.service import Service
+from forewarn.live.web import WebServer
 from ingest.database import make_engine
 from ingest.errors import InputError, RetryableError
 from tests.live import WITHIN_S, Live, live, make_settings, publisher
@@ -205,7 +205,7 @@ def test_a_fault_while_it_waits_for_its_database_is_told(tmp_path: Path, monkeyp
     def begin(_: Service) -> None:
         raise errors.pop(0)
 
-    monkeypatch.setattr("forewarn.service.DATABASE_AGAIN_S", 0.01)
+    monkeypatch.setattr("forewarn.live.service.DATABASE_AGAIN_S", 0.01)
     monkeypatch.setattr(Service, "_begin", begin)
     with live(make_settings(tmp_path)) as running:
         fault = "ended by a fault: ZeroDivisionError: ours"

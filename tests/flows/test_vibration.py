@@ -11,8 +11,8 @@ import pytest
 
 from alerts.alert import Alert, AlertEvent, Escalated, Kind, Opened, Revised, Severity, apply
 from alerts.limits import parse_limits
+from forewarn.config.registry_file import fill, parse_registry
 from forewarn.engine import Engine, EngineConfig
-from forewarn.registry_file import fill, parse_registry
 from ingest.adapters import make_adapters
 from ingest.decode import Decoder
 from ingest.message import Message

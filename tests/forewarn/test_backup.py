@@ -12,9 +12,9 @@ import pytest
 
 from forewarn import backup
 from forewarn.backup import run_backup
+from forewarn.config.settings import DatabaseSettings, DataSettings, Settings, StoreSettings
 from forewarn.database_admin import open_database
-from forewarn.importing import run_import
-from forewarn.settings import DatabaseSettings, DataSettings, Settings, StoreSettings
+from forewarn.history.importing import run_import
 from ingest.errors import InputError, NoSpaceError, RejectedError
 from ingest.inbox import FILE_NAME, inbox_file
 from ingest.registry import Registry
@@ -22,7 +22,7 @@ from ingest.registry_store import RegistryStore
 from ingest.spool import Consumer, Spool
 from ingest.sqlitefile import Snapshot
 from ingest.stores.sqlite import SqliteStore
-from tests.forewarn.test_importing import NOW, START, engine_of, values, write
+from tests.forewarn.history.test_importing import NOW, START, engine_of, values, write
 from tests.ingest.spool_child import batch
 from tests.waiting import wait_until
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from forewarn.cli import main
-from forewarn.folder import DataFolder
-from tests.forewarn.test_importing import write
+from forewarn.live.folder import DataFolder
+from tests.forewarn.history.test_importing import write
 
 
 @pytest.fixture(autouse=True)

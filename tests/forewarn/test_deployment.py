@@ -11,7 +11,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from forewarn.settings import keys
+from forewarn.config.settings import keys
 from tests.servers.composed import COMPOSE, DOCKERFILE, LAST_STAGE, ROOT, ComposedMosquitto
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import server_folder

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from forewarn.metrics import Metrics
-from forewarn.settings import keys
+from forewarn.config.settings import keys
+from forewarn.live.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

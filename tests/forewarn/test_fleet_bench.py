@@ -16,9 +16,9 @@ from benchmarks._fleetcount import count
 from benchmarks._fleetrun import run_fleet
 from benchmarks._fleetsize import sized
 from benchmarks.fleet import main
-from forewarn.backtest import run_backtest
+from forewarn.config.registry_file import fill, read_registry
 from forewarn.engine import EngineConfig
-from forewarn.registry_file import fill, read_registry
+from forewarn.history.backtest import run_backtest
 from ingest.errors import InputError
 from ingest.registry import Registry
 from simulators.csvfile import write_csv

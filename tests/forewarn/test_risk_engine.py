@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerts.alert import Alert, AlertEvent, Confirmed, Kind, Opened, Released, Returned, State, apply
 from alerts.riskwatch import Models
 from forewarn.engine import Engine, EngineConfig
-from forewarn.logfeed import LogFeed
+from forewarn.history.logfeed import LogFeed
 from ingest.errors import InputError
 from ingest.logentry import Event, LogEntry
 from ingest.reading import ReadingBatch

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from forewarn.registry_file import parse_registry
+from forewarn.config.registry_file import parse_registry
 from ingest.adapters import make_adapters
 from ingest.decode import Decoder
 from ingest.message import Message

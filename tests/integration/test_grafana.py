@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from forewarn.settings import FileSettings
+from forewarn.config.settings import FileSettings
 from tests.flows.trouble import write_limits
 from tests.live import live, make_settings, publisher
 from tests.servers.victoria import VictoriaMetrics

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from forewarn.service import Service
-from forewarn.settings import Settings
+from forewarn.config.settings import Settings
+from forewarn.live.service import Service
 from simulators.bulk import BulkSessions
 from simulators.chance import most_by_chance
 from simulators.duration import NS
@@ -155,7 +155,7 @@ class Loop:
 @pytest.fixture
 def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     monkeypatch.setattr("ingest.mqtt.REST_S", 0.0)  # hour after hour comes by itself: nothing to wait for between them
-    monkeypatch.setattr("forewarn.judging.REST_S", 0.0)
+    monkeypatch.setattr("forewarn.live.judging.REST_S", 0.0)
     sim = Simulation(load_scenario("month"))  # of one name, for its luck is drawn by it
     site = sim.scenario.spec.site.name
     registry = tmp_path / "registry.toml"

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forewarn.backtest import run_backtest
+from forewarn.config.registry_file import fill, read_registry
 from forewarn.engine import EngineConfig
-from forewarn.registry_file import fill, read_registry
+from forewarn.history.backtest import run_backtest
 from ingest.registry import Registry
 from simulators.chance import most_by_chance
 from simulators.duration import NS

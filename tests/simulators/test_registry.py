@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from forewarn.registry_file import fill, parse_registry
+from forewarn.config.registry_file import fill, parse_registry
 from ingest.machine import UNKNOWN, Foundation, Machine
 from ingest.registry import Registry
 from models.detectors.limits import zones_for

@@ -10,15 +10,15 @@ import pytest
 
 from alerts.alert import Kind
 from forewarn.engine import Counts
+from forewarn.history.scorelog import BAND_ROW, Rows
+from forewarn.history.tally import Tally
 from forewarn.report import windows as module
 from forewarn.report.chart import Around, chart_of
 from forewarn.report.windows import BUCKETS, fill, shown, windows_of
-from forewarn.scorelog import BAND_ROW, Rows
-from forewarn.tally import Tally
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from models.score import Scores
-from tests.forewarn.test_comparison import alert
+from tests.forewarn.history.test_comparison import alert
 
 ZERO = np.zeros(0)
 

@@ -24,7 +24,8 @@ MADE = {
 
 
 def sources() -> str:
-    paths = [*HERE.glob("*.py"), *HERE.glob("*.html"), HERE.parent / "origin.py", HERE.parent / "storehistory.py"]
+    history = HERE.parent / "history"
+    paths = [*HERE.glob("*.py"), *HERE.glob("*.html"), history / "origin.py", history / "storehistory.py"]
     return "".join(path.read_text("utf-8") for path in paths)
 
 

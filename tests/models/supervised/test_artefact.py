@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forewarn.modelfile import read_model, write_model
+from forewarn.history.modelfile import read_model, write_model
 from ingest.errors import InputError
 from models.supervised import artefact
 from models.supervised.artefact import decode, encode

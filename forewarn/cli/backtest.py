@@ -1,0 +1,205 @@
+"""`forewarn backtest`: the live engine over history, with one configuration or several side by side."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from forewarn.config.settings import Settings
+    from forewarn.history.comparing import Said
+    from forewarn.history.origin import Origin
+
+LAST, WARM_UP = "30d", "14d"
+CSV = "as CSV."
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line asks for."""
+
+    files: list[Path]
+    out: Path
+    config: Path | None
+    against: list[str]
+    truth: Path | None
+    events: Path | None
+    model: Path | None
+    from_store: bool
+    feedback: bool
+    last: str | None
+    until: str | None
+    warm_up: str | None
+
+
+def backtest(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE.csv…]", help="Readings as CSV, also .csv.gz.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where results go: a new or empty folder, or an earlier result.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Settings in TOML; ./forewarn.toml if it is there."),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|KEY=VALUE", help="Compare with other settings, or with one changed; may be repeated."
+        ),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also a page with charts; a comparison has it anyway.")
+    ] = False,
+    from_store: Annotated[
+        bool, typer.Option("--from-store", help="Read what the service has stored, instead of files.")
+    ] = False,
+    last: Annotated[str | None, typer.Option(metavar="SPAN", help=f"How much of the store counts: {LAST}.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="The end of it: now.")] = None,
+    warm_up: Annotated[
+        str | None, typer.Option(metavar="SPAN", help=f"How much before that is only learned from: {WARM_UP}.")
+    ] = None,
+    feedback: Annotated[
+        bool, typer.Option("--feedback", help="Beside what people said of live alerts; --from-store has it anyway.")
+    ] = False,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"Errors and maintenance on record, {CSV}")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help=f"What was wrong and when, {CSV}")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model that was trained offline.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of whatever is random; nothing is in this release.")] = 0,
+) -> None:
+    """Run the live engine over recorded readings, on their own time; with --against, several configurations."""
+    if out is None:
+        raise typer.BadParameter("--out DIR is missing: where the results go")
+    del seed
+    asked = _Asked(
+        files or [], out, config, against or [], truth, events, model, from_store, feedback, last, until, warm_up
+    )
+    _check(asked)
+    if asked.against or report or from_store or feedback:
+        _compare(asked)
+    else:
+        _plain(asked)
+
+
+def _check(asked: _Asked) -> None:
+    if asked.from_store and asked.files:
+        raise typer.BadParameter(f"{asked.files[0]}: readings come from files or with --from-store, not from both")
+    if not asked.from_store and not asked.files:
+        raise typer.BadParameter("missing argument FILE.csv…: the readings; or --from-store, those of the service")
+    for name, value in (("last", asked.last), ("until", asked.until), ("warm-up", asked.warm_up)):
+        if value is not None and not asked.from_store:
+            raise typer.BadParameter(f"--{name} {value}: is allowed only with --from-store")
+
+
+def _plain(asked: _Asked) -> None:
+    from forewarn.config.configured import engine_config, registry
+    from forewarn.config.settings_file import load
+    from forewarn.history.backtest import run_backtest
+    from forewarn.progress import counting
+
+    settings = load(asked.config, os.environ)
+    known, judging = registry(settings), engine_config(settings)
+    with counting("readings") as progress:
+        summary = run_backtest(asked.files, asked.out, known, judging, asked.truth, asked.events, progress, asked.model)
+    _tell(summary, asked.out)
+
+
+def _compare(asked: _Asked) -> None:
+    from rich.console import Console
+
+    from forewarn.cli.comparison_table import print_comparison
+    from forewarn.history.backtest import read_inputs
+    from forewarn.history.comparing import run_comparison
+    from forewarn.history.origin import check_again
+    from forewarn.history.variants import base_variant, other_variants
+    from forewarn.progress import counting
+
+    base = base_variant(asked.config, os.environ)
+    variants = [base, *other_variants(asked.against, asked.config, os.environ)]
+    if len(variants) > 1:
+        check_again(asked.files)
+    inputs = read_inputs(asked.truth, asked.events, asked.model)
+    with _origin(asked, base.settings) as (origin, said):
+        summary, told = run_comparison(
+            origin,
+            asked.out,
+            variants,
+            inputs,
+            said,
+            lambda number: counting(f"readings, {number + 1} of {len(variants)}"),
+        )
+    if len(variants) > 1:
+        print_comparison(Console(), told.results, told.pairings, told.labels, told.recorded, told.end)
+    _tell(summary, asked.out)
+    typer.echo(f"open {asked.out / 'report.html'}")
+
+
+@contextmanager
+def _origin(asked: _Asked, settings: Settings) -> Iterator[tuple[Origin, Said]]:
+    """Where the readings come from, and what people said."""
+    from forewarn.history.origin import Files
+
+    if asked.from_store:
+        from forewarn.history.storehistory import open_history, verdicts
+
+        end = _until(asked.until)
+        start = end - _span_ns("last", asked.last or LAST)
+        with open_history(settings, start, end, _span_ns("warm-up", asked.warm_up or WARM_UP)) as history:
+            yield history, verdicts(history.database)
+    elif asked.feedback:
+        from forewarn.history.storehistory import open_to_read, verdicts
+
+        database = open_to_read(settings.database_url)
+        yield Files(asked.files), verdicts(database)
+        database.dispose()
+    else:
+        yield Files(asked.files), lambda _start, _end: ()
+
+
+def _until(text: str | None) -> int:
+    """A time in ns UTC: what is written, or now, to the second."""
+    from ingest.reading import NS_PER_SECOND
+    from ingest.times import parse_time
+
+    if text is None:
+        return time.time_ns() // NS_PER_SECOND * NS_PER_SECOND
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--until {text}: {error}") from error
+
+
+def _span_ns(name: str, text: str) -> int:
+    from forewarn.config.quantities import parse_duration
+    from ingest.reading import NS_PER_SECOND
+
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{name} {text} {error}") from error
+    if name == "last" and span <= timedelta(0):
+        raise typer.BadParameter(f"--{name} {text} should be more than nothing")
+    return round(span.total_seconds()) * NS_PER_SECOND
+
+
+def _tell(summary: dict[str, Any], out: Path) -> None:
+    from forewarn.history.strangers import told_of
+
+    if summary["rejects"]:
+        typer.echo(f"warning: {summary['rejects']} bad rows are in {out / 'rejects.csv'}", err=True)
+    if nowhere := summary.get("without_readings"):
+        typer.echo(f"warning: {told_of(nowhere)}", err=True)
+    typer.echo(
+        f"{summary['readings']} readings, {summary['alerts']} alerts, {summary['work_orders']} work orders: {out}"
+    )

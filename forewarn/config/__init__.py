@@ -1,0 +1,1 @@
+"""Settings, the user's files that they name, and the parts as they ask for them. Starts nothing."""
