@@ -18,7 +18,7 @@ from tests.ingest.test_adapters import CASES, decoder, messages_of, options_of
 SERVICE = ("errands", "forwarding", "health", "judging", "modelwatch", "pipeline", "receiving", "replaying", "service")
 FILES = [
     *(path for path in sorted((ROOT / "ingest").rglob("*.py")) if not path.name.startswith("csv")),
-    *(ROOT / "forewarn" / f"{name}.py" for name in (*SERVICE, "watch")),
+    *(ROOT / "forewarn/live" / f"{name}.py" for name in (*SERVICE, "watch")),
     ROOT / "alerts/model_store.py",
 ]
 """Where reasons come from that a page shows; those of rejected rows go to a file."""
