@@ -166,10 +166,19 @@ def _frame(view: View) -> dict[str, Any]:
         "may_act": view.may_act,
         "csrf": view.csrf,
         "counts": _counts(view.deps, view.now),
-        "troubles": {**view.deps.not_ready(), **view.deps.degraded()}.items(),
+        "troubles": _troubles(view),
         # What a button shows is an answer, which must stay; a page that was asked for follows what happens.
         "self_url": _without_language(view.request) if view.request.method in _LOOKING else None,
     }
+
+
+def _troubles(view: View) -> list[tuple[str, str, str]]:
+    """What does not work, as it is told to people, with the name of the part and the reason."""
+    t, other = view.t, view.t("part.other")
+    down = [(t.optional(f"part.{part}", other), part, reason) for part, reason in view.deps.not_ready().items()]
+    for part, reason in view.deps.degraded().items():
+        down.append((t.optional(f"part.{part}_less", t.optional(f"part.{part}", other)), part, reason))
+    return down
 
 
 def _counts(deps: Deps, now: int) -> Mapping[str, int]:

@@ -80,7 +80,7 @@ def families() -> dict[str, set[str]]:
         "model_did.": set(ModelActionKind),
         "model_state.": set(ModelState),
         "models.": {*model_page.FIGURES, "told_model", "told_baseline", "may", "may_not"},
-        "part.": {*render.PARTS, "other"},
+        "part.": {*render.PARTS, "judging_less", "other"},
         "priority.": set(Priority),
         "range.": set(device_page.RANGES),
         "reason.": {"said", "store"},

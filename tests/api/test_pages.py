@@ -129,6 +129,15 @@ def test_every_page_says_what_does_not_work(
         assert f"models: {said}one is damaged" in page
 
 
+@pytest.mark.parametrize(("language", "text"), [("en", "all others are judged as ever"), ("zh", "其余照常判断")])
+def test_what_is_judged_less_is_not_called_down(client: TestClient, made: Site, language: str, text: str) -> None:
+    made.degraded["judging"] = "1 entries are stored but not judged, last 3 readings of plant/pump-1: KeyError: 7"
+    page = client.get("/", headers={"Accept-Language": language}).text
+    assert text in page
+    assert "no longer judged" not in page
+    assert "不会有任何报警" not in page
+
+
 def test_all_is_quiet_only_while_everything_works(made: Site, client: TestClient) -> None:
     for alert in client.get("/api/v1/alerts").json()["items"]:
         client.post(f"/api/v1/alerts/{alert['id']}/close")
