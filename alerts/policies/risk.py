@@ -27,6 +27,7 @@ from models.supervised.scorer import Risks
 from models.supervised.slots import NEVER
 
 CODES_TOLD = 3
+EVENT_ZH = {"maintenance": "维护", "failure": "故障", "mark": "标记"}
 
 
 class CurveError(ValueError):
@@ -158,7 +159,17 @@ def _facts(risks: Risks, i: int, why: Reasons, model: RiskModel, unit: str | Non
 def _code(key: str) -> str:
     """The code of an entry's key; a mark says that it is one."""
     event, _, code = key.partition(":")
-    return code if event == "error" else f"{event} {code}"
+    return code if event == "error" else f"{event} {code}".rstrip()
+
+
+def codes_zh(codes: str) -> str:
+    """Codes as `_facts` lists them, for those who read Chinese.
+
+    >>> codes_zh("E17, maintenance oil")
+    'E17、维护 oil'
+    """
+    said = (code.partition(" ") for code in codes.split(", "))
+    return "、".join(f"{EVENT_ZH.get(first, first)}{space}{rest}" for first, space, rest in said)
 
 
 def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
@@ -172,7 +183,7 @@ def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
         ago_s = (at - int(facts["code_at"] or at)) / NS_PER_SECOND
         ago, ago_zh = (duration(ago_s, zh=zh) for zh in (False, True))
         en.append(f"{facts['codes']} logged " + ("just now" if ago_s < 1 else f"{ago} before"))
-        zh.append("刚刚" + f"记录了 {facts['codes']}" if ago_s < 1 else f"{ago_zh}前记录了 {facts['codes']}")
+        zh.append(f"{'刚刚' if ago_s < 1 else f'{ago_zh}前'}记录了 {codes_zh(str(facts['codes']))}")
     if facts.get("metric"):
         en_drift, zh_drift = _drift(facts, at)
         en.append(en_drift)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from alerts.alert import Fact
+from alerts.alert import Explanation, Fact
 from alerts.explain import compared, limit_name, with_unit
 from alerts.leading import names_in
+from alerts.policies.risk import codes_zh
 from api.web.format import NOTHING, clock_time, metric_name, percent, quantity, span
 from api.web.i18n import Translator
 
@@ -164,10 +165,17 @@ def _word(name: str) -> _Teller:
     return tell
 
 
+def _codes(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    codes = facts.get("codes")
+    if not isinstance(codes, str) or not codes:
+        return None
+    return t("evidence.codes"), t.of(Explanation(codes, codes_zh(codes)))
+
+
 _LINES: tuple[_Teller, ...] = (
     _percent,
     _length("horizon_s"),
-    _word("codes"),
+    _codes,
     _time("code_at"),
     _leader,
     _compared("value"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alerts.advice import first_steps
-from alerts.alert import Confirmed, Kind, Opened, Returned, Severity
+from alerts.alert import Confirmed, Fact, Kind, Opened, Returned, Severity
 from alerts.book import AlarmBook
 from alerts.budget import Budget
 from alerts.headline import headline
@@ -136,6 +136,13 @@ def test_a_probability_without_reasons_can_be_told() -> None:
     assert told.zh == "2 小时内很可能发生故障：概率 50%"
     rare = explain_risk(facts | {"probability": 0.03})
     assert (rare.en, rare.zh) == ("a failure within 2 h is possible: 3 %", "2 小时内可能发生故障：概率 3%")
+
+
+def test_what_was_logged_is_told_in_both_languages() -> None:
+    said: dict[str, Fact] = {"probability": 0.5, "horizon_s": 7200.0, "codes": "E17, maintenance oil", "metric": None}
+    told = explain_risk(said | {"at": 3 * HOUR, "code_at": HOUR})
+    assert told.en.endswith("; E17, maintenance oil logged 2 h before")
+    assert told.zh.endswith("；2 小时前记录了 E17、维护 oil")
 
 
 def test_state_is_saved_and_restored() -> None:

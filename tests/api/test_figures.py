@@ -163,6 +163,7 @@ def test_evidence_in_both_languages() -> None:
         ("Last reading", "1970-01-01 08:00:00"),
         ("Noticed", "1970-01-01 08:10:00"),
     ]
+    assert lines({"codes": "E17, failure"}, ZH, zone) == [("此前记录的代码", "E17、故障")]
     assert lines({"together": True}, EN, zone) == [("Metrics", "several moved together")]
     assert lines({}, EN, zone) == []
 
