@@ -28,7 +28,9 @@ def digest(notices: Sequence[Notice], config: NotifyConfig) -> Message:
     zh = (f"……另有 {more} 条", f"报警密集，已合并为一条消息，最多每 {_MINUTES} 分钟一条。")
     link = alerts_link(config)
     return {
-        Language.EN: Text(f"[{worst.upper()}] {number} alerts at {where}", _body(alerts, Language.EN, en, link)),
+        Language.EN: Text(
+            f"[{worst.upper()}] {number} alert{'s' * (number != 1)} at {where}", _body(alerts, Language.EN, en, link)
+        ),
         Language.ZH: Text(
             f"【{SEVERITY_ZH[worst]}】{where_zh}共 {number} 条报警", _body(alerts, Language.ZH, zh, link)
         ),

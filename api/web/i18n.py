@@ -34,6 +34,23 @@ def _flat(prefix: str, table: Mapping[str, object]) -> list[tuple[str, str]]:
     return found
 
 
+class _Counted(int):
+    """A number in a text, which knows the word that goes with it."""
+
+    def __format__(self, form: str) -> str:
+        one, mark, more = form.partition("|")
+        return (one if self == 1 else more) if mark else super().__format__(form)
+
+
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """A text with its `{placeholders}` filled; `{n:one|more}` says one thing of 1 and another of any other number.
+
+    >>> filled("{n} {n:alert|alerts}", {"n": 1}), filled("{n} {n:alert|alerts}", {"n": 0})
+    ('1 alert', '0 alerts')
+    """
+    return text.format_map({name: _Counted(one) if type(one) is int else one for name, one in values.items()})
+
+
 @dataclass(frozen=True, slots=True)
 class Translator:
     """Gives texts in one language."""
@@ -47,7 +64,7 @@ class Translator:
         'Alerts'
         """
         text = texts(self.language)[key]
-        return text.format_map(values) if values else text
+        return filled(text, values) if values else text
 
     def of(self, text: Explanation) -> str:
         """The right one of two texts."""

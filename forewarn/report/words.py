@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from alerts.alert import Explanation
 from api.web.format import span as span_of
-from api.web.i18n import Language, Translator
+from api.web.i18n import Language, Translator, filled
 
 BOTH = Markup('<span lang="en">{en}</span><span lang="zh-CN">{zh}</span>')
 SPEAKERS = {language: Translator(language) for language in Language}
@@ -43,7 +43,7 @@ def told(key: str, **values: object) -> Explanation:
     text = words()[key]
     one = {name: value.en if isinstance(value, Explanation) else value for name, value in values.items()}
     other = {name: value.zh if isinstance(value, Explanation) else value for name, value in values.items()}
-    return Explanation(text.en.format_map(one), text.zh.format_map(other))
+    return Explanation(filled(text.en, one), filled(text.zh, other))
 
 
 def in_both(make: Callable[[Translator], str]) -> Explanation:

@@ -79,7 +79,17 @@ def fill(made: Site, seed: int = 0) -> None:
     for start in range(0, len(everything), 5_000):
         made.feed(everything[start : start + 5_000])
     topic = "forewarn/v1/plant/pump-9/telemetry"
-    made.rejects.add([Reject(made.now, RejectSource.MQTT, topic, "the payload is not JSON", b"{oops")])
+    made.rejects.add(
+        [
+            Reject(
+                made.now,
+                RejectSource.MQTT,
+                topic,
+                "payload is not JSON: Expecting property name enclosed in double quotes at character 2",
+                b"{oops",
+            )
+        ]
+    )
     made.rejects.add([Reject(made.now, RejectSource.MQTT, "some/topic", "no adapter reads this topic", b"\xff\x00")])
 
 

@@ -164,6 +164,16 @@ def test_alerts_and_orders_tell_how_the_device_stands_and_who_looks_after_it(cli
         assert "<dt>Newest</dt>" not in client.get(path).text
 
 
+def test_one_is_not_several(client: TestClient, made: Site) -> None:
+    assert "1 alert on 1 device<" in client.get("/alarm-health").text
+    assert "1 order opened" in client.get("/service").text
+    made.rejects.add([Reject(made.now, RejectSource.MQTT, "a", "no adapter reads this topic", b"x")] * 2)
+    page = client.get(f"/rejects/{made.rejects.list(1).items[0].id}").text
+    assert "1 byte " in page
+    assert "Also the 1 other one of this topic" in page
+    assert "1 reading was taken. 2 rejects are left" in client.get("/rejects?taken=1&left=2").text
+
+
 def test_what_devices_are_called_cannot_become_markup(client: TestClient, made: Site) -> None:
     name = "<b>x"
     made.registry.put_device(Device("plant", name, title='"><script>alert(1)</script>', customer="<i>"))

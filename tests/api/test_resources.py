@@ -130,7 +130,7 @@ def test_rejects(plant_client: TestClient) -> None:
     assert (broken["topic"], broken["payload"], broken["reason"]) == (
         "forewarn/v1/plant/pump-9/telemetry",
         "{oops",
-        "the payload is not JSON",
+        "payload is not JSON: Expecting property name enclosed in double quotes at character 2",
     )
 
 
