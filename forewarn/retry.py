@@ -1,4 +1,4 @@
-"""Patience of a command with a store that is away: it tries again for half a minute, then the command ends."""
+"""Trying again while a store is away: a command does so for half a minute, then it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST_WAIT_S = 1.0
 T = TypeVar("T")
 
 
-def patiently(call: Callable[[], T]) -> T:
+def with_retries(call: Callable[[], T]) -> T:
     """What `call` returns, once it does. Raises RetryableError if it still does not work at the last try."""
     for attempt in range(TRIES - 1):
         try:

@@ -28,8 +28,8 @@ from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.history.logfeed import LogFeed
 from forewarn.live.checkpoint import Checkpoint
 from forewarn.live.folder import DataFolder
-from forewarn.live.modelwatch import ModelShelf, as_saved
-from forewarn.retry import patiently
+from forewarn.live.modelwatch import ModelLoader, as_saved
+from forewarn.retry import with_retries
 from forewarn.wholefile import UNPRINTABLE
 from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
@@ -102,8 +102,8 @@ def import_files(
         outcome = engine.process(batch, come)
         kept = KeyedBatch.of(batch[~outcome.duplicate], names, now)
         scores = KeyedScores.of(outcome.scores, names)
-        _note_refused(told, patiently(lambda: store.write(kept)))  # noqa: B023  called at once
-        _note_refused(told, patiently(lambda: store.write_scores(scores)))  # noqa: B023
+        _note_refused(told, with_retries(lambda: store.write(kept)))  # noqa: B023  called at once
+        _note_refused(told, with_retries(lambda: store.write_scores(scores)))  # noqa: B023
         told.events += [
             event for event in outcome.events if isinstance(event, Confirmed | Returned) and event.alert_id in before
         ]
@@ -156,14 +156,14 @@ def run_import(
         records.load(registry)
         fill(registry, entries)
         spool = held.enter_context(_opened_spool(settings))
-        shelf = ModelShelf(ModelStore(database), settings.models.suppress_baseline)
-        engine, position, before = _restored(registry, config, spool, shelf)
-        problems = _look_on(engine, shelf) if spool.last <= position else []
+        loader = ModelLoader(ModelStore(database), settings.models.suppress_baseline)
+        engine, position, before = _restored(registry, config, spool, loader)
+        problems = _look_on(engine, loader) if spool.last <= position else []
         board = Board()
         board.restore(before.board, registry)
         store = make_store(settings)
         held.callback(store.close)
-        patiently(store.prepare)
+        with_retries(store.prepare)
         bad = held.enter_context(BadRows(settings.data.dir / REJECTS_NAME, several=len(files) > 1))
         future_ns = round(settings.ingest.future.total_seconds() * NS_PER_SECOND)
         told = import_files(
@@ -199,7 +199,7 @@ def _opened_spool(settings: Settings) -> Iterator[Spool]:
 
 
 def _restored(
-    registry: Registry, config: EngineConfig, spool: Spool, shelf: ModelShelf
+    registry: Registry, config: EngineConfig, spool: Spool, loader: ModelLoader
 ) -> tuple[Engine, int, Checkpoint]:
     """The engine as it was saved, the position of the spool that belongs to it, and the rest of the checkpoint."""
     saved = spool.load_checkpoint()
@@ -208,18 +208,18 @@ def _restored(
     position, blob = saved
     try:
         checkpoint = Checkpoint.decode(blob)
-        engine, _ = as_saved(checkpoint.engine, registry, config, shelf)
+        engine, _ = as_saved(checkpoint.engine, registry, config, loader)
     except StateError:  # as the service does: it starts without its memory
         return Engine(registry, config), position, NOTHING
     return engine, position, checkpoint
 
 
-def _look_on(engine: Engine, shelf: ModelShelf) -> list[str]:
+def _look_on(engine: Engine, loader: ModelLoader) -> list[str]:
     """Let the models of the registry learn from history as well; a sentence for each that cannot.
 
     Not while readings wait to be judged again: the models that judged them go first, and the service sees to that.
     """
-    models, problems, _ = shelf.wanted()
+    models, problems, _ = loader.wanted()
     if models.digests != engine.models.digests:
         engine.use(models)
     return problems

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from forewarn.retry import patiently
+from forewarn.retry import with_retries
 from forewarn.wholefile import write_whole
 from ingest.log_store import LogFilter, LogStore
 from ingest.logentry import LogEntry
@@ -24,13 +24,13 @@ SOURCES = ("alert_ids", "work_orders", "codes")
 
 def read_log(database: sa.Engine, start: int | None = None) -> list[LogEntry]:
     """What was logged about devices, from `start` (ns UTC) on, oldest first."""
-    return patiently(lambda: list(LogStore(database).all(LogFilter(start=start))))
+    return with_retries(lambda: list(LogStore(database).all(LogFilter(start=start))))
 
 
 def read_labels(database: sa.Engine, reach: int) -> list[FoundLabel]:
     """The labels in a service's database; faults of a device less than `reach` (ns) apart are one."""
-    _, findings = patiently(lambda: FindingStore(database).since(0))
-    return labels(findings, patiently(LogStore(database).failures), reach)
+    _, findings = with_retries(lambda: FindingStore(database).since(0))
+    return labels(findings, with_retries(LogStore(database).failures), reach)
 
 
 def write_labels(path: Path, found: Sequence[FoundLabel]) -> None:

@@ -22,7 +22,7 @@ from forewarn.config.settings import Settings
 from forewarn.database_admin import is_current
 from forewarn.history.comparison import Recorded
 from forewarn.report.words import told
-from forewarn.retry import patiently
+from forewarn.retry import with_retries
 from ingest.database import is_sqlite, make_engine
 from ingest.errors import InputError
 from ingest.log_store import LogFilter, LogStore
@@ -59,7 +59,7 @@ class StoreHistory:
     def registry(self, settings: Settings) -> Registry:
         """The devices as the service knows them, with the `registry.file` of a configuration."""
         made = Registry()
-        patiently(lambda: RegistryStore(self.database).load(made))
+        with_retries(lambda: RegistryStore(self.database).load(made))
         if settings.registry.file is not None:
             fill(made, read_registry(settings.registry.file))
         return made
@@ -88,12 +88,12 @@ class StoreHistory:
 
     def entries(self) -> Sequence[LogEntry]:
         """What the service had in its log by `end`; work done long before the first reading counts as well."""
-        return patiently(lambda: list(LogStore(self.database).all(LogFilter(end=self.end))))
+        return with_retries(lambda: list(LogStore(self.database).all(LogFilter(end=self.end))))
 
     def every(self, registry: Registry) -> Iterator[ReadingBatch]:
         """The same for a registry that may know nothing yet."""
         if not registry.n_series:
-            patiently(lambda: RegistryStore(self.database).load(registry))
+            with_retries(lambda: RegistryStore(self.database).load(registry))
         return self.batches(registry, None)
 
     def _between(self, registry: Registry, series: Sequence[int], start: int, end: int) -> ReadingBatch | None:
@@ -119,7 +119,7 @@ class StoreHistory:
 
 def _pages(store: TelemetryStore, key: tuple[str, str, str], start: int, end: int) -> Iterator[Points]:
     while start < end:
-        points = patiently(lambda: store.readings(*key, start, end, ROWS_AT_ONCE))  # noqa: B023  called at once
+        points = with_retries(lambda: store.readings(*key, start, end, ROWS_AT_ONCE))  # noqa: B023  called at once
         if len(points):
             yield points
         if len(points) < ROWS_AT_ONCE:
@@ -138,7 +138,7 @@ def open_history(settings: Settings, count_from: int, end: int, warm_up_ns: int)
         held.callback(database.dispose)
         store = make_store(settings)
         held.callback(store.close)
-        patiently(store.prepare_to_read)
+        with_retries(store.prepare_to_read)
         yield StoreHistory(store, database, count_from - warm_up_ns, count_from, end)
 
 
@@ -148,7 +148,7 @@ def open_to_read(url: str) -> sa.Engine:
     path = Path(str(engine.url.database))
     if is_sqlite(engine) and not path.is_file():
         raise InputError(f"{path}: there is no database: no service with these settings has run")
-    if not patiently(lambda: is_current(engine)):
+    if not with_retries(lambda: is_current(engine)):
         engine.dispose()
         raise InputError("the database is of another release: run `forewarn db upgrade`, or start the service once")
     return engine
@@ -157,4 +157,4 @@ def open_to_read(url: str) -> sa.Engine:
 def verdicts(database: sa.Engine) -> Callable[[int, int], list[Recorded]]:
     """Gives the alerts raised between two times of which people said whether they were right."""
     alerts = AlertStore(database)
-    return lambda start, end: [Recorded(*pair) for pair in patiently(lambda: alerts.judged(start, end))]
+    return lambda start, end: [Recorded(*pair) for pair in with_retries(lambda: alerts.judged(start, end))]

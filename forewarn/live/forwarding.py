@@ -17,11 +17,11 @@ import orjson
 import structlog
 
 from forewarn.live.backlog import Backlog
-from forewarn.live.errands import Errands
+from forewarn.live.backoff import Backoff
+from forewarn.live.callqueue import CallQueue
 from forewarn.live.health import Health, reported
 from forewarn.live.judging import ToStore
 from forewarn.live.metrics import Metrics
-from forewarn.live.patience import Patience
 from forewarn.live.sparing import Sparing
 from ingest.columns import joined
 from ingest.errors import IngestError
@@ -76,9 +76,9 @@ class Forwarding:
         self._names = SeriesNames(registry)
         self._stopping, self._giving_up = threading.Event(), threading.Event()
         self._health = health
-        self._patience = Patience("store", health, self._giving_up)
+        self._backoff = Backoff("store", health, self._giving_up)
         self._unkept = Sparing(_say_unkept)
-        self.errands = Errands(source.wake)
+        self.calls = CallQueue(source.wake)
         """For what else writes to the store, which one thread may do."""
         self._done = 0
         self._work: _Work | None = None
@@ -107,15 +107,15 @@ class Forwarding:
     def _run(self) -> None:
         with reported("forwarding", self._health):
             while not (self._giving_up.is_set() or (self._stopping.is_set() and self.idle)):
-                self.errands.run(self._giving_up)
+                self.calls.run(self._giving_up)
                 self._unkept.tell()
                 try:
                     worked = self._step()
                 except IngestError as error:
-                    self._patience.failed(error)
+                    self._backoff.failed(error)
                 else:
                     if worked:
-                        self._patience.worked()
+                        self._backoff.worked()
 
     def _step(self) -> bool:
         """Write what comes next; whether there was anything."""

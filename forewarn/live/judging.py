@@ -26,11 +26,11 @@ from forewarn.engine import Engine, Outcome
 from forewarn.history.logfeed import arrived, logged
 from forewarn.live.announcing import Announcer
 from forewarn.live.backlog import Backlog, Item
+from forewarn.live.backoff import Backoff
 from forewarn.live.checkpoint import Checkpoint, expected_cost_s, is_due
 from forewarn.live.health import Health, reported
 from forewarn.live.metrics import Metrics
 from forewarn.live.notebook import NO_NOTES, Notebook, Notes
-from forewarn.live.patience import Patience
 from forewarn.live.receiving import Entry
 from ingest.columns import joined
 from ingest.errors import IngestError, named
@@ -106,8 +106,8 @@ class Judging:
         self._sequences = Sequences()
         self._stopping = threading.Event()
         self._health = health
-        self._patience = Patience("database", health, self._stopping, "judging")
-        self._spool_patience = Patience("spool", health, self._stopping, "judging")
+        self._backoff = Backoff("database", health, self._stopping, "judging")
+        self._spool_backoff = Backoff("spool", health, self._stopping, "judging")
         self.done = 0
         """Position of the spool up to which everything is judged and recorded."""
         self._settled = True
@@ -187,9 +187,9 @@ class Judging:
                 return
             found = self._next()
         except IngestError as error:
-            self._spool_patience.failed(error)
+            self._spool_backoff.failed(error)
             return
-        self._spool_patience.worked()
+        self._spool_backoff.worked()
         began, rows = time.monotonic(), 0
         for after, position, entries in found:
             rows += sum(len(entry.batch) for entry in entries)
@@ -214,9 +214,9 @@ class Judging:
         self._settled = False
         self._engine.use(wanted)
         while (error := self._checkpoint()) is not None:
-            if not self._spool_patience.failed(error):
+            if not self._spool_backoff.failed(error):
                 return False
-        self._spool_patience.worked()
+        self._spool_backoff.worked()
         self._settled, self._looked = True, False
         active, shadow = (None if digest is None else digest[:SHORT] for digest in wanted.digests)
         log.info("models look from now on", active=active, shadow=shadow)
@@ -307,10 +307,10 @@ class Judging:
                 self._notebook.note(noted)
                 changes = self._desk.record(events, self._clock())
             except IngestError as error:
-                if not self._patience.failed(error):
+                if not self._backoff.failed(error):
                     return False
             else:
-                self._patience.worked()
+                self._backoff.worked()
                 self._announcer.changes(events, changes)
                 return True
         return True
@@ -332,7 +332,7 @@ class Judging:
             try:
                 self._spool.put_scores(position, scores)
             except IngestError as error:
-                if not self._spool_patience.failed(error):
+                if not self._spool_backoff.failed(error):
                     return False
             else:
                 return True

@@ -29,7 +29,7 @@ Digests: TypeAlias = tuple[str | None, str | None]
 log = structlog.get_logger(__name__)
 
 
-class ModelShelf:
+class ModelLoader:
     """Reads models from the registry; those last asked for stay in memory."""
 
     def __init__(self, store: ModelStore, speaks: bool) -> None:
@@ -61,12 +61,12 @@ class ModelShelf:
         return *self.models(digests), shadow is None or shadow.looks_since is not None
 
 
-def as_saved(blob: bytes, registry: Registry, config: EngineConfig, shelf: ModelShelf) -> tuple[Engine, list[str]]:
+def as_saved(blob: bytes, registry: Registry, config: EngineConfig, loader: ModelLoader) -> tuple[Engine, list[str]]:
     """The engine of a saved state, with the models that it had: they judge again what they had judged.
 
     And a sentence for each model that cannot be read. Raises StateError if the state cannot.
     """
-    models, problems = shelf.models(saved_models(blob))
+    models, problems = loader.models(saved_models(blob))
     engine = Engine(registry, replace(config, models=models))
     engine.restore(blob)
     return engine, problems
@@ -81,13 +81,13 @@ def not_used(digest: str, error: InputError | NotFoundError) -> str:
 class ModelWatch:
     """Looks at the registry, and tells `want` which models are to look."""
 
-    def __init__(self, shelf: ModelShelf, want: Callable[[Models, bool], None], health: Health) -> None:
-        self._shelf, self._want, self._health = shelf, want, health
+    def __init__(self, loader: ModelLoader, want: Callable[[Models, bool], None], health: Health) -> None:
+        self._loader, self._want, self._health = loader, want, health
         self._said: list[str] = []
 
     def look(self) -> None:
         """Look once. Raises RetryableError while the database is away."""
-        models, problems, begun = self._shelf.wanted()
+        models, problems, begun = self._loader.wanted()
         self._want(models, begun)
         if problems != self._said:
             self._said = problems

@@ -29,7 +29,7 @@ from forewarn.live.forwarding import Forwarding
 from forewarn.live.health import Health
 from forewarn.live.judging import Judging, Memory, ToStore
 from forewarn.live.metrics import Metrics
-from forewarn.live.modelwatch import ModelShelf, as_saved
+from forewarn.live.modelwatch import ModelLoader, as_saved
 from forewarn.live.notebook import Notebook
 from forewarn.live.receiving import MEMORY, Entry, Receiving, Ticket
 from ingest.adapters.adapter import Publish
@@ -71,7 +71,7 @@ class Parts:
     store: TelemetryStore
     desk: Desk
     notebook: Notebook
-    shelf: ModelShelf
+    loader: ModelLoader
     board: Board
     hub: Hub
     health: Health
@@ -154,7 +154,7 @@ class Pipeline:
         if blob:
             try:
                 checkpoint = Checkpoint.decode(blob)
-                engine, problems = as_saved(checkpoint.engine, self._parts.registry, self._config, self._parts.shelf)
+                engine, problems = as_saved(checkpoint.engine, self._parts.registry, self._config, self._parts.loader)
                 for problem in problems:
                     log.warning("what was judged since the last checkpoint is judged without a model", problem=problem)
                 return Memory(position, engine, checkpoint.sequences, len(blob)), checkpoint

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import structlog
 
 from forewarn.live.backlog import Backlog, Item
-from forewarn.live.errands import Errands
+from forewarn.live.backoff import Backoff
+from forewarn.live.callqueue import CallQueue
 from forewarn.live.health import Health, reported
 from forewarn.live.metrics import Metrics
-from forewarn.live.patience import Patience
 from forewarn.live.sparing import Sparing
 from ingest.adapters.adapter import DeviceStatus, Publish
 from ingest.adapters.chain import Adapters
@@ -86,8 +86,8 @@ class Receiving:
         self._giving_up, self._stopping = threading.Event(), threading.Event()
         self._health = health
         self._unread = Sparing(_say_unread)
-        self._patience = Patience("spool", health, self._giving_up, longest_s=ROOM_WITHIN_S)
-        self.errands = Errands(handover.wake)
+        self._backoff = Backoff("spool", health, self._giving_up, longest_s=ROOM_WITHIN_S)
+        self.calls = CallQueue(handover.wake)
         self._thread = threading.Thread(target=self._run, name="receiving", daemon=True)
 
     def start(self) -> None:
@@ -107,12 +107,12 @@ class Receiving:
     @property
     def idle(self) -> bool:
         """Whether everything that arrived is durable."""
-        return self._handover.idle and not len(self.errands)
+        return self._handover.idle and not len(self.calls)
 
     def keep(self, entry: Entry, also: Callable[[], object]) -> None:
         """Make an entry durable, `also` in the same transaction. Raises IngestError, keeping nothing.
 
-        For this thread alone, its errands included: entries have to reach the backlog in the order of the spool.
+        For this thread alone, its `calls` included: entries have to reach the backlog in the order of the spool.
         """
         after = self._spool.last
         position = self._spool.append(entry.batch, also)
@@ -122,7 +122,7 @@ class Receiving:
     def _run(self) -> None:
         with reported("receiving", self._health):
             while not self._giving_up.is_set():
-                self.errands.run(self._giving_up)
+                self.calls.run(self._giving_up)
                 self._unread.tell()
                 messages = self._handover.take(MAX_MESSAGES, MAX_BYTES, IDLE_S)
                 if messages:
@@ -186,10 +186,10 @@ class Receiving:
             try:
                 self.keep(entry, also)
             except IngestError as error:
-                if not self._patience.failed(error):
+                if not self._backoff.failed(error):
                     return False
             else:
-                self._patience.worked()
+                self._backoff.worked()
                 return True
 
     def _acknowledge(self, messages: Sequence[Message], received: Received) -> None:

@@ -1,8 +1,8 @@
 """Reads rejects once more, as they are or by a mapping of a person's: to see what that gives, or to take it.
 
     request ─▶ reread ─▶ what would come out of it
-            ─▶ errand of the receiving thread: reread ─▶ spool, and the reject goes, in one commit ─▶ answer
-            ─▶ errand of the forwarding thread, for points that the store refused: reread ─▶ store ─▶ answer
+            ─▶ call by the receiving thread: reread ─▶ spool, and the reject goes, in one commit ─▶ answer
+            ─▶ call by the forwarding thread, for points that the store refused: reread ─▶ store ─▶ answer
 
 Nothing else of the running service notices: adapters that remember get a copy of what they remember.
 """

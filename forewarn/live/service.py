@@ -35,7 +35,7 @@ from forewarn.database_admin import is_current, upgrade
 from forewarn.live.health import Health, reported
 from forewarn.live.inputs import make_input
 from forewarn.live.metrics import Metrics, NoticeMetrics, RejectMetrics, SpoolMetrics
-from forewarn.live.modelwatch import ModelShelf, ModelWatch
+from forewarn.live.modelwatch import ModelLoader, ModelWatch
 from forewarn.live.notebook import Notebook
 from forewarn.live.pipeline import Parts, Pipeline
 from forewarn.live.replaying import Replaying
@@ -91,10 +91,10 @@ class Service:
         self._notifier = Notifier(held.database, self._notify, AppriseSender(), self._clock)
         self._adapter_options = adapter_options(settings)
         self._models = ModelStore(held.database)
-        self._shelf = ModelShelf(self._models, settings.models.suppress_baseline)
+        self._loader = ModelLoader(self._models, settings.models.suppress_baseline)
         self._desk = Desk(held.database, self.registry, self._notify, self._calendars)
         self.pipeline = Pipeline(self._parts(held), config)
-        self._model_watch = ModelWatch(self._shelf, self.pipeline.judging.want, self.health)
+        self._model_watch = ModelWatch(self._loader, self.pipeline.judging.want, self.health)
         self._replays = Replaying(
             self.registry,
             held.rejects,
@@ -102,8 +102,8 @@ class Service:
             self._decoder_for,
             self._clock,
             self.pipeline.receiving.keep,
-            self.pipeline.receiving.errands.ask,
-            self.pipeline.forwarding.errands.ask,
+            self.pipeline.receiving.calls.call,
+            self.pipeline.forwarding.calls.call,
             self.metrics.received.inc,
         )
         self._records = RegistryStore(held.database)
@@ -149,7 +149,7 @@ class Service:
             store=held.store,
             desk=self._desk,
             notebook=Notebook(held.database),
-            shelf=self._shelf,
+            loader=self._loader,
             board=self._board,
             hub=self._hub,
             health=self.health,

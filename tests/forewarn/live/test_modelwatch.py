@@ -15,7 +15,7 @@ from forewarn.database_admin import open_database
 from forewarn.engine import Engine, EngineConfig, StateError, saved_models
 from forewarn.live.checkpoint import Checkpoint
 from forewarn.live.health import Health
-from forewarn.live.modelwatch import PART, ModelShelf, ModelWatch
+from forewarn.live.modelwatch import PART, ModelLoader, ModelWatch
 from ingest.database import writing
 from ingest.errors import NoSpaceError
 from ingest.registry import Registry
@@ -42,8 +42,8 @@ class Watched:
     def __init__(self, engine: sa.Engine) -> None:
         self.health = Health()
         self.wanted: list[tuple[Models, bool]] = []
-        shelf = ModelShelf(ModelStore(engine), speaks=False)
-        self.watch = ModelWatch(shelf, lambda *wanted: self.wanted.append(wanted), self.health)
+        loader = ModelLoader(ModelStore(engine), speaks=False)
+        self.watch = ModelWatch(loader, lambda *wanted: self.wanted.append(wanted), self.health)
 
     def look(self) -> tuple[Models, bool]:
         self.watch.look()
@@ -89,8 +89,8 @@ def test_a_damaged_model_does_not_look_and_the_service_says_so(
 
 
 def test_a_model_that_a_checkpoint_names_and_nobody_has(sqlite_engine: sa.Engine) -> None:
-    shelf = ModelShelf(ModelStore(sqlite_engine), speaks=True)
-    models, problems = shelf.models((FIRST.digest, None))
+    loader = ModelLoader(ModelStore(sqlite_engine), speaks=True)
+    models, problems = loader.models((FIRST.digest, None))
     assert models == Models()
     assert problems == [f"model {FIRST.digest[:12]} does not look: its artefact is missing"]
 
@@ -99,7 +99,7 @@ def test_a_deleted_model_that_a_checkpoint_names_is_missing(sqlite_engine: sa.En
     store = add(sqlite_engine, FIRST)
     store.retire(FIRST.digest, RETIRE)
     store.delete(FIRST.digest, DELETE)
-    models, problems = ModelShelf(store, speaks=True).models((FIRST.digest, None))
+    models, problems = ModelLoader(store, speaks=True).models((FIRST.digest, None))
     assert models == Models()
     assert problems == [f"model {FIRST.digest[:12]} does not look: its artefact is missing"]
 

@@ -7,7 +7,7 @@ from api.web.render import PARTS
 from forewarn import live
 from forewarn.live.modelwatch import PART
 
-NAMED = re.compile(r"""(?:reported|Patience|note|degrade|_try)\("(\w+)"|down\["(\w+)"\]""")
+NAMED = re.compile(r"""(?:reported|Backoff|note|degrade|_try)\("(\w+)"|down\["(\w+)"\]""")
 
 
 def test_every_part_that_may_be_down_is_known_to_the_console() -> None:

@@ -24,7 +24,7 @@ from forewarn.live import pipeline as pipelines
 from forewarn.live.health import Health
 from forewarn.live.judging import Judging
 from forewarn.live.metrics import Metrics
-from forewarn.live.modelwatch import ModelShelf
+from forewarn.live.modelwatch import ModelLoader
 from forewarn.live.notebook import Notebook
 from forewarn.live.pipeline import Parts, Pipeline
 from forewarn.live.receiving import MEMORY
@@ -114,7 +114,7 @@ class Site:
             store=self.store,
             desk=Desk(database, self.registry, NotifyConfig()),
             notebook=Notebook(database),
-            shelf=ModelShelf(ModelStore(database), speaks=True),
+            loader=ModelLoader(ModelStore(database), speaks=True),
             board=self.board,
             hub=Hub(),
             health=self.health,
@@ -246,8 +246,8 @@ def test_a_refused_point_is_stored_by_a_replay_though_it_was_judged_before(site:
         lambda mappings: Decoder(timedelta(hours=24), timedelta(hours=24), 10**6),
         time.time_ns,
         site.pipeline.receiving.keep,
-        site.pipeline.receiving.errands.ask,
-        site.pipeline.forwarding.errands.ask,
+        site.pipeline.receiving.calls.call,
+        site.pipeline.forwarding.calls.call,
         lambda count: None,
     )
     assert replays.replay([reject.id], ()) == [Replayed(reject.id, 0, "field type conflict")]

@@ -14,7 +14,7 @@ FIRST_S, LONGEST_S = 0.2, 30.0
 log = structlog.get_logger(__name__)
 
 
-class Patience:
+class Backoff:
     """The tries of one thread at one part of the service; tells `health` how they go."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a thread of the pipeline does for a request, between two pieces of its own work."""
+"""Calls that a thread of the pipeline makes for requests, between two pieces of its own work."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ T = TypeVar("T")
 WITHIN_S = 10.0
 
 
-class Errands:
-    """A queue of errands; any thread asks and waits, one thread runs them. A request has one at a time."""
+class CallQueue:
+    """Any thread has something called and waits for it, one thread runs the calls. A request has one at a time."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._waiting: deque[Callable[[], None]] = deque()
 
     def __len__(self) -> int:
-        """Errands that wait, the running one with them."""
+        """Calls that wait, the running one with them."""
         return len(self._waiting)
 
-    def ask(self, do: Callable[[], T]) -> T:
+    def call(self, do: Callable[[], T]) -> T:
         """Have it done; what it returns or raises. Raises RetryableError if that takes too long."""
         done, given, failed, given_up = threading.Event(), list[T](), list[Exception](), threading.Event()
 
-        def errand() -> None:
+        def run() -> None:
             try:
                 if not given_up.is_set():
                     given.append(do())
@@ -36,7 +36,7 @@ class Errands:
                 failed.append(error)
             done.set()
 
-        self._waiting.append(errand)
+        self._waiting.append(run)
         self._wake()
         if not done.wait(WITHIN_S):
             given_up.set()
