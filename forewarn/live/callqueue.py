@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import TypeVar
 
 from ingest.errors import RetryableError
@@ -25,28 +27,26 @@ class CallQueue:
         return len(self._waiting)
 
     def call(self, do: Callable[[], T]) -> T:
-        """Have it done; what it returns or raises. Raises RetryableError if that takes too long."""
-        done, given, failed, given_up = threading.Event(), list[T](), list[Exception](), threading.Event()
-
-        def run() -> None:
-            try:
-                if not given_up.is_set():
-                    given.append(do())
-            except Exception as error:  # noqa: BLE001  it is the request's, and must not end the thread
-                failed.append(error)
-            done.set()
-
-        self._waiting.append(run)
+        """Have it called; what it returns or raises. Raises RetryableError if that takes too long."""
+        result: Future[T] = Future()
+        self._waiting.append(partial(_run, do, result))
         self._wake()
-        if not done.wait(WITHIN_S):
-            given_up.set()
+        if not wait([result], WITHIN_S).done:
+            result.cancel()  # unless it runs already
             raise RetryableError("the service is too busy at the moment")
-        if failed:
-            raise failed[0]
-        return given[0]
+        return result.result()
 
     def run(self, stopping: threading.Event) -> None:
         """Run what waits, until the thread is to stop."""
         while self._waiting and not stopping.is_set():
             self._waiting[0]()
             self._waiting.popleft()
+
+
+def _run(do: Callable[[], T], result: Future[T]) -> None:
+    """Call it, unless nobody waits any more; what it raises is the request's, and must not end the thread."""
+    if result.set_running_or_notify_cancel():
+        try:
+            result.set_result(do())
+        except Exception as error:  # noqa: BLE001  see above
+            result.set_exception(error)
