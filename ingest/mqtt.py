@@ -131,7 +131,7 @@ class MqttInput:
     @property
     def problem(self) -> str | None:
         """What keeps messages from coming in; None while connected and subscribed."""
-        return self._problem
+        return self._problem and f"{self._options.host}:{self._options.port}: {self._problem}"
 
     def acknowledge(self, tokens: Sequence[object]) -> None:
         """Have these messages acknowledged, from any thread. Those of an earlier connection are not: see `_run`."""

@@ -124,6 +124,7 @@ def test_an_acknowledgement_of_an_earlier_connection_is_not_sent(own_mosquitto: 
         early = listener.taken(3)
         own_mosquitto.stop()
         wait_until(lambda: listener.input.problem is not None, "the connection is gone", WITHIN_S)
+        assert str(listener.input.problem).startswith(f"127.0.0.1:{own_mosquitto.port}: ")
         own_mosquitto.start()
         listener.acknowledge(early)
         assert sorted(numbers(listener.taken(3))) == [0, 1, 2]
@@ -310,7 +311,11 @@ def test_a_fault_of_ours_ends_a_connection_and_not_the_listening(
     monkeypatch.setattr(MqttInput, "_connection", sometimes)
     with Listener(mosquitto, unique_name), capture_logs():
         pass
-    assert told == ["not connected yet", "a fault: ZeroDivisionError: ours", "a fault: ZeroDivisionError: ours"]
+    assert [str(problem).partition(": ")[2] for problem in told] == [
+        "not connected yet",
+        "a fault: ZeroDivisionError: ours",
+        "a fault: ZeroDivisionError: ours",
+    ]
 
 
 def test_without_a_password_it_says_what_the_broker_said(unique_name: str) -> None:
