@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
@@ -15,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from alerts.budget import Budget
 from forewarn.config.quantities import parse_duration, parse_size
+from ingest.errors import said_by
 from ingest.names import name_problem
 
 EMBEDDED = "embedded"
@@ -53,6 +57,29 @@ def existing_file(path: Path) -> Path:
     if not path.is_file():
         raise ValueError("should be a file that exists")
     return path
+
+
+def certificates(path: Path) -> Path:
+    with _read_by_tls("should be a file of certificates in PEM"):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    return path
+
+
+def check_pair(cert: Path, key: Path, keys: str) -> None:
+    """Raise ValueError, naming the settings `keys`, if that is no certificate with its key, or the key wants a word."""
+    with _read_by_tls(f"{keys} should be a certificate and its key in PEM, the key without a pass phrase"):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, lambda: b"")
+
+
+@contextmanager
+def _read_by_tls(wanted: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        reason = (error.reason or "it cannot be read").replace("_", " ").lower()
+        raise ValueError(f"{wanted}: {reason}") from error
+    except OSError as error:
+        raise ValueError(f"{wanted}: {said_by(error)}") from error
 
 
 def is_loopback(host: str) -> bool:
@@ -131,6 +158,7 @@ LongDuration = Annotated[Duration, AfterValidator(partial(at_least, "1h"))]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Port = Annotated[int, BeforeValidator(no_flag), Field(ge=1, le=65_535)]
 File = Annotated[Path, AfterValidator(existing_file)]
+Certificates = Annotated[File, AfterValidator(certificates)]
 Folder = Annotated[Path, BeforeValidator(no_empty_path)]
 Host = Annotated[str, AfterValidator(host_name)]
 Filter = Annotated[str, AfterValidator(topic_filter)]

@@ -17,6 +17,7 @@ from alerts.budget import Budget
 from alerts.notify.policy import Language
 from forewarn.config.setting_types import (
     EMBEDDED,
+    Certificates,
     DatabaseUrl,
     Duration,
     FalseAlarmBudget,
@@ -36,6 +37,7 @@ from forewarn.config.setting_types import (
     WebUrl,
     Zone,
     as_list,
+    check_pair,
     is_loopback,
     no_flag,
 )
@@ -68,7 +70,7 @@ class MqttSettings(Section):
     port: Port = 1883
     username: Name | None = None
     password: str | None = Field(default=None, repr=False)
-    ca_file: File | None = None
+    ca_file: Certificates | None = None
     cert_file: File | None = None
     key_file: File | None = None
     client_id: Annotated[str, Field(min_length=1, max_length=128)] = "forewarn"
@@ -92,6 +94,8 @@ class MqttSettings(Section):
     def _complete(self) -> Self:
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("mqtt.cert_file and mqtt.key_file are allowed only together")
+        if self.cert_file is not None and self.key_file is not None:
+            check_pair(self.cert_file, self.key_file, "mqtt.cert_file and mqtt.key_file")
         if (self.username is None) != (self.password is None):
             raise ValueError("mqtt.username and mqtt.password are allowed only together")
         if self.embedded and self.username is None and not is_loopback(self.host):
@@ -110,7 +114,7 @@ class StoreSettings(Section):
     token: str = Field(default="", repr=False)
     retention: LongDuration | None = None
     max_size: Annotated[Size, Field(ge=10**7)] | None = None
-    ca_file: File | None = None
+    ca_file: Certificates | None = None
 
 
 class DatabaseSettings(Section):

@@ -1,6 +1,5 @@
 """TLS on both sides: the embedded broker with a certificate, and the client of another broker that checks it."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from ingest.broker import BrokerOptions, EmbeddedBroker
 from ingest.handover import Handover
 from ingest.mqtt import MqttInput
 from ingest.mqttoptions import MqttOptions
+from tests.servers.certificates import make_certificate
 from tests.servers.ports import free_port
 from tests.waiting import wait_until
 
@@ -23,12 +23,7 @@ TOPIC = "forewarn/v1/plant-1/pump-1/telemetry"
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate of `localhost`, signed by itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run([*command, *names, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    return cert, key
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Settings: where they come from, and the one line that says what is wrong with them."""
 
+import re
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from alerts.budget import Budget
 from forewarn.config.settings import HttpSettings, MqttSettings, Settings, keys
 from forewarn.config.settings_file import load
 from ingest.errors import InputError
+from tests.servers.certificates import make_certificate
 
 NOTHING: dict[str, str] = {}
 
@@ -152,6 +155,27 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, answer: st
     assert message.startswith(f"{tmp_path / 'forewarn.toml'}: ")
     assert answer in message
     assert "\n" not in message
+
+
+def test_certificates_and_keys_are_looked_at(tmp_path: Path) -> None:
+    cert, key = make_certificate(tmp_path)
+    other = make_certificate(tmp_path, "other")[1]
+    secret = tmp_path / "secret.pem"
+    lock = ["openssl", "rsa", "-aes128", "-passout", "pass:abcd", "-in", str(key), "-out", str(secret)]
+    subprocess.run(lock, check=True, capture_output=True)
+    good = read(tmp_path, f"[mqtt]\nca_file = '{cert}'\ncert_file = '{cert}'\nkey_file = '{key}'")
+    assert (good.mqtt.cert_file, good.mqtt.key_file) == (cert, key)
+    pair = "mqtt.cert_file and mqtt.key_file should be a certificate and its key in PEM"
+    wrong = {
+        f"[mqtt]\nca_file = '{key}'": f"mqtt.ca_file = '{key}' should be a file of certificates in PEM: ",
+        f"[store]\nca_file = '{key}'": f"store.ca_file = '{key}' should be a file of certificates in PEM: ",
+        f"[mqtt]\ncert_file = '{cert}'\nkey_file = '{other}'": pair,
+        f"[mqtt]\ncert_file = '{key}'\nkey_file = '{cert}'": pair,
+        f"[mqtt]\ncert_file = '{cert}'\nkey_file = '{secret}'": pair,
+    }
+    for text, answer in wrong.items():
+        with pytest.raises(InputError, match=re.escape(answer)):
+            read(tmp_path, text)
 
 
 WRONG_VARIABLES = {
