@@ -20,6 +20,7 @@ from api.headers import SecurityHeaders
 from api.recall import Recall
 from api.routes import (
     alerts,
+    customers,
     devices,
     events,
     health,
@@ -37,6 +38,7 @@ from api.web import console
 
 RESOURCES = (
     alerts,
+    customers,
     devices,
     events,
     models,

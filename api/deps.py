@@ -24,6 +24,7 @@ from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
 from ingest.rereading import Attempt, Replayed
 from ingest.stores.store import TelemetryStore
+from workorders.complaints import Complaints
 from workorders.findings import FindingStore
 from workorders.past import PastStore
 from workorders.review import ModelReviews
@@ -82,6 +83,7 @@ class Deps:
     rejects: Rejects
     alerts: AlertStore
     orders: OrderStore
+    complaints: Complaints
     findings: FindingStore
     past: PastStore
     access: AccessStore

@@ -11,22 +11,11 @@ from alerts.advice import first_steps
 from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State, Verdict
 from alerts.headline import headline
 from alerts.store import Action, ActionKind
+from api.customer_items import ComplaintItem, RatingItem
 from ingest.registry import Device
 from ingest.times import format_time
 from workorders.closure import ClosureCode
-from workorders.order import (
-    Advanced,
-    AlertJoined,
-    Assigned,
-    Closed,
-    Noted,
-    OrderEvent,
-    OrderOpened,
-    Priority,
-    Reprioritised,
-    Stage,
-    WorkOrder,
-)
+from workorders.order import OrderEvent, Priority, Stage, WorkOrder
 from workorders.similar import Like, Nearness, Similar
 from workorders.sla import Clock
 from workorders.store import NAME_OF
@@ -229,13 +218,16 @@ class OrderEventItem(BaseModel):
 
     event: str
     at: Time
-    by: str | None = Field(description="null: the engine")
+    by: str | None = Field(description="null: the engine, or the customer on the page of the order")
     note: str
     stage: Stage | None = None
     assignee: str | None = None
     alert: str | None = None
     priority: Priority | None = None
     closure_code: ClosureCode | None = None
+    score: int | None = Field(None, description="Of a rating; its comment is the note")
+    complaint: int | None = None
+    customer: str | None = Field(None, description="Who said it, where somebody wrote that down")
 
 
 class OrderItem(BaseModel):
@@ -264,6 +256,8 @@ class OrderItem(BaseModel):
     closed_by: str | None
     closure_code: ClosureCode | None
     closure_note: str | None
+    rating: RatingItem | None
+    complaints: list[ComplaintItem]
 
     @classmethod
     def of(cls, order: WorkOrder) -> Self:
@@ -299,6 +293,8 @@ class OrderItem(BaseModel):
             closed_by=order.closed_by,
             closure_code=order.closure_code,
             closure_note=order.closure_note,
+            rating=RatingItem.of(order.rating) if order.rating else None,
+            complaints=[ComplaintItem.of(one) for one in order.complaints],
         )
 
 
@@ -319,21 +315,11 @@ class OrderDetail(OrderItem, WithSimilar):
         return detail
 
 
+_DETAILS = {name: name for name in ("alert", "priority", "assignee", "stage", "score", "complaint", "customer")}
+_DETAILS |= {"code": "closure_code"}
+"""What events know beside time, name and note, and what it is called here."""
+
+
 def _event(event: OrderEvent) -> OrderEventItem:
-    item = OrderEventItem(event=NAME_OF[type(event)], at=format_time(event.at), by=event.by, note=event.note)
-    match event:
-        case OrderOpened():
-            item.alert, item.priority = event.alert, event.priority
-        case AlertJoined():
-            item.alert = event.alert
-        case Reprioritised():
-            item.alert, item.priority = event.alert, event.priority
-        case Assigned():
-            item.assignee = event.assignee
-        case Advanced():
-            item.stage = event.stage
-        case Closed():
-            item.closure_code = event.code
-        case Noted():
-            pass
-    return item
+    known = {shown: found for name, shown in _DETAILS.items() if (found := getattr(event, name, None))}
+    return OrderEventItem(event=NAME_OF[type(event)], at=format_time(event.at), by=event.by, note=event.note, **known)

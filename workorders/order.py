@@ -16,6 +16,15 @@ from typing import TypeAlias
 
 from alerts.alert import Explanation, Fact, Kind, WrongStateError
 from workorders.closure import ClosureCode
+from workorders.customer import (
+    Complained,
+    Complaint,
+    ComplaintClosed,
+    Rated,
+    Rating,
+    complaints_after,
+    rating_after,
+)
 from workorders.sla import Clock
 
 
@@ -99,6 +108,13 @@ class WorkOrder:
     closed_by: str | None = None
     closure_code: ClosureCode | None = None
     closure_note: str | None = None
+    rating: Rating | None = None
+    complaints: tuple[Complaint, ...] = ()
+
+    @property
+    def open_complaints(self) -> tuple[Complaint, ...]:
+        """Those about which nothing was done yet; a closed order may have some."""
+        return tuple(one for one in self.complaints if one.closed_at is None)
 
 
 # -- events --------------------------------------------------------------------------------------------------------
@@ -189,7 +205,9 @@ class Closed:
     note: str = ""
 
 
-OrderChange: TypeAlias = AlertJoined | Reprioritised | Assigned | Advanced | Noted | Closed
+OrderChange: TypeAlias = (
+    AlertJoined | Reprioritised | Assigned | Advanced | Noted | Closed | Rated | Complained | ComplaintClosed
+)
 OrderEvent: TypeAlias = OrderOpened | OrderChange
 
 
@@ -249,6 +267,10 @@ def apply(order: WorkOrder, event: OrderChange) -> WorkOrder:
                 ),
                 event.at,
             )
+        case Rated():
+            return replace(order, rating=rating_after(order.rating, event))
+        case Complained() | ComplaintClosed():
+            return replace(order, complaints=complaints_after(order.complaints, event))
 
 
 def fold(events: Iterable[OrderEvent]) -> WorkOrder:

@@ -17,6 +17,7 @@ from ingest.errors import NotFoundError
 from ingest.paging import DEFAULT_LIMIT, Page, after_cursor, checked_limit, encode_cursor
 from ingest.registry import Device, DeviceKey
 from workorders.closure import ClosureCode
+from workorders.customer import Complained, ComplaintClosed, Rated, close_complaint, rate
 from workorders.order import (
     Advanced,
     AlertJoined,
@@ -44,6 +45,12 @@ def _one_open(of: str) -> sa.Index:
     return sa.Index(name, "site", of, unique=True, sqlite_where=is_open, postgresql_where=is_open)
 
 
+def _complained() -> sa.Index:
+    """The few orders that have an open complaint."""
+    some = sa.text("open_complaints > 0")
+    return sa.Index("ix_work_order_open_complaints", "open_complaints", sqlite_where=some, postgresql_where=some)
+
+
 class OrderRow(Base):
     """One work order as it stands."""
 
@@ -53,6 +60,7 @@ class OrderRow(Base):
         _one_open("device"),
         _one_open("asset"),
         sa.Index(None, "site", "device", "opened_at"),
+        _complained(),
     )
 
     number: Mapped[str] = mapped_column(primary_key=True)
@@ -76,6 +84,9 @@ class OrderRow(Base):
     closed_by: Mapped[str | None]
     closure_code: Mapped[str | None]
     closure_note: Mapped[str | None]
+    rating: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    complaints: Mapped[list[dict[str, Any]] | None] = mapped_column(sa.JSON(none_as_null=True))
+    open_complaints: Mapped[int] = mapped_column(sa.Integer, server_default="0")
 
 
 class EventRow(Base):
@@ -101,6 +112,9 @@ EVENT_KINDS: dict[str, type[OrderEvent]] = {
     "advanced": Advanced,
     "noted": Noted,
     "closed": Closed,
+    "rated": Rated,
+    "complained": Complained,
+    "complaint_closed": ComplaintClosed,
 }
 NAME_OF = {kind: name for name, kind in EVENT_KINDS.items()}
 """What the kinds of events are called."""
@@ -125,6 +139,8 @@ class OrderFilter:
     text: str | None = None
     """What site, device, number or assignee hold; or the device is one of `called`."""
     called: Sequence[DeviceKey] = ()
+    complaint: bool | None = None
+    """Whether a complaint is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +231,28 @@ class OrderStore:
         """End the order. Raises NotFoundError, or WrongStateError if it is closed already."""
         return self._act(number, lambda order: close(order, code, by, now, note))
 
+    def rate(
+        self, number: str, score: int, by: str | None, now: int, comment: str = "", customer: str = ""
+    ) -> WorkOrder:
+        """Give or change its rating. Raises NotFoundError, or WrongStateError if it is too early or too late."""
+        return self._act(number, lambda order: rate(order, score, by, now, comment, customer))
+
+    def close_complaint(self, number: str, complaint: int, by: str, now: int, note: str) -> WorkOrder:
+        """Say what was done about a complaint. Raises NotFoundError, or WrongStateError if it is closed already."""
+        return self._act(number, lambda order: close_complaint(order, complaint, by, now, note))
+
     def _act(self, number: str, command: Callable[[WorkOrder], OrderChange]) -> WorkOrder:
         with writing(self._engine) as session:
-            order = _get(session, number, lock=True)
-            event = command(order)
-            order = apply(order, event)
-            save_orders(session, [(order, [event])])
-            return order
+            return act_on(session, number, command)
+
+
+def act_on(session: Session, number: str, command: Callable[[WorkOrder], OrderChange]) -> WorkOrder:
+    """Do something with an order: the order as it is then. Raises NotFoundError, and what `command` raises."""
+    order = _get(session, number, lock=True)
+    event = command(order)
+    order = apply(order, event)
+    save_orders(session, [(order, [event])])
+    return order
 
 
 # -- for the desk, inside its own transaction ------------------------------------------------------------------------
@@ -321,7 +352,10 @@ def _to_orders(session: Session, rows: Sequence[OrderRow]) -> list[WorkOrder]:
         for number, alert_id in session.execute(query):
             alerts[number].append(str(alert_id))
     return [
-        _ORDER.validate_python({name: getattr(row, name) for name in _COLUMNS} | {"alerts": alerts[row.number]})
+        _ORDER.validate_python(
+            {name: getattr(row, name) for name in _COLUMNS}
+            | {"alerts": alerts[row.number], "complaints": row.complaints or ()}
+        )
         for row in rows
     ]
 
@@ -336,7 +370,7 @@ def _next_seq(session: Session, numbers: Sequence[str]) -> dict[str, int]:
 
 def _values(order: WorkOrder) -> dict[str, Any]:
     values: dict[str, Any] = _ORDER.dump_python(order, mode="json", exclude={"alerts"})
-    return values
+    return values | {"open_complaints": len(order.open_complaints)}
 
 
 def _event_values(number: str, seq: int, event: OrderEvent) -> dict[str, Any]:
@@ -361,6 +395,8 @@ def _conditions(wanted: OrderFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(OrderRow.number.in_(orders_of(wanted.site, wanted.device)))
     if wanted.open is not None:
         conditions.append(OrderRow.closed_at.is_(None) if wanted.open else OrderRow.closed_at.is_not(None))
+    if wanted.complaint is not None:
+        conditions.append(OrderRow.open_complaints > 0 if wanted.complaint else OrderRow.open_complaints == 0)
     if wanted.text is not None:
         device = (OrderRow.site, OrderRow.device)
         conditions.append(holds(wanted.text, (*device, OrderRow.number, OrderRow.assignee), device, wanted.called))

@@ -77,6 +77,7 @@ class Notice:
     key: str
     """The same for every try and every receiver."""
     alert_id: str
+    """The alert that it is about, or that opened the order that it is about."""
     reason: Reason
     severity: Severity
     message: Message
@@ -227,6 +228,8 @@ def _row(session: Session, claimed: Claimed) -> NoticeRow:
 def _skip_now(session: Session, row: NoticeRow, receivers: frozenset[str]) -> Skip | None:
     if row.receiver not in receivers:
         return Skip.NO_RECEIVER
+    if row.reason == Reason.COMPLAINT:
+        return None
     alert = session.get_one(AlertRow, row.alert_id)
     if alert.state == State.SHELVED:
         return Skip.SHELVED

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     WORK_ORDER = "work_order"
     UNSHELVED = "unshelved"
     """The alert was set aside for a while, which is over."""
+    COMPLAINT = "complaint"
+    """A customer complained about the work order of the alert, whatever became of the alert."""
 
 
 class Skip(StrEnum):
@@ -89,7 +91,7 @@ def notify_reason(alert: Alert, news: Reason, opened_order: bool, minimum: Sever
 
 
 def notice_key(alert: Alert, reason: Reason, at: int) -> str:
-    """What a receiver can know a repeated notice by.
+    """What a receiver can know a repeated notice about an alert by.
 
     The alert's id, with the severity it escalated to, the number of the order that it opened, or when its shelf ended.
     """
@@ -102,6 +104,13 @@ def notice_key(alert: Alert, reason: Reason, at: int) -> str:
             return f"{alert.id}:{alert.work_order}"
         case Reason.UNSHELVED:
             return f"{alert.id}:{at}"
+        case Reason.COMPLAINT:
+            raise ValueError("a complaint is about an order: see `complaint_key`")
+
+
+def complaint_key(order: str, complaint: int) -> str:
+    """The same for a complaint about the order of that number."""
+    return f"{order}:complaint-{complaint}"
 
 
 def skip_at_once(alert: Alert, event_at: int, now: int, pending: int, live_within_ns: int) -> Skip | None:

@@ -52,12 +52,15 @@ def list_orders(
     priority: Annotated[list[Priority], Query()] = [],  # noqa: B006
     assignee: Annotated[str | None, Query(max_length=128)] = None,
     since: TimeText = None,
+    complaint: Annotated[bool | None, Query(description="Only with an open complaint, or only without")] = None,
     q: SearchText = None,
     limit: Limit = LIMIT,
     cursor: Cursor = None,
 ) -> ItemPage[OrderItem]:
     """Work orders, newest first."""
-    wanted = OrderFilter(open, site, device, stage, priority, assignee, time_ns(since), *searched(deps.registry, q))
+    wanted = OrderFilter(
+        open, site, device, stage, priority, assignee, time_ns(since), *searched(deps.registry, q), complaint
+    )
     page = deps.orders.list(wanted, limit, cursor)
     return ItemPage(items=[OrderItem.of(order) for order in page.items], next=page.next)
 

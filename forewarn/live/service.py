@@ -55,6 +55,7 @@ from ingest.message import LOG
 from ingest.receiver import TelemetryResult
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
+from workorders.complaints import Complaints
 from workorders.desk import Desk
 from workorders.findings import FindingStore
 from workorders.past import PastStore
@@ -181,6 +182,7 @@ class Service:
             rejects=held.rejects,
             alerts=AlertStore(held.database),
             orders=OrderStore(held.database),
+            complaints=Complaints(held.database, self.registry, self._notify, self._notifier.wake),
             findings=FindingStore(held.database),
             past=PastStore(held.database),
             access=AccessStore(held.database),

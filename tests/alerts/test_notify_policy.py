@@ -18,6 +18,7 @@ from alerts.notify.policy import (
     NotifyConfig,
     Reason,
     Skip,
+    complaint_key,
     delay_ns,
     notice_key,
     notify_reason,
@@ -63,13 +64,14 @@ def test_skip_at_once(alert: Alert, age_ns: int, pending: int, skip: Skip | None
 
 def test_a_notice_is_known_by_what_it_tells() -> None:
     alert = replace(ALERT, work_order="WO-1")
-    keys = {reason: notice_key(alert, reason, 7) for reason in Reason}
+    keys = {reason: notice_key(alert, reason, 7) for reason in Reason if reason is not Reason.COMPLAINT}
     assert keys == {
         "opened": alert.id,
         "escalated": f"{alert.id}:high",
         "work_order": f"{alert.id}:WO-1",
         "unshelved": f"{alert.id}:7",
     }
+    assert complaint_key("WO-1", 2) == "WO-1:complaint-2"
 
 
 @given(st.integers(1, 10_000), st.integers(0, 2**32))

@@ -43,6 +43,7 @@ from ingest.registry_store import RegistryStore
 from ingest.rejects import Rejects
 from ingest.stores.sqlite import SqliteStore
 from models.detectors.limits import LimitRule
+from workorders.complaints import Complaints
 from workorders.desk import Changes, Desk
 from workorders.findings import FindingStore
 from workorders.past import PastStore
@@ -101,6 +102,7 @@ class Site:
             rejects=self.rejects,
             alerts=AlertStore(self.database),
             orders=OrderStore(self.database),
+            complaints=Complaints(self.database, self.registry, NotifyConfig()),
             findings=FindingStore(self.database),
             past=PastStore(self.database),
             access=AccessStore(self.database),
