@@ -39,7 +39,7 @@ CONFLICT = (
 )
 NAMES = re.compile(
     r"'[^']*'|“[^”]*”|\[\[[\w.]+]]|\w+_\w+|\w*[./]\w+|[{[]\S+|…\S*|"
-    r"\b(?:false|forewarn db upgrade|items|mapping|measurement|null|offline|online|true|json|output|and)\b"
+    r"\b(?:false|forewarn db upgrade|items|mapping|measurement|null|offline|online|true|json|output)\b"
 )
 """What is spelled the same in both languages: keys, settings, words of JSON and of payload formats."""
 
@@ -90,6 +90,7 @@ def test_reasons_that_the_search_cannot_see(reason: str) -> None:
         ("'seq: a; b' is missing", "缺少 'seq: a; b'"),
         ("a; b: c: value should be a finite number, not 'x'", "a; b：c：数值应为有限的数字，收到的是 'x'"),
         ("mapping: mapping 1: value 2: device is missing", "mapping：mapping 1：value 2：缺少 device"),
+        ("mapping: is not TOML: Invalid value (at line 2, column 9)", "mapping：不是 TOML：第 2 行第 9 列，值有误"),
         ("database: /data/x: the disk is full", "数据库：/data/x：磁盘已满"),
         ("the adapter failed: KeyError: what was that?", "适配器出错：KeyError: what was that?"),
         (
