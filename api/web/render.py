@@ -22,6 +22,7 @@ from api.access.principal import Principal, Role
 from api.access.secrets import csrf_of
 from api.deps import Deps
 from api.entrance import session_secret
+from api.guard import LOCAL
 from api.web import format as spoken
 from api.web.figures import is_overdue, next_due
 from api.web.i18n import Language, Translator, choose
@@ -151,6 +152,7 @@ def _words(view: View) -> dict[str, Any]:
         "metric_name": partial(spoken.metric_name, t=t),
         "shown_unit": shown_unit,
         "headline": lambda alert: headline(alert, device_title(deps, alert.site, alert.device)),
+        "person": lambda name: t("access.local") if name == LOCAL.name else name,
         "next_due": next_due,
         "open_states": OPEN_STATES,
         "device_url": device_url,

@@ -196,6 +196,8 @@ def test_acknowledge_from_the_page(client: TestClient) -> None:
     page = client.get(answer.headers["location"]).text
     assert "on my way" in page
     assert "Acknowledged" in page
+    assert "本机 ·" in client.get(f"{url}?lang=zh").text, "nobody signs in here"
+    client.cookies.clear()
     late = client.post(f"{url}/acknowledge", data={"note": ""})
     assert late.status_code == 409
     assert 'role="alert"' in late.text
