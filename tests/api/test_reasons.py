@@ -37,6 +37,7 @@ CONFLICT = (
     'partial write: field type conflict: input field "t" on measurement "m" is type a, already exists as type b '
     "dropped=1"
 )
+AWAY = "HTTPConnection(host='x', port=1): Failed to establish a new connection"
 NAMES = re.compile(
     r"'[^']*'|“[^”]*”|\[\[[\w.]+]]|\w+_\w+|\w*[./]\w+|[{[]\S+|…\S*|"
     r"\b(?:false|forewarn db upgrade|items|mapping|measurement|null|offline|online|true|json|output)\b"
@@ -96,6 +97,10 @@ def test_reasons_that_the_search_cannot_see(reason: str) -> None:
         (
             CONFLICT,
             "存储只接受了一部分，拒收 1 个点：字段“t”的类型冲突：写入的是 a，m 中已有的是 b",
+        ),
+        (
+            f"http://x:1: no answer: {AWAY}: [Errno 111] Connection refused",
+            "http://x:1 没有应答：无法连接 host='x', port=1：连接被拒绝（Errno 111）",
         ),
         ("nobody knows; payload is not UTF-8: byte 1 is 0xff", "nobody knows；报文不是 UTF-8：第 1 字节为 0xff"),
         ("nobody knows this", None),
