@@ -15,20 +15,9 @@ from tests.api.reasons_in_code import ROOT, VALUE
 from tests.api.reasons_in_code import reasons as reasons_in
 from tests.ingest.test_adapters import CASES, decoder, messages_of, options_of
 
-SERVICE = (
-    "callqueue",
-    "forwarding",
-    "health",
-    "judging",
-    "modelwatch",
-    "pipeline",
-    "receiving",
-    "replaying",
-    "service",
-)
 FILES = [
     *(path for path in sorted((ROOT / "ingest").rglob("*.py")) if not path.name.startswith("csv")),
-    *(ROOT / "forewarn/live" / f"{name}.py" for name in (*SERVICE, "watch")),
+    *sorted((ROOT / "forewarn/live").glob("*.py")),
     ROOT / "alerts/model_store.py",
 ]
 """Where reasons come from that a page shows; those of rejected rows go to a file."""
