@@ -194,12 +194,12 @@ def _span_ns(name: str, text: str) -> int:
 
 
 def _tell(summary: dict[str, Any], out: Path) -> None:
-    from forewarn.history.strangers import told_of
+    from forewarn.history.without_readings import warning
 
     if summary["rejects"]:
         typer.echo(f"warning: {summary['rejects']} bad rows are in {out / 'rejects.csv'}", err=True)
     if nowhere := summary.get("without_readings"):
-        typer.echo(f"warning: {told_of(nowhere)}", err=True)
+        typer.echo(f"warning: {warning(nowhere)}", err=True)
     typer.echo(
         f"{summary['readings']} readings, {summary['alerts']} alerts, {summary['work_orders']} work orders: {out}"
     )

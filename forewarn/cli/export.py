@@ -27,11 +27,11 @@ def export_labels(
     """Write closure codes, feedback and failures of the log as labels: a truth file for train and backtest."""
     from collections import Counter
 
+    from forewarn.atomicfile import check_place
     from forewarn.cli.train import seconds
     from forewarn.config.settings_file import load
     from forewarn.history.labelling import read_labels, write_labels
     from forewarn.history.storehistory import open_to_read
-    from forewarn.wholefile import check_place
     from ingest.reading import NS_PER_SECOND
     from ingest.truth import FAILURE, FAULT, NORMAL
 

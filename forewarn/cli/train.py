@@ -76,12 +76,12 @@ def train(
     """Learn from failures on record how devices announce them; a running service is read and not touched."""
     from dataclasses import replace
 
+    from forewarn.atomicfile import check_place
     from forewarn.history.modelfile import write_model
     from forewarn.history.origin import check_again
     from forewarn.history.training import train as run
     from forewarn.history.training import words
     from forewarn.progress import counting
-    from forewarn.wholefile import check_place
     from ingest.logbook import read_logbook
     from ingest.truth import read_truth
 

@@ -28,8 +28,8 @@ from forewarn.history.results import (
     write_scores,
 )
 from forewarn.history.scorelog import ScoreLog
-from forewarn.history.strangers import strangers
 from forewarn.history.tally import Tally
+from forewarn.history.without_readings import without_readings
 from ingest.csvfile import read_batches
 from ingest.logbook import read_logbook
 from ingest.logentry import LogEntry
@@ -189,7 +189,7 @@ def write_run(
         summary["events"] = len(inputs.entries)
     devices = (registry.device(number) for number in run.tally.devices(registry))
     heard = {(device.site, device.name) for device in devices}
-    if nowhere := strangers(heard, inputs.entries or (), inputs.labels or ()):
+    if nowhere := without_readings(heard, inputs.entries or (), inputs.labels or ()):
         summary["without_readings"] = nowhere
     if inputs.labels is not None:
         summary["truth"] = measure(run.told, inputs.labels, run.tally.device_days(registry))

@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from forewarn.atomicfile import UNPRINTABLE
 from forewarn.config.configured import engine_config
 from forewarn.engine import EngineConfig
 from forewarn.history.backtest import Inputs, Run, replay, write_run
@@ -31,7 +32,6 @@ from forewarn.report.chart import Around, Chart, chart_of
 from forewarn.report.entries import Entry, Known, Section, sections
 from forewarn.report.page import Compared, render
 from forewarn.report.windows import Window, fill, windows_of
-from forewarn.wholefile import UNPRINTABLE
 from ingest.errors import InputError
 from ingest.registry import Registry
 from ingest.truth import Label

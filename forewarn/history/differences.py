@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from alerts.alert import Alert, Verdict
+from forewarn.atomicfile import UNPRINTABLE
 from forewarn.history.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.history.measures import measure
 from forewarn.history.results import ALERT_COLUMNS, alert_row, write_json
 from forewarn.history.variants import Differing
-from forewarn.wholefile import UNPRINTABLE
 from ingest.reading import NS_PER_SECOND
 from ingest.times import format_time
 from ingest.truth import Label

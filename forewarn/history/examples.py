@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forewarn.history.logfeed import Homes, LogFeed
-from forewarn.history.strangers import strangers, told_of
+from forewarn.history.without_readings import warning, without_readings
 from ingest.arrivals import Arrival, Arrivals
 from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
@@ -157,8 +157,8 @@ def collect(sources: Sources, slot_ns: int, recent: int, progress: Progress | No
     instants, log, ends = _Reader(registry, names, words, slot_ns).read(sources, entries, progress, read)
     failures = _failures(sources, entries, names, slot_ns)
     readings, span = _of(rows, registry, names), (first, last)
-    nowhere = strangers(set(named.values()), sources.entries, sources.labels)
-    warnings = (*bad.told(), *([told_of(nowhere)] if nowhere else []))
+    nowhere = without_readings(set(named.values()), sources.entries, sources.labels)
+    warnings = (*bad.told(), *([warning(nowhere)] if nowhere else []))
     return Examples(words, slot_ns, instants, log, names, failures, ends, entries, readings, span, warnings)
 
 

@@ -20,6 +20,7 @@ from alerts.alert import AlertEvent, Confirmed, Returned
 from alerts.model_store import ModelStore
 from alerts.notify.policy import NotifyConfig
 from api.board import Board
+from forewarn.atomicfile import UNPRINTABLE
 from forewarn.config.configured import engine_config, make_store
 from forewarn.config.registry_file import fill, read_registry
 from forewarn.config.settings import Settings
@@ -30,7 +31,6 @@ from forewarn.live.checkpoint import Checkpoint
 from forewarn.live.folder import DataFolder
 from forewarn.live.modelwatch import ModelLoader, as_saved
 from forewarn.retry import with_retries
-from forewarn.wholefile import UNPRINTABLE
 from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
 from ingest.inbox import FILE_NAME, inbox_file

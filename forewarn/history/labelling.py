@@ -9,8 +9,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from forewarn.atomicfile import write_atomically
 from forewarn.retry import with_retries
-from forewarn.wholefile import write_whole
 from ingest.log_store import LogFilter, LogStore
 from ingest.logentry import LogEntry
 from ingest.times import format_time
@@ -39,7 +39,7 @@ def write_labels(path: Path, found: Sequence[FoundLabel]) -> None:
     out = csv.writer(text, lineterminator="\n")
     out.writerow((*COLUMNS, *SOURCES))
     out.writerows(_row(one) for one in found)
-    write_whole(path, text.getvalue().encode())
+    write_atomically(path, text.getvalue().encode())
 
 
 def _row(one: FoundLabel) -> tuple[str, ...]:

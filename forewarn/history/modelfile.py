@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alerts.policies.risk import read_bytes
-from forewarn.wholefile import write_whole
+from forewarn.atomicfile import write_atomically
 from ingest.errors import InputError, said_by
 from models.supervised.artefact import MAX_BYTES, encode
 from models.supervised.model import RiskModel
@@ -31,4 +31,4 @@ def read_artefact(path: Path) -> tuple[RiskModel, bytes]:
 
 def write_model(path: Path, model: RiskModel) -> None:
     """Write a model; a file that is there is replaced as a whole. Raises InputError if that is not possible."""
-    write_whole(path, encode(model))
+    write_atomically(path, encode(model))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,13 +11,13 @@ from alerts.alert import Explanation
 from forewarn.config.configured import registry
 from forewarn.config.settings import Settings
 from forewarn.report.words import told
+from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
 from ingest.errors import InputError
 from ingest.logentry import LogEntry
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 
-OnBadRow = Callable[[Path, int, str, str], None]
 SHOWN_FILES = 3
 
 

@@ -14,7 +14,7 @@ from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any, Self
 
-from forewarn.wholefile import UNPRINTABLE
+from forewarn.atomicfile import UNPRINTABLE
 
 HEADER = ("line", "reason", "row")
 MEMORY_BYTES = 1 << 23

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alerts.alert import Alert
+from forewarn.atomicfile import UNPRINTABLE
 from forewarn.history.scorelog import Rows
-from forewarn.wholefile import UNPRINTABLE
 from ingest.errors import InputError, said_by
 from ingest.registry import Registry
 from ingest.times import format_time, format_times

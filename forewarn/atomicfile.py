@@ -23,7 +23,7 @@ def check_place(path: Path, inputs: Iterable[Path] = ()) -> None:
         waiting.touch()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write a file, or replace it as a whole. Raises InputError if that is not possible."""
     check_place(path)
     with _waiting(path) as waiting:

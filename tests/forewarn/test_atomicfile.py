@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from forewarn.wholefile import check_place, write_whole
+from forewarn.atomicfile import check_place, write_atomically
 from ingest.errors import InputError
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    write_whole(path, b"old")
+    write_atomically(path, b"old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
         with pytest.raises(InputError, match=r"labels\.csv: cannot be written: File too large"):
-            write_whole(path, b"new" * 1000)
+            write_atomically(path, b"new" * 1000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == b"old"
@@ -30,7 +30,7 @@ def test_what_is_no_file_stays(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "."):
         with pytest.raises(InputError, match="cannot be written: it is no file"):
-            write_whole(tmp_path / name, b"")
+            write_atomically(tmp_path / name, b"")
     assert (tmp_path / "pipe").is_fifo()
 
 

@@ -9,7 +9,7 @@ from ingest.registry import DeviceKey
 from ingest.truth import Label
 
 
-def strangers(heard: set[DeviceKey], entries: Iterable[LogEntry], labels: Iterable[Label]) -> list[str]:
+def without_readings(heard: set[DeviceKey], entries: Iterable[LogEntry], labels: Iterable[Label]) -> list[str]:
     """Their names, SITE/DEVICE where a site is named, sorted; `heard` are the devices with readings."""
     told: set[tuple[str | None, str]] = {(one.site, one.device) for one in entries}
     told |= {(one.site, one.device) for one in labels}
@@ -18,7 +18,7 @@ def strangers(heard: set[DeviceKey], entries: Iterable[LogEntry], labels: Iterab
     return sorted("/".join(filter(None, device)) for device in nowhere)
 
 
-def told_of(names: Sequence[str]) -> str:
+def warning(names: Sequence[str]) -> str:
     """A line about them."""
     devices = "device" if len(names) == 1 else "devices"
     return f"log or labels speak of {len(names)} {devices} without readings, the first {names[0]!r}"
