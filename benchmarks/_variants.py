@@ -77,7 +77,7 @@ VARIANTS: Mapping[str, Variant] = {
     "learn-little": Variant("calibration keeps out what is below p = 0.01", {"models.calibration:MOST_RARE": 0.01}),
     "one-row": Variant("one rare row opens an alert", {"models.evidence:CONFIRMING": 0}),
     "no-rest": Variant("no rest after an alert", {"alerts.policies.baseline:REST": 0}),
-    "no-day": Variant("a device may raise anything from its first day on", {"models.warmth:UNHURRIED_NS": 1e30}),
+    "no-day": Variant("a device may raise anything from its first day on", {"models.warmup:UNHURRIED_NS": 1e30}),
     "no-stuck": Variant("nobody looks for sensors that are stuck", {"models.detectors.stuck:LEAST_RUN": 10**9}),
     "long-rest": Variant("a rest of 200 rows", {"alerts.policies.baseline:REST": 200}),
 }

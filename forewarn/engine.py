@@ -205,7 +205,7 @@ class Engine:
 
     @property
     def enough_at(self) -> TimeArray:
-        """For every series when it will be warm: see `models.warmth.enough_at`."""
+        """For every series when it will be warm: see `models.warmup.enough_at`."""
         return self._bank.enough_at(self._registry.n_series)
 
     def _expected_interval(self, batch: ReadingBatch, learned_ns: FloatArray) -> FloatArray:

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.reading import FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
+from ingest.reading import NEVER, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
 from ingest.rows import StateTable
 
 REMEMBERED = 32
 """Readings per series whose time and value are remembered to recognise a repetition. A redelivery or a resent batch
 comes within a few readings; what is older than that is stored again by the same key, which changes nothing."""
 
-NEVER = int(np.iinfo(np.int64).min)
 HISTORICAL = int(Quality.HISTORICAL)
 
 

@@ -17,6 +17,8 @@ BoolArray = NDArray[np.bool_]
 
 NS_PER_SECOND = 1_000_000_000
 """Event times are int64 nanoseconds since 1970-01-01T00:00:00Z."""
+NEVER = int(np.iinfo(np.int64).min)
+"""In place of an event time where there is none yet."""
 ROWS_AT_ONCE = 32_768
 """Readings judged at once where there are more: enough for arrays to pay, little enough for their memory to be used
 again and not asked for anew. With five times as many, a reading takes half as long again."""

@@ -21,11 +21,10 @@ from ingest.reading import BoolArray, FloatArray, IntArray, ReadingBatch, TimeAr
 from ingest.rows import under
 from models.blocks import Keys
 from models.calibration import Calibrator, rarity
-from models.detectors.device import SEVERAL, DeviceRows, DeviceView, Said
+from models.detectors.device import SEVERAL, DeviceRows, DeviceView, SeriesRows
 from models.detectors.drift import Drift
 from models.detectors.interval import Interval
-from models.detectors.lasting import Course as Lasts
-from models.detectors.lasting import Lasting
+from models.detectors.lasting import Lasting, Lasts
 from models.detectors.novelty import Members, Novelty
 from models.detectors.season import Season
 from models.detectors.shift import Shift
@@ -33,7 +32,7 @@ from models.evidence import QUIET, Evidence, of_device
 from models.moves import Moves
 from models.score import DeviceScores, Scores
 from models.telling import Telling, tempered
-from models.warmth import enough_at, young
+from models.warmup import enough_at, young
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Verdicts:
     interval_ns: FloatArray
     """How often there is a verdict; NaN while not known."""
     young: BoolArray
-    """Whether less than a day was seen of a device that follows the day: see `models.warmth.young`."""
+    """Whether less than a day was seen of a device that follows the day: see `models.warmup.young`."""
     leader: Keys
     """Series that is furthest from its usual."""
     share: FloatArray
@@ -123,19 +122,19 @@ class Bank:
         self._resize(len(device_of), n_devices)
         series = batch.series.astype(np.int64)
         interval = self.interval.learn(series, batch.time)
-        said = self._judge_series(series, batch, rarity(interval))
-        rows, members = self._view.advance(said, device_of)
+        judged = self._judge_series(series, batch, rarity(interval))
+        rows, members = self._view.advance(judged, device_of)
         verdicts = self._judge_rows(rows, members)
-        p_value = tempered(said.p_value)
+        p_value = tempered(judged.p_value)
         alone = np.flatnonzero(verdicts.series != SEVERAL)
         alone = alone[verdicts.time[alone] == batch.time[verdicts.row[alone]]]  # not a row that closed late
         p_value[verdicts.row[alone]] = verdicts.told[alone]
         numbers = np.arange(len(batch), dtype=np.int32)
-        score = np.fmax(said.score, 0.0)
-        scores = Scores(numbers, batch.series, batch.time, batch.value, score, p_value, *said.band)
+        score = np.fmax(judged.score, 0.0)
+        scores = Scores(numbers, batch.series, batch.time, batch.value, score, p_value, *judged.band)
         return Judgement(scores, interval, verdicts)
 
-    def _judge_series(self, series: Keys, batch: ReadingBatch, rare: FloatArray) -> Said:
+    def _judge_series(self, series: Keys, batch: ReadingBatch, rare: FloatArray) -> SeriesRows:
         """What each series says by itself."""
         explained = self._season.explain(series, batch.value, batch.time)
         judged = self._shift.advance(series, batch.value, batch.time, explained)
@@ -145,7 +144,9 @@ class Bank:
         self._moves.follow(series, p_value, batch.time, judged.number)
         band, average = judged.band, judged.average
         band += explained
-        return Said(series, batch.time, judged.score, p_value, batch.value, explained, band, average, judged.usual)
+        return SeriesRows(
+            series, batch.time, judged.score, p_value, batch.value, explained, band, average, judged.usual
+        )
 
     def _judge_rows(self, rows: DeviceRows, members: Members) -> Verdicts:
         interval = self._row_interval.learn(rows.device, rows.time)
@@ -191,7 +192,7 @@ class Bank:
         return self._calibrator.ready[:n_series]
 
     def enough_at(self, n_series: int) -> TimeArray:
-        """For every series when it will be warm, shape (n_series,): see `models.warmth.enough_at`."""
+        """For every series when it will be warm, shape (n_series,): see `models.warmup.enough_at`."""
         self.interval.resize(n_series)
         self._shift.resize(n_series)
         seen, last, interval = self._shift.seen, self.interval.last, self.interval.known

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
+from ingest.reading import NEVER, NS_PER_SECOND, BoolArray, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import StateTable
 
 Keys = NDArray[np.int64]
@@ -27,7 +27,6 @@ BLOCKS = 24 * BLOCKS_PER_DAY
 """Blocks that are kept: three weeks to compare with, and a few days that are compared."""
 DAYS = 96
 """Days that are kept."""
-NEVER = int(np.iinfo(np.int64).min)
 MOST = 1e30
 """Values beyond count as this: no quantity is larger, and sums and squares of them stay numbers."""
 AT_ONCE = 1024

@@ -40,7 +40,7 @@ MOST_LEVEL = 4e-3
 """No p-value above this opens an alert, however large the budget and rare the readings: below UNUSUAL, so that what
 opens one is not a quiet row, and by enough that a state which is new takes metrics which are rare themselves."""
 BLATANT = 2.5
-"""What is still young (see `models.warmth.young`) has to be so many half widths of its band off for an alert."""
+"""What is still young (see `models.warmup.young`) has to be so many half widths of its band off for an alert."""
 REST = 100
 """Rows of a device after an alert in which only what is rarer than all since then opens another one."""
 GRAVE = 1e-3

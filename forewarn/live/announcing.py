@@ -73,7 +73,7 @@ class Announcer:
         self._metrics.conflict.inc(counts.conflict)
         self._metrics.judge_seconds.observe(max(0, self._clock() - arrived_at) / NS_PER_SECOND)
 
-    def warmth(self, engine: Engine) -> None:
+    def warm_up(self, engine: Engine) -> None:
         """Now and then: which series have enough data, and when the others will."""
         now = self._clock()
         if now >= self._warm_at:

@@ -261,7 +261,7 @@ class Judging:
         self._looked = self._looked or began_at is not None
         self._arrived_at = max(entry.batch.last_arrival for entry in entries)
         self._announcer.readings(readings, outcome.scores, outcome.counts, self._arrived_at)
-        self._announcer.warmth(self._engine)
+        self._announcer.warm_up(self._engine)
         return True
 
     def _ask(

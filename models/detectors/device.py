@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from ingest.compiled import compiled
 from ingest.fleet import NO_SERIES, Fleet, Link, Owner
-from ingest.reading import FloatArray, IntArray, TimeArray
+from ingest.reading import NEVER, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import Keys
 from models.detectors.novelty import LOOK, MEMBER, SIZE, Member, Members
 
 CARRIED = 8
 """Rows of the device for which the last score of a metric still counts."""
-NEVER = int(np.iinfo(np.int64).min)
 SEVERAL = -1
 """In place of a series number: several series together."""
 FACTS = 6
@@ -34,7 +33,7 @@ ROOM = 64
 """Metrics of rows that are looked at for which there is room, beside one for each reading."""
 
 
-class Said(NamedTuple):
+class SeriesRows(NamedTuple):
     """What is known with each reading; columns with a row per reading."""
 
     series: Keys
@@ -143,19 +142,19 @@ class DeviceView:
         self._series.resize(n_series)
         self._devices.resize(n_devices)
 
-    def advance(self, said: Said, device_of: Keys) -> tuple[DeviceRows, Members]:
+    def advance(self, judged: SeriesRows, device_of: Keys) -> tuple[DeviceRows, Members]:
         """Take in judged readings in order of arrival; the rows that were completed, and the metrics of some.
 
         `device_of` gives the device number of each series number.
         """
         self._fleet.follow(device_of, self._devices.n)
-        rows = DeviceRows.room(2 * len(said.series))  # a reading closes one at most and completes one
+        rows = DeviceRows.room(2 * len(judged.series))  # a reading closes one at most and completes one
         fleet, series, devices = self._fleet, self._series.records, self._devices.records
-        members: Any = np.empty(len(said.series) + ROOM, MEMBER)
+        members: Any = np.empty(len(judged.series) + ROOM, MEMBER)
         done = (0, 0, 0)
         while True:
-            done = _walk(series, devices, fleet.series, fleet.devices, said, device_of, rows, members, *done)
-            if done[0] == len(said.series):
+            done = _walk(series, devices, fleet.series, fleet.devices, judged, device_of, rows, members, *done)
+            if done[0] == len(judged.series):
                 return rows.first(done[1]), members[: done[2]]
             members = np.concatenate([members, np.empty(len(members) + 2 * len(device_of), MEMBER)])
 
@@ -175,7 +174,7 @@ def _walk(
     devices: Sequence[_Device],
     chain: Sequence[Link],
     owners: Sequence[Owner],
-    said: Said,
+    judged: SeriesRows,
     device_of: Keys,
     rows: DeviceRows,
     members: Members,
@@ -187,18 +186,18 @@ def _walk(
 
     The next reading, and how many rows and members there are, with the `n` and `n_members` of before.
     """
-    while row < len(said.series):
-        of = device_of[said.series[row]]
+    while row < len(judged.series):
+        of = device_of[judged.series[row]]
         device, owner = devices[of], owners[of]
         if n_members + 2 * owner.count > len(members):
             break
-        if said.time[row] > device.clock:
+        if judged.time[row] > device.clock:
             if not device.done:  # the clock moves on before all have reported
                 rows.row[n], rows.device[n] = row, of
                 n_members = _compose(series, device, chain, owner.first, rows, n, members, n_members)
                 n += 1
-            _begin(device, said.time[row])
-        _take(series[said.series[row]], said, row, device.row)
+            _begin(device, judged.time[row])
+        _take(series[judged.series[row]], judged, row, device.row)
         if _completes(device):
             rows.row[n], rows.device[n] = row, of
             n_members = _compose(series, device, chain, owner.first, rows, n, members, n_members)
@@ -226,14 +225,14 @@ def _completes(device: _Device) -> bool:
 
 
 @compiled
-def _take(series: _Series, said: Said, row: int, number: int) -> None:
+def _take(series: _Series, judged: SeriesRows, row: int, number: int) -> None:
     """Remember what is known with a reading."""
-    series.row, series.score, series.p_value = number, said.score[row], said.p_value[row]
-    series.value, series.explained = said.value[row], said.explained[row]
+    series.row, series.score, series.p_value = number, judged.score[row], judged.p_value[row]
+    series.value, series.explained = judged.value[row], judged.explained[row]
     for k in range(3):
-        series.band[k] = said.band[k, row]
+        series.band[k] = judged.band[k, row]
     for k in range(SIZE):
-        series.average[k], series.usual[k] = said.average[row, k], said.usual[row, k]
+        series.average[k], series.usual[k] = judged.average[row, k], judged.usual[row, k]
 
 
 @compiled

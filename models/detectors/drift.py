@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.reading import FloatArray, IntArray, TimeArray
+from ingest.reading import NEVER, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable, under
 from models.blocks import BLOCK, Keys
 from models.calibration import Calibrator, rarity_of_means
-from models.detectors.interval import NEVER
 from models.detectors.shift import AVERAGED, Shift
 from models.evidence import UNUSUAL
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, TimeArray
+from ingest.reading import NEVER, NS_PER_SECOND, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import Keys
 
@@ -30,7 +30,6 @@ OFTEN = 2.0
 """Gaps of a length, each fading, that make it usual: three within half a month, or one every week."""
 MEMORY_NS = 30.0 * 86_400e9
 """Time over which a gap fades to 1/e: long enough to know the weekends."""
-NEVER = int(np.iinfo(np.int64).min)
 NO_LIMIT = int(np.iinfo(np.int64).max)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.reading import FloatArray, IntArray, TimeArray
+from ingest.reading import NEVER, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import Keys
 
@@ -19,7 +19,6 @@ MEMORY = 32
 """Gaps over which the mean is taken."""
 OUTAGE = 4.0
 """A gap longer than this many intervals is an outage, not a rhythm: it counts as that many."""
-NEVER = int(np.iinfo(np.int64).min)
 
 
 class _Series(Protocol):

@@ -29,7 +29,7 @@ _USUAL = float(np.log10(np.e))
 """Mean of -log10 p where nothing is wrong."""
 
 
-class Course(NamedTuple):
+class Lasts(NamedTuple):
     """What lasts at each row; columns of one length."""
 
     p_value: FloatArray
@@ -60,7 +60,7 @@ class Lasting:
         self._state.resize(n)
         self._calibrator.resize(n)
 
-    def follow(self, device: Keys, p_value: FloatArray, rare: FloatArray, stirs: BoolArray) -> Course:
+    def follow(self, device: Keys, p_value: FloatArray, rare: FloatArray, stirs: BoolArray) -> Lasts:
         """Take in rows, in order of each device's time.
 
         `rare` is as `models.calibration.rarity` tells; `stirs` where a stretch of unusual rows lasts.
@@ -69,7 +69,7 @@ class Lasting:
         _average(self._state.records, device, p_value, mean)
         found = np.fmin(self._calibrator.rate(device, mean, rare), 1.0)
         _remember(self._state.records, device, stirs, found, lowest)
-        return Course(found, lowest)
+        return Lasts(found, lowest)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The whole state as arrays with a row per device."""

@@ -25,17 +25,25 @@ from numpy.typing import NDArray
 
 from ingest.compiled import compiled
 from ingest.fleet import NO_SERIES, Fleet, Link, Owner
-from ingest.reading import NS_PER_SECOND, BoolArray, FlagArray, FloatArray, IntArray, Quality, ReadingBatch, TimeArray
+from ingest.reading import (
+    NEVER,
+    NS_PER_SECOND,
+    BoolArray,
+    FlagArray,
+    FloatArray,
+    IntArray,
+    Quality,
+    ReadingBatch,
+    TimeArray,
+)
 from ingest.registry import Registry
 from ingest.rows import StateTable, under
 from models.blocks import Keys
-from models.detectors.gaps import SHORTEST_NS, Gaps, least_limit
+from models.detectors.gaps import NO_LIMIT, SHORTEST_NS, Gaps, least_limit
 from models.detectors.waits import EXPLAINED, WAITS, Waiting, expected, learn, no_waits
 
 OBSERVER_GAP_NS = 60 * NS_PER_SECOND
 """Ticks further apart than this mean that nobody listened in between: the time away does not count as silence."""
-NEVER = int(np.iinfo(np.int64).min)
-NO_LIMIT = int(np.iinfo(np.int64).max)
 RECORDED = int(Quality.RECORDED)
 WHOLE_DEVICE = -1
 

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, ReadingBatch, TimeArray
+from ingest.reading import NEVER, NS_PER_SECOND, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import StateTable
-from models.detectors.interval import NEVER
 
 TIMES = 5
 """A run is too long when it has so many times the readings of the longest one before it …"""

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from models.detectors.gaps import LENGTHS, NEVER, Counted, count, fade, usual_limit
+from ingest.reading import NEVER
+from models.detectors.gaps import LENGTHS, Counted, count, fade, usual_limit
 
 OFTEN = 1.5
 """Waits of a length, each fading, that make it usual: two within three weeks. A gap takes three, for its readings are

@@ -12,7 +12,7 @@ from alerts.policies.baseline import BaselinePolicy, alarm_level
 from ingest.registry import Registry
 from models.bank import Verdicts
 from models.detectors.device import FACTS
-from models.detectors.lasting import Course
+from models.detectors.lasting import Lasts
 from models.evidence import Evidence
 from models.moves import Moves
 
@@ -23,7 +23,7 @@ NOW = 500_000 * HOUR
 def verdict(since: int, p_value: float, lasts: tuple[float, float] = (1.0, 1.0), *, young: bool = False) -> Verdicts:
     """One verdict on a device with a single series that reports each hour."""
     one, real = np.zeros(1, np.int64), np.full(1, p_value)
-    lasting = Course(*(np.full(1, p) for p in lasts))
+    lasting = Lasts(*(np.full(1, p) for p in lasts))
     moves = Moves()
     moves.resize(1)
     facts = np.array([[5.0, 1.0, 0.0, 2.0, 1.5, 0.1]])

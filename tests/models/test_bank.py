@@ -15,7 +15,7 @@ from models.blocks import BLOCK
 from models.detectors.device import SEVERAL
 from models.detectors.interval import MIN_GAPS, Interval
 from models.detectors.shift import WARM_UP
-from models.warmth import ENOUGH, UNKNOWN, enough_at
+from models.warmup import ENOUGH, UNKNOWN, enough_at
 
 START = 1_764_000_000 * NS_PER_SECOND
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from ingest.reading import FloatArray
-from models.detectors.lasting import BACK, Course, Lasting
+from models.detectors.lasting import BACK, Lasting, Lasts
 
 RARE = 3e-5
 
 
-def follow(p_value: FloatArray, cut: int = 0, quiet: slice = slice(0)) -> Course:
+def follow(p_value: FloatArray, cut: int = 0, quiet: slice = slice(0)) -> Lasts:
     """The rows of one device, handed over in one go or in two, with the state saved in between."""
     device, stirs = np.zeros(len(p_value), np.int64), np.ones(len(p_value), np.bool_)
     stirs[quiet] = False
@@ -21,7 +21,7 @@ def follow(p_value: FloatArray, cut: int = 0, quiet: slice = slice(0)) -> Course
         found.append(lasting.follow(device[part], p_value[part], np.full(len(device[part]), RARE), stirs[part]))
         saved, lasting = lasting.save(), Lasting()
         lasting.restore(saved, np.zeros(1, np.int32))
-    return Course(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    return Lasts(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
 def usual(n: int, seed: int = 0) -> FloatArray:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, Quality, ReadingBatch
+from ingest.reading import NEVER, NS_PER_SECOND, FloatArray, IntArray, Quality, ReadingBatch
 from ingest.registry import Device, Registry
-from models.detectors.silence import NEVER, Silence, Turn
+from models.detectors.silence import Silence, Turn
 from models.detectors.waits import WAITS
 
 START, MINUTE = 1_764_000_000 * NS_PER_SECOND, 60 * NS_PER_SECOND
