@@ -1,7 +1,8 @@
 """What an adapter is: it knows which topics it reads and turns their payloads into rows.
 
 A new payload format is one file with an `adapter` function and one line in `ingest.adapters.ADAPTERS`. Golden examples
-lie in tests/ingest/examples, what users need to know in docs/adapters.md.
+lie in tests/ingest/examples, what users need to know in docs/adapters.md, the Chinese of what it refuses in
+api/web/locale/reasons.toml.
 """
 
 from __future__ import annotations

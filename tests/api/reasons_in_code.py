@@ -25,7 +25,7 @@ DOORS: Mapping[str, int] = {
     "leave_out": 4,
 }
 """What takes reasons, and the place of the reason among its arguments."""
-OF_INPUT = ("mapping.py", "sqlitefile.py", "model_store.py")
+OF_INPUT = ("mapping.py", "sqlitefile.py", "model_store.py", "artefact.py", "database_admin.py")
 """Files whose `InputError` a page shows; others are for who writes a file or starts a command."""
 HEADS = {"_wrong": f"mapping: mapping 1: {VALUE} "}
 """What a door puts before the reason."""

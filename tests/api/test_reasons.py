@@ -18,7 +18,7 @@ from tests.ingest.test_adapters import CASES, decoder, messages_of, options_of
 FILES = [
     *(path for path in sorted((ROOT / "ingest").rglob("*.py")) if not path.name.startswith("csv")),
     *sorted((ROOT / "forewarn/live").glob("*.py")),
-    ROOT / "alerts/model_store.py",
+    *(ROOT / name for name in ("forewarn/database_admin.py", "alerts/model_store.py", "models/supervised/artefact.py")),
 ]
 """Where reasons come from that a page shows; those of rejected rows go to a file."""
 CATALOG = tomllib.loads((Path(reasons.__file__).parent / "locale/reasons.toml").read_text("utf-8"))
