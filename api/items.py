@@ -12,16 +12,21 @@ from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State, Verdic
 from alerts.headline import headline
 from alerts.store import Action, ActionKind
 from api.customer_items import ComplaintItem, RatingItem
+from ingest.reading import NS_PER_SECOND
 from ingest.registry import Device
 from ingest.times import format_time
 from workorders.closure import ClosureCode
 from workorders.order import OrderEvent, Priority, Stage, WorkOrder
+from workorders.pause import PauseReason
 from workorders.similar import Like, Nearness, Similar
-from workorders.sla import Clock
+from workorders.sla import Clock, Part, Why
+from workorders.solve_clock import SolveClock
 from workorders.store import NAME_OF
 
 T = TypeVar("T")
 Time = str
+MOST_INTERVALS = 1_000
+"""Intervals of one order's clock that are shown: a year and more of days with two windows."""
 
 
 class ItemPage(BaseModel, Generic[T]):
@@ -228,6 +233,55 @@ class OrderEventItem(BaseModel):
     score: int | None = Field(None, description="Of a rating; its comment is the note")
     complaint: int | None = None
     customer: str | None = Field(None, description="Who said it, where somebody wrote that down")
+    pause_reason: PauseReason | None = None
+    solve_due_at: Time | None = Field(None, description="By when it was to be solved from then on")
+
+
+class IntervalItem(BaseModel):
+    """A span of time in the life of an order."""
+
+    start: Time
+    end: Time
+    counted: bool
+    why: Why
+    reason: PauseReason | None = Field(description="Of a pause")
+
+    @classmethod
+    def of(cls, part: Part) -> Self:
+        """As the clock saw it."""
+        return cls(
+            start=format_time(part.start),
+            end=format_time(part.end),
+            counted=part.counted,
+            why=part.why,
+            reason=part.reason,
+        )
+
+
+class SolveClockItem(BaseModel):
+    """The clock of the solution: counted_s + left_s = promised_s."""
+
+    running: bool = Field(description="Whether time counts at this moment")
+    promised_s: float
+    counted_s: float
+    left_s: float = Field(description="Less than 0: it is so much overdue")
+    intervals: list[IntervalItem] = Field(
+        description="Every second from the opening until it was solved, or until now, without gaps; the newest 1000"
+    )
+    left_out: int = Field(description="Older intervals that are not shown")
+
+    @classmethod
+    def of(cls, clock: SolveClock) -> Self:
+        """From the clock of an order."""
+        shown = clock.parts[-MOST_INTERVALS:]
+        return cls(
+            running=clock.running,
+            promised_s=clock.promised / NS_PER_SECOND,
+            counted_s=clock.counted / NS_PER_SECOND,
+            left_s=clock.left / NS_PER_SECOND,
+            intervals=[IntervalItem.of(part) for part in shown],
+            left_out=len(clock.parts) - len(shown),
+        )
 
 
 class OrderItem(BaseModel):
@@ -258,6 +312,11 @@ class OrderItem(BaseModel):
     closure_note: str | None
     rating: RatingItem | None
     complaints: list[ComplaintItem]
+    paused_at: Time | None = Field(description="Since when its clock stands")
+    paused_by: str | None
+    pause_reason: PauseReason | None
+    pause_note: str | None
+    reopened: int = Field(description="How often it was reopened")
 
     @classmethod
     def of(cls, order: WorkOrder) -> Self:
@@ -295,6 +354,11 @@ class OrderItem(BaseModel):
             closure_note=order.closure_note,
             rating=RatingItem.of(order.rating) if order.rating else None,
             complaints=[ComplaintItem.of(one) for one in order.complaints],
+            paused_at=moment(order.paused_at),
+            paused_by=order.paused_by,
+            pause_reason=order.pause_reason,
+            pause_note=order.pause_note,
+            reopened=order.reopened,
         )
 
 
@@ -304,11 +368,13 @@ class OrderDetail(OrderItem, WithSimilar):
     first_steps: list[Text] = []
     """What to do first about the alert that opened the order."""
     events: list[OrderEventItem] = []
+    solve_clock: SolveClockItem | None = None
 
     @classmethod
-    def with_history(cls, order: WorkOrder, history: Sequence[OrderEvent], similar: Similar) -> Self:
-        """From an order, its events, and earlier alerts like the one that opened it."""
+    def with_history(cls, order: WorkOrder, history: Sequence[OrderEvent], similar: Similar, clock: SolveClock) -> Self:
+        """From an order, its events, earlier alerts like the one that opened it, and how its clock goes."""
         detail, found = cls.of(order), order.evidence
+        detail.solve_clock = SolveClockItem.of(clock)
         detail.add(similar)
         detail.first_steps = [Text.of(step) for step in first_steps(found.kind, found.metric, found.facts)]
         detail.events = [_event(event) for event in history]
@@ -316,10 +382,18 @@ class OrderDetail(OrderItem, WithSimilar):
 
 
 _DETAILS = {name: name for name in ("alert", "priority", "assignee", "stage", "score", "complaint", "customer")}
-_DETAILS |= {"code": "closure_code"}
-"""What events know beside time, name and note, and what it is called here."""
+_DETAILS |= {"code": "closure_code", "reason": "pause_reason"}
+"""What events know beside times, name and note, and what it is called here."""
 
 
 def _event(event: OrderEvent) -> OrderEventItem:
     known = {shown: found for name, shown in _DETAILS.items() if (found := getattr(event, name, None))}
-    return OrderEventItem(event=NAME_OF[type(event)], at=format_time(event.at), by=event.by, note=event.note, **known)
+    due_at = moment(getattr(event, "solve_due_at", None))
+    return OrderEventItem(
+        event=NAME_OF[type(event)],
+        at=format_time(event.at),
+        by=event.by,
+        note=event.note,
+        solve_due_at=due_at,
+        **known,
+    )

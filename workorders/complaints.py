@@ -37,7 +37,7 @@ class Complaints:
         Raises NotFoundError, WrongStateError after too many, or RetryableError while the database is away.
         """
         with writing(self._engine) as session:
-            order = act_on(session, number, lambda order: complain(order, text, by, now, customer))
+            order = act_on(session, number, lambda order: [complain(order, text, by, now, customer)])
             notice = self._notice(order, order.complaints[-1])
             outbox.put(session, [(notice, None)], map(receiver_id, self._notify.urls), now)
         if self._notify.urls:

@@ -9,10 +9,17 @@ from alerts.notify.policy import Language, NotifyConfig
 from ingest.registry import Device
 from workorders.customer import Complaint
 from workorders.order import WorkOrder
+from workorders.pause import PAUSE_LABELS
 
 
 def order_line(order: WorkOrder, timezone: str) -> Explanation:
-    """Number, priority and due times; times in that zone."""
+    """Number, priority and due times, or since when it waits for what; times in that zone."""
+    if order.paused_at is not None and order.pause_reason is not None:
+        since, why = local_time(order.paused_at, timezone), PAUSE_LABELS[order.pause_reason]
+        return Explanation(
+            f"Work order {order.number}, {order.priority}: paused since {since}: {why.en.lower()}",
+            f"工单 {order.number}，{order.priority}：自 {since} 起暂停，{why.zh}",
+        )
     response, solve = local_time(order.response_due_at, timezone), local_time(order.solve_due_at, timezone)
     return Explanation(
         f"Work order {order.number}, {order.priority}: first response due {response}, solved by {solve}",

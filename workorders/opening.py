@@ -40,7 +40,7 @@ from workorders.order import (
 from workorders.order import apply as apply_to_order
 from workorders.order import opened as opened_order
 from workorders.promises import Promises, shipped
-from workorders.sla import Calendars
+from workorders.sla import Calendars, Stop
 from workorders.terms import Terms, crossing_at, terms_of
 
 OPENS_FROM = Severity.HIGH
@@ -194,6 +194,7 @@ class Book:
             response_due_at=terms.response_due_at,
             solve_due_at=terms.solve_due_at,
             asset=device.asset or None,
+            by_date=terms.by_date,
         )
 
     def _revised(self, alert: Alert, at: int) -> tuple[tuple[str, OrderEvent], ...]:
@@ -215,21 +216,34 @@ class Book:
         more_urgent = priority < order.priority
         if not more_urgent and alert.severity.rank < OPENS_FROM.rank:
             return []
-        put_off = order.solve_due_at > self._terms(order.site, order.priority, order.opened_at).solve_due_at
+        start = order.clock_start
+        put_off = order.solve_due_at > self._terms(order.site, order.priority, start, None, order.stops).solve_due_at
         trouble_now = put_off and crossing_at(alert) is None
-        terms = self._terms(order.site, priority, at if trouble_now else order.opened_at, alert)
+        start = at if trouble_now else start
+        terms = self._terms(order.site, priority, start, alert, order.stops)
+        sooner = terms.solve_due_at <= order.solve_due_at
         if not more_urgent and terms.solve_due_at >= order.solve_due_at:
             return []
-        response_due_at = min(terms.response_due_at, order.response_due_at)
-        solve_due_at = min(terms.solve_due_at, order.solve_due_at)
-        promise = terms.promise if terms.solve_due_at == solve_due_at else order.promise
-        return [Reprioritised(priority, alert.id, promise, response_due_at, solve_due_at, at)]
+        return [
+            Reprioritised(
+                priority,
+                alert.id,
+                terms.promise if sooner else order.promise,
+                min(terms.response_due_at, order.response_due_at),
+                terms.solve_due_at if sooner else order.solve_due_at,
+                at,
+                counted_from=start if trouble_now and sooner else order.counted_from,
+                by_date=terms.by_date if sooner else order.by_date,
+            )
+        ]
 
     def _priority(self, alert: Alert) -> Priority:
         return self.promises.priority(alert.severity, self.device(alert.site, alert.device).criticality)
 
-    def _terms(self, site: str, priority: Priority, start: int, alert: Alert | None = None) -> Terms:
-        return terms_of(self.promises.by_priority[priority], start, self.calendars.of(site), alert)
+    def _terms(
+        self, site: str, priority: Priority, start: int, alert: Alert | None = None, stops: Iterable[Stop] = ()
+    ) -> Terms:
+        return terms_of(self.promises.by_priority[priority], start, self.calendars.of(site), alert, stops)
 
     def _free_number(self, alert_id: str) -> str:
         numbers = (order_number(alert_id, length) for length in NUMBER_LENGTHS)

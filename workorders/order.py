@@ -3,8 +3,9 @@
     intake → assignment → plan → confirmation → preparation → on_site → acceptance → follow_up → archive
        └───────────────────────── closed, from any stage, with a closure code ─────────────────────┘
 
-An order is the fold of its events; `order.apply(event)` has no opinion, the commands below have: they check and return
-the event. Times are ns UTC: of events in the readings for what the engine did, of the clock for what people did.
+On its way it may be paused and resumed, and a closed order reopened (`workorders.pausing`). An order is the fold of its
+events; `apply` has no opinion, the commands have: they check and return the event. Times are ns UTC: of events in the
+readings for what the engine did, of the clock for what people did.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from workorders.customer import (
     complaints_after,
     rating_after,
 )
-from workorders.sla import Clock
+from workorders.pause import PauseReason
+from workorders.sla import Clock, Stop, Why
 
 
 class Stage(StrEnum):
@@ -110,11 +112,32 @@ class WorkOrder:
     closure_note: str | None = None
     rating: Rating | None = None
     complaints: tuple[Complaint, ...] = ()
+    paused_at: int | None = None
+    """Since when its clock stands."""
+    paused_by: str | None = None
+    pause_reason: PauseReason | None = None
+    pause_note: str | None = None
+    stops: tuple[Stop, ...] = ()
+    """When its clock stood, and goes on now; oldest first."""
+    counted_from: int | None = None
+    """From when the time to solve it counts, where that is not the opening."""
+    by_date: bool = False
+    """Whether it is due before a forecast may come true: at a date, which no pause puts off."""
 
     @property
     def open_complaints(self) -> tuple[Complaint, ...]:
         """Those about which nothing was done yet; a closed order may have some."""
         return tuple(one for one in self.complaints if one.closed_at is None)
+
+    @property
+    def clock_start(self) -> int:
+        """From when the time to solve it counts."""
+        return self.opened_at if self.counted_from is None else self.counted_from
+
+    @property
+    def reopened(self) -> int:
+        """How often it was reopened."""
+        return sum(stop.why is Why.CLOSED for stop in self.stops)
 
 
 # -- events --------------------------------------------------------------------------------------------------------
@@ -140,6 +163,7 @@ class OrderOpened:
     by: str | None = None
     note: str = ""
     asset: str | None = None
+    by_date: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +188,8 @@ class Reprioritised:
     at: int
     by: str | None = None
     note: str = ""
+    counted_from: int | None = None
+    by_date: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +231,53 @@ class Closed:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The work waits, and so does the clock."""
+
+    reason: PauseReason
+    at: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The work goes on."""
+
+    solve_due_at: int
+    at: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The order was not over after all."""
+
+    stage: Stage
+    promise: Explanation
+    solve_due_at: int
+    at: int
+    by: str
+    note: str
+    counted_from: int | None = None
+    by_date: bool = False
+
+
 OrderChange: TypeAlias = (
-    AlertJoined | Reprioritised | Assigned | Advanced | Noted | Closed | Rated | Complained | ComplaintClosed
+    AlertJoined
+    | Reprioritised
+    | Assigned
+    | Advanced
+    | Noted
+    | Closed
+    | Paused
+    | Resumed
+    | Reopened
+    | Rated
+    | Complained
+    | ComplaintClosed
 )
 OrderEvent: TypeAlias = OrderOpened | OrderChange
 
@@ -231,6 +302,7 @@ def opened(event: OrderOpened) -> WorkOrder:
         response_due_at=event.response_due_at,
         solve_due_at=event.solve_due_at,
         asset=event.asset,
+        by_date=event.by_date,
     )
 
 
@@ -246,6 +318,8 @@ def apply(order: WorkOrder, event: OrderChange) -> WorkOrder:
                 promise=event.promise,
                 response_due_at=event.response_due_at,
                 solve_due_at=event.solve_due_at,
+                counted_from=event.counted_from,
+                by_date=event.by_date,
             )
         case Assigned():
             return _responded(replace(order, assignee=event.assignee), event.at)
@@ -267,10 +341,10 @@ def apply(order: WorkOrder, event: OrderChange) -> WorkOrder:
                 ),
                 event.at,
             )
-        case Rated():
-            return replace(order, rating=rating_after(order.rating, event))
-        case Complained() | ComplaintClosed():
-            return replace(order, complaints=complaints_after(order.complaints, event))
+        case Paused() | Resumed() | Reopened():
+            return _stopped_or_going_on(order, event)
+        case Rated() | Complained() | ComplaintClosed():
+            return _said_by_customer(order, event)
 
 
 def fold(events: Iterable[OrderEvent]) -> WorkOrder:
@@ -285,6 +359,54 @@ def fold(events: Iterable[OrderEvent]) -> WorkOrder:
     return order
 
 
+def _stopped_or_going_on(order: WorkOrder, event: Paused | Resumed | Reopened) -> WorkOrder:
+    match event:
+        case Paused():
+            return replace(
+                order, paused_at=event.at, paused_by=event.by, pause_reason=event.reason, pause_note=event.note
+            )
+        case Resumed():
+            paused_at = event.at if order.paused_at is None else order.paused_at
+            return replace(
+                order,
+                solve_due_at=event.solve_due_at,
+                paused_at=None,
+                paused_by=None,
+                pause_reason=None,
+                pause_note=None,
+                stops=(*order.stops, Stop(paused_at, event.at, Why.PAUSED, order.pause_reason)),
+            )
+        case Reopened():
+            return _reopened(order, event)
+
+
+def _reopened(order: WorkOrder, event: Reopened) -> WorkOrder:
+    """What was said when it was closed stays in its events alone."""
+    closed_at = event.at if order.closed_at is None else order.closed_at
+    solved_at = closed_at if order.solved_at is None else order.solved_at
+    waited = [Stop(solved_at, closed_at, Why.SOLVED)] if solved_at < closed_at else []
+    return replace(
+        order,
+        stage=event.stage,
+        promise=event.promise,
+        solve_due_at=event.solve_due_at,
+        solved_at=None,
+        closed_at=None,
+        closed_by=None,
+        closure_code=None,
+        closure_note=None,
+        stops=(*order.stops, *waited, Stop(closed_at, event.at, Why.CLOSED)),
+        counted_from=event.counted_from,
+        by_date=event.by_date,
+    )
+
+
+def _said_by_customer(order: WorkOrder, event: Rated | Complained | ComplaintClosed) -> WorkOrder:
+    if isinstance(event, Rated):
+        return replace(order, rating=rating_after(order.rating, event))
+    return replace(order, complaints=complaints_after(order.complaints, event))
+
+
 def _responded(order: WorkOrder, at: int) -> WorkOrder:
     return replace(order, responded_at=at) if order.responded_at is None else order
 
@@ -294,13 +416,15 @@ def _responded(order: WorkOrder, at: int) -> WorkOrder:
 
 def assign(order: WorkOrder, assignee: str, by: str, now: int, note: str = "") -> Assigned:
     """Make `assignee` responsible. Raises WrongStateError if the order is closed."""
-    _must_be_open(order, "assigned")
+    must_be_open(order, "assigned")
     return Assigned(assignee, now, by, note)
 
 
 def advance(order: WorkOrder, by: str, now: int, note: str = "") -> Advanced:
-    """Move on to the next stage. Raises WrongStateError if the order is closed or in its last stage."""
-    _must_be_open(order, "advanced")
+    """Move on to the next stage. Raises WrongStateError if the order is closed, paused or in its last stage."""
+    must_be_open(order, "advanced")
+    if order.paused_at is not None:
+        raise WrongStateError(f"work order {order.number} is paused; resume it before it is advanced")
     stage = order.stage.next
     if stage is None:
         raise WrongStateError(f"work order {order.number} is in its last stage, {order.stage}; it can only be closed")
@@ -309,10 +433,11 @@ def advance(order: WorkOrder, by: str, now: int, note: str = "") -> Advanced:
 
 def close(order: WorkOrder, code: ClosureCode, by: str, now: int, note: str = "") -> Closed:
     """End the order, from any stage. Raises WrongStateError if it is closed already."""
-    _must_be_open(order, "closed")
+    must_be_open(order, "closed")
     return Closed(code, now, by, note)
 
 
-def _must_be_open(order: WorkOrder, what: str) -> None:
+def must_be_open(order: WorkOrder, what: str) -> None:
+    """Raises WrongStateError if the order is closed and cannot be … any more."""
     if order.closed_at is not None:
         raise WrongStateError(f"work order {order.number} is closed; it cannot be {what}")

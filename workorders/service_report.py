@@ -1,7 +1,7 @@
 """A month of work orders beside what was promised: first responses, solutions, what was found, and what came back.
 
-Pure. Orders count in the month in which they opened, but for those closed as a duplicate, which another order speaks
-for. A promise that is not due yet, and not kept yet, is not counted either way.
+Pure. Orders count in the month in which they opened, as they stand now, reopened ones too; but for those closed as a
+duplicate, which another order speaks for. A promise that is not due yet, and not kept yet, is not counted either way.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ingest.reading import NS_PER_SECOND
 from workorders.closure import ClosureCode
 from workorders.order import Priority, WorkOrder
 from workorders.promises import Asked, was_kept
+from workorders.solve_clock import clock_now
 
 REPEATED_WITHIN_NS = 90 * DAY_NS
 """A fault that was found before on the same machine within this time has come back."""
@@ -71,6 +72,8 @@ class ServiceReport:
     end: int
     opened: int
     closed: int
+    reopened: int
+    """Of those opened, once each."""
     by_priority: dict[Priority, int]
     response: Kept
     solution: Kept
@@ -96,20 +99,19 @@ def service_report(orders: Iterable[WorkOrder], start: int, end: int, now: int, 
         end,
         len(ours),
         sum(order.closed_at is not None for order in ours),
+        sum(order.reopened > 0 for order in ours),
         {priority: priorities[priority] for priority in Priority},
-        _kept(ours, now, asked.responded, lambda order: (order.responded_at, order.response_due_at)),
-        _kept(ours, now, asked.solved, lambda order: (order.solved_at, order.solve_due_at)),
+        _kept(ours, asked.responded, lambda order: (order.responded_at, order.response_due_at, now)),
+        _kept(ours, asked.solved, lambda order: (order.solved_at, order.solve_due_at, clock_now(order, now))),
         dict(sorted(codes.items(), key=lambda pair: (-pair[1], pair[0]))),
         _repeated(known, start),
         _recurring(ours),
     )
 
 
-def _kept(
-    orders: Sequence[WorkOrder], now: int, asked: float, times: Callable[[WorkOrder], tuple[int | None, int]]
-) -> Kept:
-    """How a promise was kept; `times` gives when it was (None: not yet) and when it was due."""
-    kept = [was_kept(at, due_at, now) for at, due_at in map(times, orders)]
+def _kept(orders: Sequence[WorkOrder], asked: float, times: Callable[[WorkOrder], tuple[int | None, int, int]]) -> Kept:
+    """How a promise was kept; `times` gives when it was (None: not yet), when it was due, and what time it is."""
+    kept = [was_kept(*times(order)) for order in orders]
     took = [max(at - order.opened_at, 0) for order in orders if (at := times(order)[0]) is not None]
     median, slowest = (np.quantile(took, (0.5, 0.9)) / NS_PER_SECOND).tolist() if took else (None, None)
     return Kept(len(kept) - kept.count(None), kept.count(True), asked, median, slowest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -27,8 +27,11 @@ from workorders.order import (
     OrderChange,
     OrderEvent,
     OrderOpened,
+    Paused,
     Priority,
+    Reopened,
     Reprioritised,
+    Resumed,
     Stage,
     WorkOrder,
     advance,
@@ -36,6 +39,10 @@ from workorders.order import (
     assign,
     close,
 )
+from workorders.pause import PauseReason
+from workorders.pausing import OtherOpenError, pause, reopen, resume
+from workorders.promises import shipped
+from workorders.sla import Calendar, Calendars
 
 
 def _one_open(of: str) -> sa.Index:
@@ -87,6 +94,13 @@ class OrderRow(Base):
     rating: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     complaints: Mapped[list[dict[str, Any]] | None] = mapped_column(sa.JSON(none_as_null=True))
     open_complaints: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    paused_at: Mapped[int | None]
+    paused_by: Mapped[str | None]
+    pause_reason: Mapped[str | None]
+    pause_note: Mapped[str | None]
+    stops: Mapped[list[dict[str, Any]] | None] = mapped_column(sa.JSON)
+    counted_from: Mapped[int | None]
+    by_date: Mapped[bool | None]
 
 
 class EventRow(Base):
@@ -115,13 +129,21 @@ EVENT_KINDS: dict[str, type[OrderEvent]] = {
     "rated": Rated,
     "complained": Complained,
     "complaint_closed": ComplaintClosed,
+    "paused": Paused,
+    "resumed": Resumed,
+    "reopened": Reopened,
 }
 NAME_OF = {kind: name for name, kind in EVENT_KINDS.items()}
 """What the kinds of events are called."""
 _JOINS = ("opened", "joined")
 _EVENTS: dict[str, TypeAdapter[OrderEvent]] = {name: TypeAdapter(kind) for name, kind in EVENT_KINDS.items()}
 _ORDER = TypeAdapter(WorkOrder)
+_STANDS = OrderRow.paused_at.is_not(None) & OrderRow.by_date.is_not(sa.true())
 _COLUMNS = tuple(field.name for field in fields(WorkOrder) if field.name != "alerts")
+
+
+Command: TypeAlias = Callable[[WorkOrder], Sequence[OrderChange]]
+"""What somebody does with an order: what happens to it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +151,7 @@ class OrderFilter:
     """Which orders to list; None and empty mean all. `since` is the earliest `opened_at`, ns UTC."""
 
     open: bool | None = None
+    paused: bool | None = None
     site: str | None = None
     device: str | None = None
     """Orders that an alert of it opened or joined."""
@@ -152,13 +175,23 @@ class OrderTimes:
     responded_at: int | None
     solved_at: int | None
     closed_at: int | None
+    paused_at: int | None = None
+    by_date: bool | None = None
 
 
 class OrderStore:
-    """The work orders in the database behind `engine`. Every method raises RetryableError while it is away."""
+    """The work orders in the database behind `engine`. Every method raises RetryableError while it is away.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    Their clocks go by the calendar of their site.
+    """
+
+    def __init__(self, engine: sa.Engine, calendars: Calendars | None = None) -> None:
         self._engine = engine
+        self._calendars = calendars or Calendars()
+
+    def calendar(self, site: str) -> Calendar:
+        """By which the clocks of a site go."""
+        return self._calendars.of(site)
 
     def get(self, number: str) -> WorkOrder:
         """The order with that number. Raises NotFoundError."""
@@ -179,9 +212,12 @@ class OrderStore:
         return Page(tuple(found[:limit]), encode_cursor(last.opened_at, last.number) if last else None)
 
     def most_urgent(self, wanted: OrderFilter, limit: int) -> tuple[WorkOrder, ...]:
-        """The first `limit` orders by what is due next, response or solution; where nothing is, at the end."""
+        """The first `limit` orders by what is due next, response or solution; where nothing is, at the end.
+
+        As long as the clock of an order stands nothing of it is due.
+        """
         due = sa.case(
-            (OrderRow.closed_at.is_not(None), None),
+            (sa.or_(OrderRow.closed_at.is_not(None), _STANDS), None),
             (OrderRow.responded_at.is_(None), OrderRow.response_due_at),
             (OrderRow.solved_at.is_(None), OrderRow.solve_due_at),
         )
@@ -217,41 +253,74 @@ class OrderStore:
 
     def assign(self, number: str, assignee: str, by: str, now: int, note: str = "") -> WorkOrder:
         """Make somebody responsible. Raises NotFoundError, or WrongStateError if the order is closed."""
-        return self._act(number, lambda order: assign(order, assignee, by, now, note))
+        return self._act(number, lambda order: [assign(order, assignee, by, now, note)])
 
     def advance(self, number: str, by: str, now: int, note: str = "") -> WorkOrder:
-        """Move on to the next stage. Raises NotFoundError, or WrongStateError if there is none or it is closed."""
-        return self._act(number, lambda order: advance(order, by, now, note))
+        """Move on to the next stage.
+
+        Raises NotFoundError, or WrongStateError if there is none or the order is closed or paused.
+        """
+        return self._act(number, lambda order: [advance(order, by, now, note)])
 
     def note(self, number: str, by: str, now: int, note: str) -> WorkOrder:
         """Write something down. Raises NotFoundError."""
-        return self._act(number, lambda _order: Noted(now, by, note))
+        return self._act(number, lambda _order: [Noted(now, by, note)])
+
+    def pause(self, number: str, reason: PauseReason, by: str, now: int, note: str = "") -> WorkOrder:
+        """Have its clock stand. Raises NotFoundError, or WrongStateError if it does already or may not yet."""
+        return self._act(number, lambda order: [pause(order, reason, by, now, note)])
+
+    def resume(self, number: str, by: str, now: int, note: str = "") -> WorkOrder:
+        """Let its clock go on. Raises NotFoundError, or WrongStateError if it is not paused."""
+        return self._act(number, lambda order: [resume(order, by, now, self.calendar(order.site), note)])
 
     def close(self, number: str, code: ClosureCode, by: str, now: int, note: str = "") -> WorkOrder:
-        """End the order. Raises NotFoundError, or WrongStateError if it is closed already."""
-        return self._act(number, lambda order: close(order, code, by, now, note))
+        """End the order, and a pause with it. Raises NotFoundError, or WrongStateError if it is closed already."""
+
+        def closed(order: WorkOrder) -> list[OrderChange]:
+            end = close(order, code, by, now, note)
+            return [end] if order.paused_at is None else [resume(order, by, now, self.calendar(order.site)), end]
+
+        return self._act(number, closed)
+
+    def reopen(self, number: str, by: str, now: int, note: str) -> WorkOrder:
+        """Have it done again.
+
+        Raises NotFoundError, or WrongStateError if it is open; OtherOpenError if another one of its device or asset is.
+        """
+        with writing(self._engine) as session:
+
+            def reopened(order: WorkOrder) -> list[OrderChange]:
+                event = reopen(order, by, now, self.calendar(order.site), shipped(), note)
+                other = _other_open(session, order)
+                if other is not None:
+                    raise OtherOpenError(order, other)
+                return [event]
+
+            return act_on(session, number, reopened)
 
     def rate(
         self, number: str, score: int, by: str | None, now: int, comment: str = "", customer: str = ""
     ) -> WorkOrder:
         """Give or change its rating. Raises NotFoundError, or WrongStateError if it is too early or too late."""
-        return self._act(number, lambda order: rate(order, score, by, now, comment, customer))
+        return self._act(number, lambda order: [rate(order, score, by, now, comment, customer)])
 
     def close_complaint(self, number: str, complaint: int, by: str, now: int, note: str) -> WorkOrder:
         """Say what was done about a complaint. Raises NotFoundError, or WrongStateError if it is closed already."""
-        return self._act(number, lambda order: close_complaint(order, complaint, by, now, note))
+        return self._act(number, lambda order: [close_complaint(order, complaint, by, now, note)])
 
-    def _act(self, number: str, command: Callable[[WorkOrder], OrderChange]) -> WorkOrder:
+    def _act(self, number: str, command: Command) -> WorkOrder:
         with writing(self._engine) as session:
             return act_on(session, number, command)
 
 
-def act_on(session: Session, number: str, command: Callable[[WorkOrder], OrderChange]) -> WorkOrder:
+def act_on(session: Session, number: str, command: Command) -> WorkOrder:
     """Do something with an order: the order as it is then. Raises NotFoundError, and what `command` raises."""
     order = _get(session, number, lock=True)
-    event = command(order)
-    order = apply(order, event)
-    save_orders(session, [(order, [event])])
+    events = command(order)
+    for event in events:
+        order = apply(order, event)
+    save_orders(session, [(order, events)])
     return order
 
 
@@ -327,6 +396,15 @@ def _get(session: Session, number: str, lock: bool = False) -> WorkOrder:
     return _to_orders(session, [row])[0]
 
 
+def _other_open(session: Session, order: WorkOrder) -> str | None:
+    """The number of an open order of its device or asset."""
+    same = OrderRow.device == order.device
+    if order.asset is not None:
+        same |= OrderRow.asset == order.asset
+    query = sa.select(OrderRow.number).where(OrderRow.site == order.site, same, OrderRow.closed_at.is_(None))
+    return session.scalars(query.limit(1)).first()
+
+
 def _locked(session: Session, conditions: Iterable[sa.ColumnElement[bool]]) -> list[WorkOrder]:
     rows = [
         row
@@ -351,13 +429,12 @@ def _to_orders(session: Session, rows: Sequence[OrderRow]) -> list[WorkOrder]:
         )
         for number, alert_id in session.execute(query):
             alerts[number].append(str(alert_id))
-    return [
-        _ORDER.validate_python(
-            {name: getattr(row, name) for name in _COLUMNS}
-            | {"alerts": alerts[row.number], "complaints": row.complaints or ()}
-        )
-        for row in rows
-    ]
+    return [_ORDER.validate_python(_known(row) | {"alerts": alerts[row.number]}) for row in rows]
+
+
+def _known(row: OrderRow) -> dict[str, Any]:
+    """The columns that say something; of an order from before there was a column it says nothing."""
+    return {name: value for name in _COLUMNS if (value := getattr(row, name)) is not None}
 
 
 def _next_seq(session: Session, numbers: Sequence[str]) -> dict[str, int]:
@@ -397,6 +474,8 @@ def _conditions(wanted: OrderFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(OrderRow.closed_at.is_(None) if wanted.open else OrderRow.closed_at.is_not(None))
     if wanted.complaint is not None:
         conditions.append(OrderRow.open_complaints > 0 if wanted.complaint else OrderRow.open_complaints == 0)
+    if wanted.paused is not None:
+        conditions.append(OrderRow.paused_at.is_not(None) if wanted.paused else OrderRow.paused_at.is_(None))
     if wanted.text is not None:
         device = (OrderRow.site, OrderRow.device)
         conditions.append(holds(wanted.text, (*device, OrderRow.number, OrderRow.assignee), device, wanted.called))

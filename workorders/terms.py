@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from alerts.alert import Alert, Explanation, Kind
 from workorders.promises import HOUR_NS, Promise
-from workorders.sla import Calendar, due
+from workorders.sla import Calendar, Stop, due
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +17,23 @@ class Terms:
     promise: Explanation
     response_due_at: int
     solve_due_at: int
+    by_date: bool = False
+    """Whether the solution is due before a forecast may come true, and not so many hours later."""
 
 
-def terms_of(promise: Promise, start: int, calendar: Calendar, alert: Alert | None = None) -> Terms:
+def terms_of(
+    promise: Promise, start: int, calendar: Calendar, alert: Alert | None = None, stops: Iterable[Stop] = ()
+) -> Terms:
     """What is promised, counted from `start`; for a forecast, that its order is solved before it may come true.
 
-    There may then be more time than usual, or less; nothing is due before the first response.
+    Time in `stops` does not count towards the solution. For a forecast there may be more time than usual, or less;
+    nothing is due before the first response.
     """
     response, solve = promise.response_ns / HOUR_NS, promise.solve_ns / HOUR_NS
     response_due_at = due(start, promise.response_ns, calendar).at
     earliest = None if alert is None else crossing_at(alert)
     until = (f"solved within {solve:g} h", f"{solve:g} 小时内解决")
-    solve_due_at = due(start, promise.solve_ns, calendar).at
+    solve_due_at = due(start, promise.solve_ns, calendar, stops).at
     if earliest is not None:
         until = (
             "solved before the earliest moment at which the forecast may come true",
@@ -39,7 +45,7 @@ def terms_of(promise: Promise, start: int, calendar: Calendar, alert: Alert | No
         f"First response within {response:g} h, {until[0]}, {counted.en}",
         f"{response:g} 小时内首次响应，{until[1]}；{counted.zh}",
     )
-    return Terms(words, response_due_at, solve_due_at)
+    return Terms(words, response_due_at, solve_due_at, earliest is not None)
 
 
 def crossing_at(alert: Alert) -> int | None:

@@ -153,6 +153,7 @@ class MonthItem(BaseModel):
     end: Time
     opened: int
     closed: int
+    reopened: int = Field(description="Orders that were reopened, be it several times; they count as they stand now")
     by_priority: dict[Priority, int]
     response: KeptItem
     solution: KeptItem
@@ -169,6 +170,7 @@ class MonthItem(BaseModel):
             end=format_time(found.end),
             opened=found.opened,
             closed=found.closed,
+            reopened=found.reopened,
             by_priority=found.by_priority,
             response=KeptItem.of(found.response),
             solution=KeptItem.of(found.solution),

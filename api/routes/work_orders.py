@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.deps import Deps, Parts, Who
 from api.devices import searched
@@ -16,6 +16,8 @@ from api.publish import publish_work_order
 from api.routes.alerts import NoteBody
 from workorders.closure import ClosureCode
 from workorders.order import Priority, Stage, WorkOrder
+from workorders.pause import PauseReason
+from workorders.solve_clock import solve_clock
 from workorders.store import OrderFilter
 
 router = APIRouter(prefix="/work-orders", tags=["work orders"])
@@ -36,6 +38,19 @@ class WordBody(BaseModel):
     note: str = Field(max_length=4_000, pattern=r"\S")
 
 
+class PauseBody(NoteBody):
+    """What is waited for; another reason is said in the note."""
+
+    reason: PauseReason = PauseReason.OTHER
+
+    @model_validator(mode="after")
+    def says_why(self) -> Self:
+        """Nobody pauses an order without a word."""
+        if self.reason is PauseReason.OTHER and not self.note.strip():
+            raise ValueError("say why: a reason, or a note that names another one")
+        return self
+
+
 class CloseBody(NoteBody):
     """What was found and done."""
 
@@ -46,6 +61,7 @@ class CloseBody(NoteBody):
 def list_orders(
     deps: Parts,
     open: Annotated[bool | None, Query(description="Only open ones, or only closed ones")] = None,  # noqa: A002
+    paused: Annotated[bool | None, Query(description="Only those whose clock stands, or only others")] = None,
     site: SiteName = None,
     device: DeviceName = None,
     stage: Annotated[list[Stage], Query(description="Only these; several are allowed")] = [],  # noqa: B006
@@ -59,7 +75,7 @@ def list_orders(
 ) -> ItemPage[OrderItem]:
     """Work orders, newest first."""
     wanted = OrderFilter(
-        open, site, device, stage, priority, assignee, time_ns(since), *searched(deps.registry, q), complaint
+        open, paused, site, device, stage, priority, assignee, time_ns(since), *searched(deps.registry, q), complaint
     )
     page = deps.orders.list(wanted, limit, cursor)
     return ItemPage(items=[OrderItem.of(order) for order in page.items], next=page.next)
@@ -81,7 +97,7 @@ def assign(deps: Parts, who: Who, number: Number, body: AssignBody | None = None
 
 @router.post("/{number}/advance")
 def advance(deps: Parts, who: Who, number: Number, body: NoteBody | None = None) -> OrderDetail:
-    """Move on to the next stage. 409 if there is none or the order is closed."""
+    """Move on to the next stage. 409 if there is none or the order is closed or paused."""
     note = body.note if body else ""
     return act(deps, "advanced", lambda: deps.orders.advance(number, who.name, deps.clock(), note))
 
@@ -92,9 +108,28 @@ def note(deps: Parts, who: Who, number: Number, body: WordBody) -> OrderDetail:
     return act(deps, "noted", lambda: deps.orders.note(number, who.name, deps.clock(), body.note))
 
 
+@router.post("/{number}/pause")
+def pause(deps: Parts, who: Who, number: Number, body: PauseBody) -> OrderDetail:
+    """Have the clock of the solution stand. 409 unless the order is answered, and not solved or paused already."""
+    return act(deps, "paused", lambda: deps.orders.pause(number, body.reason, who.name, deps.clock(), body.note))
+
+
+@router.post("/{number}/resume")
+def resume(deps: Parts, who: Who, number: Number, body: NoteBody | None = None) -> OrderDetail:
+    """Let the clock go on: the solution is due so much service time later. 409 if it is not paused."""
+    note = body.note if body else ""
+    return act(deps, "resumed", lambda: deps.orders.resume(number, who.name, deps.clock(), note))
+
+
+@router.post("/{number}/reopen")
+def reopen(deps: Parts, who: Who, number: Number, body: WordBody) -> OrderDetail:
+    """Have a closed order done again, and say why. 409 if it is open, or another one of its device or asset is."""
+    return act(deps, "reopened", lambda: deps.orders.reopen(number, who.name, deps.clock(), body.note))
+
+
 @router.post("/{number}/close")
 def close(deps: Parts, who: Who, number: Number, body: CloseBody | None = None) -> OrderDetail:
-    """End the order with a closure code. 409 if it is closed already."""
+    """End the order with a closure code, and a pause with it. 409 if it is closed already."""
     body = body or CloseBody()
     return act(deps, "closed", lambda: deps.orders.close(number, body.code, who.name, deps.clock(), body.note))
 
@@ -109,4 +144,5 @@ def act(deps: Deps, change: str, action: Callable[[], WorkOrder]) -> OrderDetail
 def detail(deps: Deps, order: WorkOrder) -> OrderDetail:
     """An order with all that belongs to it."""
     opener = deps.alerts.get(order.evidence.alert)
-    return OrderDetail.with_history(order, deps.orders.history(order.number), deps.past.similar(opener))
+    clock = solve_clock(order, deps.orders.calendar(order.site), deps.clock())
+    return OrderDetail.with_history(order, deps.orders.history(order.number), deps.past.similar(opener), clock)

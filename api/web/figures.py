@@ -10,6 +10,7 @@ from alerts.alert import Alert, Severity
 from alerts.store import Brief
 from workorders.order import WorkOrder
 from workorders.promises import was_kept
+from workorders.solve_clock import clock_now
 from workorders.store import OrderTimes
 
 
@@ -41,7 +42,7 @@ def promised(orders: Iterable[WorkOrder | OrderTimes], now: int) -> Promised:
     response, solved, overdue = [], [], 0
     for order in orders:
         response.append(was_kept(order.responded_at, order.response_due_at, now))
-        solved.append(was_kept(order.solved_at, order.solve_due_at, now))
+        solved.append(was_kept(order.solved_at, order.solve_due_at, clock_now(order, now)))
         overdue += is_overdue(order, now)
     return Promised(_counted(response), _counted(solved), overdue)
 
@@ -69,9 +70,9 @@ def next_due(order: WorkOrder | OrderTimes) -> NextDue | None:
 
 
 def is_overdue(order: WorkOrder | OrderTimes, now: int) -> bool:
-    """Whether something that is not done yet was due before `now`."""
+    """Whether something that is not done yet was due before `now`, or before its clock stood."""
     due = next_due(order)
-    return due is not None and now > due.at
+    return due is not None and clock_now(order, now) > due.at
 
 
 class Health(StrEnum):

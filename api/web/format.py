@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -63,7 +64,19 @@ def time_ahead(ns: int, now: int, zone: ZoneInfo) -> str:
     return local(ns, zone).strftime("%H:%M") if same_day else clock_time(ns, zone)
 
 
-def span(seconds: float, t: Translator) -> str:
+_UNITS = (("time.days", DAY), ("time.hours", HOUR), ("time.minutes", MINUTE))
+
+
+def worked(seconds: float, t: Translator) -> str:
+    """A length of service time in hours and minutes: a day of it is not 24 hours.
+
+    >>> worked(172_740, Translator(Language.EN)), worked(50, Translator(Language.EN))
+    ('47 h 59 min', '50 s')
+    """
+    return span(seconds, t, _UNITS[1:])
+
+
+def span(seconds: float, t: Translator, units: Sequence[tuple[str, int]] = _UNITS) -> str:
     """A length of time in its two largest units.
 
     >>> span(5_000, Translator(Language.EN)), span(5_000, Translator(Language.ZH))
@@ -72,7 +85,6 @@ def span(seconds: float, t: Translator) -> str:
     left = max(0, round(seconds))
     if left < MINUTE:
         return t("time.seconds", n=left)
-    units = (("time.days", DAY), ("time.hours", HOUR), ("time.minutes", MINUTE))
     first = next(index for index, (_, length) in enumerate(units) if left >= length)
     parts = []
     for key, length in units[first : first + 2]:
@@ -98,7 +110,7 @@ def ago(ns: int | None, now: int, t: Translator) -> str:
 
 def _coarse(seconds: float, t: Translator) -> str:
     """The largest unit only: enough for what is past."""
-    for key, length in (("time.days", DAY), ("time.hours", HOUR), ("time.minutes", MINUTE)):
+    for key, length in _UNITS:
         if seconds >= length:
             return t(key, n=int(seconds // length))
     return t("time.seconds", n=int(seconds))

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from alerts.alert import WrongStateError
 from api.web.render import View
+from workorders.pausing import OtherOpenError
 
 Note = Annotated[str, Form(max_length=4_000)]
 Csrf = Annotated[str, Form(max_length=128)]
@@ -25,6 +26,8 @@ def act(view: View, csrf: str, action: Callable[[], object], again: Callable[[st
     check_csrf(view, csrf)
     try:
         action()
+    except OtherOpenError as error:
+        return again(view.t("order.other_open", number=error.other), 409)
     except WrongStateError:
         return again(view.t("problem.detail.409"), 409)
     request = view.request

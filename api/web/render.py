@@ -28,6 +28,8 @@ from api.web.figures import is_overdue, next_due
 from api.web.i18n import Language, Translator, choose
 from ingest.reading import NS_PER_SECOND
 from ingest.times import format_time
+from workorders.pause import PAUSE_LABELS
+from workorders.solve_clock import stands
 
 LANGUAGE_COOKIE = "forewarn_lang"
 PARTS = (
@@ -146,6 +148,7 @@ def _words(view: View) -> dict[str, Any]:
         "clock_time": partial(spoken.clock_time, zone=zone),
         "time_ahead": partial(spoken.time_ahead, now=now, zone=zone),
         "span": partial(spoken.span, t=t),
+        "worked": partial(spoken.worked, t=t),
         "ago": partial(spoken.ago, now=now, t=t),
         "until": lambda ns: spoken.span(abs(ns - now) / NS_PER_SECOND, t),
         "is_soon": lambda ns: ns - now < SOON_NS,
@@ -154,6 +157,9 @@ def _words(view: View) -> dict[str, Any]:
         "headline": lambda alert: headline(alert, device_title(deps, alert.site, alert.device)),
         "person": lambda name: t("access.local") if name == LOCAL.name else name,
         "next_due": next_due,
+        "pause_words": lambda order: t.of(PAUSE_LABELS[order.pause_reason]),
+        "stands": stands,
+        "is_overdue": partial(is_overdue, now=now),
         "open_states": OPEN_STATES,
         "device_url": device_url,
         "device_title": partial(device_title, deps),

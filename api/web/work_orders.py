@@ -20,7 +20,7 @@ from api.routes.work_orders import act as publish_after
 from api.web.around import MOST_CHARTS, charts_around
 from api.web.evidence import lines
 from api.web.figures import is_overdue
-from api.web.format import clock_time, span
+from api.web.format import clock_time, span, worked
 from api.web.forms import Csrf, Note, act, filter_query, next_url
 from api.web.render import SOON_NS, View, view_of
 from api.web.standing import standing
@@ -29,15 +29,20 @@ from ingest.registry import Registry
 from ingest.times import parse_time
 from workorders.closure import LABELS, ClosureCode
 from workorders.order import Priority, Stage, WorkOrder
+from workorders.pause import PAUSE_LABELS, PauseReason
+from workorders.solve_clock import SolveClock, solve_clock, stands
 from workorders.store import OrderFilter
 
 router = APIRouter(include_in_schema=False, prefix="/work-orders")
-SHOWS: dict[str, bool | None] = {"open": True, "closed": False, "all": None}
+SHOWS: dict[str, bool | None] = {"open": True, "paused": True, "closed": False, "all": None}
 """What a person can choose to see; whether that means open orders."""
+MOST_PARTS = 60
+"""Intervals of a clock that are shown, the newest."""
 MOST_ROWS = 100
 FILTERS = ("show", "priority", "q", "site", "device")
 Number = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
+Words = Annotated[str, Form(min_length=1, max_length=4_000, pattern=r"\S")]
 Name = Annotated[str, Query(max_length=128)]
 
 
@@ -76,6 +81,7 @@ class Wanted:
         text, called = searched(registry, self.q)
         return OrderFilter(
             open=SHOWS[self.show],
+            paused=True if self.show == "paused" else None,
             site=self.site or None,
             device=self.device or None,
             priorities=[Priority(self.priority)] if self.priority in set(Priority) else [],
@@ -131,6 +137,40 @@ def advance(
     return _act(view, number, wanted, csrf, "advanced", lambda: deps.orders.advance(number, name, now, note))
 
 
+@router.post("/{number}/pause")
+def pause(
+    request: Request,
+    deps: Parts,
+    number: Number,
+    wanted: Listed,
+    reason: Annotated[PauseReason, Form()],
+    note: Note = "",
+    csrf: Csrf = "",
+) -> Response:
+    """The button `pause`."""
+    view = view_of(request, deps)
+    name, now = view.who.name, view.now
+    if reason is PauseReason.OTHER and not note.strip():
+        return _page(view, deps.orders.get(number), wanted, error=view.t("order.say_why"), status=422)
+    return _act(view, number, wanted, csrf, "paused", lambda: deps.orders.pause(number, reason, name, now, note))
+
+
+@router.post("/{number}/resume")
+def resume(request: Request, deps: Parts, number: Number, wanted: Listed, note: Note = "", csrf: Csrf = "") -> Response:
+    """The button `resume`."""
+    view = view_of(request, deps)
+    name, now = view.who.name, view.now
+    return _act(view, number, wanted, csrf, "resumed", lambda: deps.orders.resume(number, name, now, note))
+
+
+@router.post("/{number}/reopen")
+def reopen(request: Request, deps: Parts, number: Number, wanted: Listed, note: Words, csrf: Csrf = "") -> Response:
+    """The button `reopen`."""
+    view = view_of(request, deps)
+    name, now = view.who.name, view.now
+    return _act(view, number, wanted, csrf, "reopened", lambda: deps.orders.reopen(number, name, now, note))
+
+
 @router.post("/{number}/close")
 def close(
     request: Request,
@@ -153,7 +193,7 @@ def note(
     deps: Parts,
     number: Number,
     wanted: Listed,
-    note: Annotated[str, Form(min_length=1, max_length=4_000, pattern=r"\S")],
+    note: Words,
     csrf: Csrf = "",
 ) -> Response:
     """The button that writes something down."""
@@ -211,17 +251,25 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     """What is shown of one order beside itself."""
     opener = view.deps.alerts.get(order.evidence.alert)
     similar = view.deps.past.similar(opener)
-    history = OrderDetail.with_history(order, view.deps.orders.history(order.number), similar).events
+    clock = solve_clock(order, view.deps.orders.calendar(order.site), view.now)
+    history = OrderDetail.with_history(order, view.deps.orders.history(order.number), similar, clock).events
     alerts = _alerts(view, order)
     known = view.deps.registry.known
     titles = {alert.id: view.t.of(headline(alert, known(alert.site, alert.device).title)) for alert in alerts}
+    solution = promise(order.solved_at, order.solve_due_at, view)
     told = [happened(event, titles, view) for event in history]
     return {
         "stages": list(Stage),
         "stage_index": list(Stage).index(order.stage),
         "next_stage": order.stage.next,
         "response": promise(order.responded_at, order.response_due_at, view),
-        "solve": promise(order.solved_at, order.solve_due_at, view),
+        "solve": standing_promise(order, clock, view) if stands(order) else solution,
+        "clock": clock,
+        "clock_left_out": max(len(clock.parts) - MOST_PARTS, 0),
+        "clock_parts": clock.parts[-MOST_PARTS:],
+        "may_pause": order.responded_at is not None and order.solved_at is None and order.paused_at is None,
+        "reasons": list(PAUSE_LABELS.items()),
+        "pause_labels": PAUSE_LABELS,
         "first_steps": first_steps(order.evidence.kind, order.evidence.metric, order.evidence.facts),
         "similar": similar,
         "charts": charts_around(opener, view.deps.registry, view.now),
@@ -252,15 +300,28 @@ def promise(done_at: int | None, due_at: int, view: View) -> Promise:
     return Promise(t("due.left", span=left), "soon" if due_at - view.now < SOON_NS else "", detail)
 
 
+def standing_promise(order: WorkOrder, clock: SolveClock, view: View) -> Promise:
+    """How the promise of a solution stands while its clock does."""
+    t, late = view.t, clock.left < 0
+    left = worked(abs(clock.left) / NS_PER_SECOND, t)
+    since = t("due.paused_since", time=clock_time(order.paused_at, view.deps.zone))
+    return Promise(t("due.late" if late else "due.stands", span=left), "late" if late else "", since)
+
+
 def happened(event: OrderEventItem, titles: Mapping[str, str], view: View) -> Happened:
     """A line of the history in the reader's language."""
     code = LABELS[event.closure_code] if event.closure_code else None
+    reason = PAUSE_LABELS[event.pause_reason] if event.pause_reason else None
+    due_at = parse_time(event.solve_due_at) if event.solve_due_at else None
     details = {
         "advanced": view.t(f"stage.{event.stage}") if event.stage else "",
         "assigned": event.assignee,
         "closed": view.t.of(code) if code else "",
         "joined": titles.get(event.alert or ""),
         "opened": event.priority,
+        "paused": view.t.of(reason) if reason else "",
+        "resumed": view.t("due.by", time=clock_time(due_at, view.deps.zone)),
+        "reopened": view.t("due.by", time=clock_time(due_at, view.deps.zone)),
         "reprioritised": event.priority,
     }
     detail = details.get(event.event) or ""

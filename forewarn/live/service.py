@@ -181,7 +181,7 @@ class Service:
             telemetry=held.store,
             rejects=held.rejects,
             alerts=AlertStore(held.database),
-            orders=OrderStore(held.database),
+            orders=OrderStore(held.database, self._calendars),
             complaints=Complaints(held.database, self.registry, self._notify, self._notifier.wake),
             findings=FindingStore(held.database),
             past=PastStore(held.database),

@@ -43,6 +43,7 @@ ORDER = WorkOrder(
     solve_due_at=1_000,
 )
 DONE = replace(ORDER, responded_at=100, solved_at=1_000, closed_at=1_000)
+PAUSED = replace(ORDER, responded_at=90, paused_at=500)
 LATE = replace(ORDER, responded_at=101, solved_at=1_001, closed_at=1_001)
 
 
@@ -55,6 +56,9 @@ LATE = replace(ORDER, responded_at=101, solved_at=1_001, closed_at=1_001)
         pytest.param(replace(ORDER, responded_at=90), 101, (1, 1), (0, 0), 0, id="answered in time"),
         pytest.param(replace(ORDER, responded_at=90), 1_001, (1, 1), (0, 1), 1, id="not solved in time"),
         pytest.param(replace(ORDER, responded_at=90, solved_at=99), 9_999, (1, 1), (1, 1), 0, id="solved, still open"),
+        pytest.param(PAUSED, 9_999, (1, 1), (0, 0), 0, id="its clock stands"),
+        pytest.param(replace(PAUSED, paused_at=1_001), 9_999, (1, 1), (0, 1), 1, id="overdue before its clock stood"),
+        pytest.param(replace(PAUSED, by_date=True), 9_999, (1, 1), (0, 1), 1, id="a date does not wait"),
         pytest.param(DONE, 9_999, (1, 1), (1, 1), 0, id="all kept"),
         pytest.param(LATE, 9_999, (0, 1), (0, 1), 0, id="all broken, but over"),
     ],

@@ -24,6 +24,7 @@ from ingest.machine import Foundation
 from ingest.registry import Criticality
 from ingest.rejects import RejectSource
 from workorders.order import Priority, Stage
+from workorders.sla import Why
 from workorders.store import EVENT_KINDS
 
 WEB = Path(alert_page.__file__).parent
@@ -64,6 +65,7 @@ def families() -> dict[str, set[str]]:
     return {
         "access.reason.": {reason.name.lower() for reason in Reason},
         "alarm_figure.": set(asked()[1]),
+        "clock_why.": set(Why),
         "criticality.": set(Criticality),
         "device.": {"title", "class", "asset", "customer", "team", "owner"}
         | {f"{to}{end}" for to in ("retire", "unretire") for end in ("", "_hint")},

@@ -19,6 +19,7 @@ from ingest.registry import Device, Metric, UnitState
 from ingest.rejects import Reject, RejectSource, Which
 from tests.api.harness import MINUTE
 from tests.browser.conftest import SIZES, Console, Look, Watched
+from workorders.closure import ClosureCode
 from workorders.store import OrderFilter
 
 pytestmark = pytest.mark.timeout(240)
@@ -301,6 +302,33 @@ def test_an_order_from_assignment_to_the_end(own_console: Console, look: Look) -
     expect(page.locator(".history")).to_contain_text("bearing replaced")
     expect(page.locator(".stages .done")).to_have_count(2)
     assert own_console.made.deps().orders.get(order.number).closure_note == "bearing replaced"
+
+
+def test_an_order_waits_and_is_reopened(own_console: Console, look: Look) -> None:
+    deps = own_console.made.deps()
+    order = deps.orders.list(OrderFilter(device="pump-1")).items[0]
+    watched = look(f"{own_console.base}/work-orders/{order.number}", "phone", "zh")
+    page = watched.page
+    settle(page)
+    expect(page.get_by_text("暂停：工作需要等待")).to_have_count(0)
+    page.get_by_label("负责人").fill("li.wei")
+    page.get_by_role("button", name="指派", exact=True).click()
+    page.get_by_text("暂停：工作需要等待").click()
+    page.get_by_label("在等什么？").select_option("parts")
+    page.get_by_role("button", name="暂停", exact=True).click()
+    expect(page.locator(".due")).to_contain_text("停止计时")
+    page.get_by_text("计时明细").click()
+    expect(page.locator("table")).to_contain_text("暂停：等待备件")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="恢复", exact=True).click()
+    expect(page.locator(".due")).not_to_contain_text("停止计时")
+    expect(page.locator("table")).to_be_visible()
+    deps.orders.close(order.number, ClosureCode.BEARING, "li.wei", own_console.made.now)
+    page.reload()
+    page.get_by_label("为什么没有结束？").fill("又有异响")
+    page.get_by_role("button", name="重新打开", exact=True).click()
+    expect(page.locator(".history")).to_contain_text("又有异响")
+    assert deps.orders.get(order.number).reopened == 1
 
 
 def test_the_tab_tells_how_many_alerts_are_urgent(own_console: Console, look: Look) -> None:

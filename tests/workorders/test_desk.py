@@ -23,6 +23,7 @@ from workorders.closure import ClosureCode
 from workorders.desk import MOST_LOOKED_UP, Changes, Desk
 from workorders.opening import fold, order_number
 from workorders.order import Priority, WorkOrder
+from workorders.pause import PauseReason
 from workorders.store import EventRow, OrderFilter, OrderRow, OrderStore
 
 NOW = START + 60 * SECOND
@@ -257,6 +258,31 @@ def test_what_comes_back_while_its_order_is_open_calls_nobody(engine: sa.Engine)
     assert told == [2, 0, 2, 2]
     OrderStore(engine).close(order_number(first.id), ClosureCode.LEAK, "li", NOW)
     assert desk.record([opened(raised_at=START + 5 * HOUR)], START + 5 * HOUR).notices == 2
+
+
+def test_a_paused_order_takes_alerts_and_calls_people_for_a_worse_one(engine: sa.Engine) -> None:
+    """What the engine says again after a crash changes nothing of it."""
+    desk, store, first = make_desk(engine), OrderStore(engine), make_alert()
+    again, worse = (
+        make_alert(raised_at=START + HOUR),
+        make_alert(raised_at=START + 2 * HOUR, severity=Severity.CRITICAL),
+    )
+    desk.record([Opened(first)], START)
+    number = order_number(first.id)
+    store.assign(number, "wang", "li", NOW)
+    store.pause(number, PauseReason.PARTS, "wang", NOW)
+    assert [desk.record([Opened(one)], one.raised_at).notices for one in (again, worse)] == [0, 2]
+    with reading(engine) as session:
+        messages = [str(row.message) for row in session.scalars(sa.select(NoticeRow).where(NoticeRow.key == worse.id))]
+    assert ["paused since 2026-01-01 00:01" in message for message in messages] == [True, True]
+    before = everything(engine)
+    assert make_desk(engine).record([Opened(one) for one in (first, again, worse)], NOW + HOUR) == Changes()
+    assert everything(engine) == before
+    order = store.get(number)
+    assert (order.paused_at, order.priority, len(order.alerts)) == (NOW, Priority.P1, 3)
+    assert events_of.fold(store.history(number)) == order
+    store.resume(number, "wang", NOW + 5 * HOUR)
+    assert store.get(number).solve_due_at == START + 53 * HOUR
 
 
 def test_without_receivers_nothing_is_kept_for_them(sqlite_engine: sa.Engine) -> None:

@@ -11,7 +11,9 @@ from alerts.notify.policy import Reason, Skip
 from ingest.registry import Criticality
 from workorders.closure import ClosureCode
 from workorders.order import Stage
+from workorders.pause import PauseReason
 from workorders.promises import shipped
+from workorders.sla import Why
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALERTS = (DOCS / "alerts.md").read_text(encoding="utf-8")
@@ -26,6 +28,11 @@ def test_alerts_explains_every_word(words: type[StrEnum]) -> None:
 def test_work_orders_explains_every_stage_and_closure_code() -> None:
     assert [stage for stage in Stage if stage not in ORDERS] == []
     assert [code for code in ClosureCode if f"`{code}`" not in ORDERS] == []
+
+
+@pytest.mark.parametrize("words", [PauseReason, Why])
+def test_work_orders_explains_every_pause_and_interval(words: type[StrEnum]) -> None:
+    assert [word for word in words if f"| `{word}` |" not in ORDERS] == []
 
 
 def test_work_orders_shows_the_shipped_priorities() -> None:

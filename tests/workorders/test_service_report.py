@@ -13,6 +13,7 @@ from workorders.opening import fold
 from workorders.order import WorkOrder
 from workorders.promises import Asked, shipped
 from workorders.service_report import Problem, ServiceReport, service_report
+from workorders.sla import Stop, Why
 
 END = START + 30 * DAY_NS
 
@@ -68,6 +69,20 @@ def test_what_is_asked_for() -> None:
     assert report([*orders, done(20, 1, 60, ClosureCode.LEAK)]).solution.met
     assert not report([*orders[1:], done(20, 1, 60, ClosureCode.LEAK)]).solution.met
     assert shipped().asked == Asked(1.0, 0.95)
+
+
+def test_an_order_that_waits_is_not_overdue() -> None:
+    paused = order(1, responded_at=START + DAY_NS, paused_at=START + 2 * DAY_NS)
+    found = report([paused, order(2, responded_at=START + 2 * DAY_NS)])
+    assert (found.solution.counted, found.solution.kept) == (1, 0)
+
+
+def test_a_reopened_order_counts_once_as_it_stands() -> None:
+    stops = [Stop(START + hours * HOUR, START + hours * HOUR + 1, Why.CLOSED) for hours in (30, 40)]
+    twice, open_again = (tuple(stops), tuple(stops[:1]))
+    found = report([done(1, 1, 20, ClosureCode.LEAK, stops=twice), order(2, stops=open_again), order(3)], now=START)
+    assert (found.opened, found.closed, found.reopened) == (3, 1, 2)
+    assert found.found == {ClosureCode.LEAK: 1}
 
 
 def test_only_orders_of_the_month_count_and_no_duplicates() -> None:

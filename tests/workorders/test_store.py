@@ -6,14 +6,30 @@ import sqlalchemy as sa
 
 from alerts.alert import Severity, WrongStateError
 from alerts.notify.policy import NotifyConfig
+from ingest.database import writing
 from ingest.errors import InputError, NotFoundError
-from ingest.registry import Registry
+from ingest.registry import Device, Registry
 from tests.alerts.samples import HOUR, START, make_alert, opened
 from workorders.closure import ClosureCode
 from workorders.desk import Desk
 from workorders.opening import order_number
-from workorders.order import Advanced, Assigned, Closed, Noted, OrderOpened, Priority, Stage, WorkOrder
-from workorders.store import OrderFilter, OrderStore, OrderTimes
+from workorders.order import (
+    Advanced,
+    Assigned,
+    Closed,
+    Noted,
+    OrderOpened,
+    Paused,
+    Priority,
+    Reopened,
+    Resumed,
+    Stage,
+    WorkOrder,
+    fold,
+)
+from workorders.pause import PauseReason
+from workorders.pausing import OtherOpenError
+from workorders.store import OrderFilter, OrderRow, OrderStore, OrderTimes
 
 NOW = START + HOUR
 DEVICES = [f"pump-{n}" for n in range(9)]
@@ -63,6 +79,59 @@ def test_an_order_through_its_life(engine: sa.Engine, number: str) -> None:
     assert kinds == [OrderOpened, Assigned, *[Advanced] * 6, Noted, Closed]
 
 
+def test_an_order_that_waits_and_is_reopened(engine: sa.Engine, number: str) -> None:
+    store = OrderStore(engine)
+    store.assign(number, "wang", "li", NOW)
+    paused = store.pause(number, PauseReason.PARTS, "wang", NOW, "bearing 6308")
+    assert store.get(number) == paused
+    assert [order.number for order in store.list(OrderFilter(paused=True)).items] == [number]
+    assert store.list(OrderFilter(paused=False)).items == ()
+    closed = store.close(number, ClosureCode.BEARING, "wang", NOW + 5 * HOUR, "replaced")
+    assert (closed.paused_at, closed.solve_due_at) == (None, START + 53 * HOUR), "closing ends the pause"
+    assert closed.solved_at == NOW + 5 * HOUR
+    store.reopen(number, "li", NOW + 9 * HOUR, "it hums again")
+    order = store.get(number)
+    assert (order.closed_at, order.closure_code, order.reopened) == (None, None, 1)
+    assert order.solve_due_at == START + 57 * HOUR
+    history = store.history(number)
+    assert [type(event) for event in history] == [OrderOpened, Assigned, Paused, Resumed, Closed, Reopened]
+    assert fold(history) == order
+    with pytest.raises(WrongStateError, match="only a closed one"):
+        store.reopen(number, "li", NOW + 9 * HOUR, "again")
+    assert len(store.history(number)) == 6
+
+
+def test_an_order_from_before_there_were_pauses_can_be_paused(engine: sa.Engine, number: str) -> None:
+    with writing(engine) as session:
+        session.execute(sa.update(OrderRow).values(stops=sa.null(), by_date=None))
+    store = OrderStore(engine)
+    store.assign(number, "wang", "li", NOW)
+    store.pause(number, PauseReason.WEATHER, "wang", NOW)
+    assert store.resume(number, "wang", NOW + HOUR).solve_due_at == START + 49 * HOUR
+
+
+@pytest.mark.parametrize("asset", [None, "p1"])
+def test_one_order_of_a_device_or_asset_is_open_at_most(engine: sa.Engine, asset: str | None) -> None:
+    registry, other = Registry(), "pump-1" if asset is None else "motor-1"
+    for name in ("pump-1", "motor-1"):
+        registry.put_device(Device("plant", name, asset=asset))
+    desk, store = Desk(engine, registry, NotifyConfig()), OrderStore(engine)
+    first, second = opened(), opened(device=other, raised_at=START + HOUR)
+    desk.record([first], NOW)
+    old, new = order_number(first.alert.id), order_number(second.alert.id)
+    closed = store.close(old, ClosureCode.BEARING, "wang", NOW)
+    desk.record([second], NOW)
+    with pytest.raises(OtherOpenError, match=f"{old} cannot be reopened while {new}, of the same") as refused:
+        store.reopen(old, "li", NOW, "it hums again")
+    assert refused.value.other == new
+    assert store.get(old) == closed
+    store.close(new, ClosureCode.DUPLICATE, "li", NOW)
+    assert store.reopen(old, "li", NOW, "it hums again").closed_at is None
+    third = opened(device=other, metric="temperature", raised_at=START + 2 * HOUR)
+    desk.record([third], NOW)
+    assert store.get(old).alerts == (first.alert.id, third.alert.id), "it takes the alerts that come now"
+
+
 def test_what_is_not_there(engine: sa.Engine) -> None:
     store = OrderStore(engine)
     actions: list[Callable[[], object]] = [
@@ -71,6 +140,9 @@ def test_what_is_not_there(engine: sa.Engine) -> None:
         lambda: store.advance("WO-0", "li", NOW),
         lambda: store.note("WO-0", "li", NOW, "…"),
         lambda: store.close("WO-0", ClosureCode.LEAK, "li", NOW),
+        lambda: store.pause("WO-0", PauseReason.PARTS, "li", NOW),
+        lambda: store.resume("WO-0", "li", NOW),
+        lambda: store.reopen("WO-0", "li", NOW, "…"),
     ]
     for action in actions:
         with pytest.raises(NotFoundError, match="no work order 'WO-0'"):
@@ -124,6 +196,10 @@ def test_the_most_urgent_ones_come_by_what_is_due_next(engine: sa.Engine, number
     store = OrderStore(engine)
     of = {order.device: order.number for order in store.list(OrderFilter()).items}
     store.assign(of["fan-1"], "li", "li", NOW)
+    store.assign(number, "li", "li", NOW)
+    assert store.most_urgent(OrderFilter(open=True), 9)[-1].number != number
+    store.pause(number, PauseReason.PARTS, "li", NOW)
+    assert store.most_urgent(OrderFilter(open=True), 9)[-1].number == number, "its clock stands"
     store.close(of["fan-0"], ClosureCode.LEAK, "li", NOW)
     for _ in range(6):
         store.advance(of["fan-3"], "li", NOW)

@@ -18,13 +18,16 @@
   for (const name of ["htmx:sse:error", "htmx:sse:close"]) document.body.addEventListener(name, () => show("off"));
 
   // What answers a form takes its place, button and all: who works by keyboard, or hears the page, goes on there.
+  // Why it was not done stands above all forms: on a phone out of sight.
   let sentTo = null;
   document.addEventListener("submit", (event) => {
     sentTo = event.target.dataset.hxTarget ?? null;
   });
   document.body.addEventListener("htmx:after:swap", () => {
     if (sentTo === null || document.activeElement !== document.body) return;
-    document.querySelector(sentTo)?.focus({ preventScroll: true });
+    const answer = document.querySelector(sentTo);
+    answer?.focus({ preventScroll: true });
+    answer?.querySelector('[role="alert"]')?.scrollIntoView({ block: "center" });
     sentTo = null;
   });
 
