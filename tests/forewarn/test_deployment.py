@@ -188,6 +188,12 @@ def test_systemd_can_read_the_unit(tmp_path: Path) -> None:
     assert (done.returncode, ours) == (0, []), done.stderr
 
 
+def test_the_unit_leaves_it_to_the_service_to_end() -> None:
+    """The status that is not tried again is that of the main process; a database may be back after the last try."""
+    before = re.findall(r"^ExecStartPre=(.)", UNIT.read_text("utf-8"), re.MULTILINE)
+    assert before == ["-"]
+
+
 def test_the_unit_sets_only_what_the_service_knows() -> None:
     variables = re.findall(r"^#?Environment=(FOREWARN_\w+)", UNIT.read_text("utf-8"), re.MULTILINE)
     assert len(variables) == 2
