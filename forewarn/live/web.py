@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 
@@ -23,6 +24,7 @@ class WebServer:
     """One HTTP server."""
 
     def __init__(self, app: FastAPI, listening: socket.socket) -> None:
+        logging.getLogger("uvicorn.error").addFilter(_goes_on)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -54,6 +56,11 @@ class WebServer:
         if self._thread.is_alive():
             self._thread.join(GRACE_S + 1)
         self._listening.close()
+
+
+def _goes_on(record: logging.LogRecord) -> bool:
+    """Whether it tells of anything but a request that was cut off at the end of its grace: no fault of this program."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Server(uvicorn.Server):
