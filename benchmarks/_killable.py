@@ -135,7 +135,7 @@ def _note(trail: Trail, stage: str, batch: KeyedBatch) -> None:
 
 def main() -> None:
     """Serve, with the hooks in their places."""
-    import forewarn.live.checkpoint
+    import forewarn.live.checkpointing
     import forewarn.live.resources
     import forewarn.live.service
     import ingest.mqtt
@@ -144,7 +144,7 @@ def main() -> None:
 
     fault, trail = Fault(os.environ.pop("FAULTS")), Trail(os.environ.pop("TRAIL"))
     threading.Thread(target=fault.listen, daemon=True).start()
-    forewarn.live.checkpoint.EARLIEST_S = CHECKPOINT_S
+    forewarn.live.checkpointing.EARLIEST_S = CHECKPOINT_S
 
     def spool(*given: Any, **named: Any) -> Spool:
         return NotedSpool(*given, **named, fault=fault).noted_in(trail)

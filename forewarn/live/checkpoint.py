@@ -13,27 +13,6 @@ VERSION = 1
 _HEAD = struct.Struct("<4sI")
 _MAGIC = b"FWC1"
 
-EARLIEST_S, LATEST_S = 30.0, 300.0
-"""Between two checkpoints."""
-WORTH = 10
-"""Judging that took so many times the CPU of a checkpoint is worth one: after a crash it is done again."""
-BYTES_A_S = 250e6
-"""Of a checkpoint, saved in a second of CPU; where nothing better is known."""
-
-
-def is_due(age_s: float, judged_s: float, cost_s: float) -> bool:
-    """Whether to make a checkpoint, so many seconds, and CPU seconds of judging, after one that took `cost_s` of CPU.
-
-    >>> is_due(40, 9, 1), is_due(40, 10, 1), is_due(29, 10, 1), is_due(300, 0, 1)
-    (False, True, False, True)
-    """
-    return age_s >= LATEST_S or (age_s >= EARLIEST_S and judged_s >= WORTH * cost_s)
-
-
-def expected_cost_s(size_bytes: int) -> float:
-    """CPU seconds that a checkpoint of that size will about take."""
-    return size_bytes / BYTES_A_S
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

@@ -27,9 +27,9 @@ from forewarn.history.logfeed import arrived, logged
 from forewarn.live.announcing import Announcer
 from forewarn.live.backlog import Backlog, Item
 from forewarn.live.backoff import Backoff
-from forewarn.live.checkpoint import Checkpoint, expected_cost_s, is_due
+from forewarn.live.checkpoint import Checkpoint
+from forewarn.live.checkpointing import Checkpointing
 from forewarn.live.health import Health, reported
-from forewarn.live.metrics import Metrics
 from forewarn.live.notebook import NO_NOTES, Notebook, Notes
 from forewarn.live.receiving import Entry
 from ingest.columns import joined
@@ -49,9 +49,6 @@ REST_S, REST_BELOW = 0.2, 16_384
 """From one start to the next if there is less to judge than that: what comes meanwhile is judged together."""
 TICK_NS = 5 * NS_PER_SECOND
 """Between wall ticks; the shortest silence is 5 minutes."""
-LOOK_S = 1.0
-FULL_SHARE = 0.5
-"""A spool filled so far is given room by a checkpoint at once."""
 MOST_SET_ASIDE, MOST_NAMED = 100, 3
 """Entries that are not judged, for a fault each; with more of them judging ends, for something is wrong altogether."""
 
@@ -90,18 +87,17 @@ class Judging:
         source: Backlog[Entry],
         target: Backlog[ToStore],
         announcer: Announcer,
+        checkpoints: Checkpointing,
         health: Health,
-        metrics: Metrics,
         clock: Callable[[], int],
         now_if_connected: Callable[[], int | None],
-        spool_bytes: int,
         remember: Callable[[], Memory],
     ) -> None:
         self._engine, self._registry, self._desk, self._spool = engine, registry, desk, spool
         self._notebook = notebook
         self._source, self._target, self._announcer = source, target, announcer
-        self._metrics, self._clock, self._now_if_connected = metrics, clock, now_if_connected
-        self._spool_bytes, self._remember = spool_bytes, remember
+        self._checkpoints, self._remember = checkpoints, remember
+        self._clock, self._now_if_connected = clock, now_if_connected
         self._names = SeriesNames(registry)
         self._sequences = Sequences()
         self._stopping = threading.Event()
@@ -126,10 +122,6 @@ class Judging:
         self._handed_on = 0
         """Position of the spool up to which everything was handed on to the store."""
         self._arrived_at = 0
-        self._saved = 0
-        self._saved_at = self._look_at = 0.0
-        self._worked_s = self._cost_s = 0.0
-        """CPU time of this thread at the last checkpoint, and what that took of it."""
         self._tick_at = 0
         self._thread = threading.Thread(target=self._run, name="judging", daemon=True)
 
@@ -137,12 +129,12 @@ class Judging:
         """Go on from there."""
         self._engine = memory.engine
         self._sequences.restore(memory.sequences)
-        self.done = self._saved = memory.position
-        self._cost_s = expected_cost_s(memory.size_bytes)
+        self.done = memory.position
+        self._checkpoints.restore(memory.position, memory.size_bytes)
 
     def start(self) -> None:
         """Begin to judge."""
-        self._saved_at = time.monotonic()
+        self._checkpoints.start()
         self._judged_before = self._spool.last
         self._thread.start()
 
@@ -176,7 +168,7 @@ class Judging:
         with reported("judging", self._health):
             while not self._stopping.is_set():
                 self._step()
-            if self._settled and self.done > self._saved:
+            if self._settled and self.done > self._checkpoints.position:
                 self._checkpoint()
 
     def _step(self) -> None:
@@ -196,7 +188,7 @@ class Judging:
             if not self._judge(after, position, entries):
                 return
         self._tick()
-        if self.done > self._saved and self._checkpoint_is_due():
+        if self._checkpoints.is_due(self.done):
             self._checkpoint()
         if 0 < rows < REST_BELOW:
             self._stopping.wait(max(0.0, began + REST_S - time.monotonic()))
@@ -349,33 +341,11 @@ class Judging:
             self._settled = self._record(self._engine.tick(now).events)
             self._tick_at = now + TICK_NS
 
-    def _checkpoint_is_due(self) -> bool:
-        """It is by time and work; or, a little later than the last one, because its entries fill half of the spool."""
-        now = time.monotonic()
-        if is_due(now - self._saved_at, time.thread_time() - self._worked_s, self._cost_s):
-            return True
-        if now < self._look_at:
-            return False
-        self._look_at = now + LOOK_S
-        return self._spool.depth().size_bytes > self._spool_bytes * FULL_SHARE
-
     def _checkpoint(self) -> IngestError | None:
         """Save the engine's state as of `done`, and scores that are not stored yet with it; why it was not possible."""
-        began = self._saved_at = time.monotonic()
-        self._worked_s = time.thread_time()
-        try:
-            for item in self._target.waiting():
-                self._spool.put_scores(item.position, KeyedScores.of(item.value.scores, self._names))
-            state = Checkpoint(self._engine.save(), self._sequences.save(), board=self._announcer.memory())
-            self._spool.save_checkpoint(self.done, *state.encode())
-        except IngestError as error:
-            log.warning("no checkpoint", error=str(error))
-            return error
-        self._saved = self.done
-        self._saved_at = time.monotonic()
-        worked_s, self._worked_s = self._worked_s, time.thread_time()
-        self._cost_s = self._worked_s - worked_s
-        took_s = self._saved_at - began
-        self._metrics.checkpoints.inc()
-        self._metrics.checkpoint_seconds.observe(took_s)
-        return None
+        return self._checkpoints.save(self.done, self._state)
+
+    def _state(self) -> Checkpoint:
+        for item in self._target.waiting():
+            self._spool.put_scores(item.position, KeyedScores.of(item.value.scores, self._names))
+        return Checkpoint(self._engine.save(), self._sequences.save(), board=self._announcer.memory())

@@ -25,6 +25,7 @@ from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.live.announcing import Announcer
 from forewarn.live.backlog import Backlog
 from forewarn.live.checkpoint import Checkpoint
+from forewarn.live.checkpointing import Checkpointing
 from forewarn.live.forwarding import Forwarding
 from forewarn.live.health import Health
 from forewarn.live.judging import Judging, Memory, ToStore
@@ -115,11 +116,10 @@ class Pipeline:
             to_judge,
             to_store,
             self.announcer,
+            Checkpointing(parts.spool, parts.spool_bytes, parts.metrics),
             parts.health,
-            parts.metrics,
             parts.clock,
             self._now_if_connected,
-            parts.spool_bytes,
             lambda: self._memory()[0],
         )
         self.forwarding = Forwarding(

@@ -19,6 +19,7 @@ from api.board import Board
 from api.hub import Hub
 from forewarn.config.settings import IngestSettings
 from forewarn.engine import Engine, EngineConfig, Outcome
+from forewarn.live import checkpointing
 from forewarn.live import judging as judgings
 from forewarn.live import pipeline as pipelines
 from forewarn.live.health import Health
@@ -368,13 +369,13 @@ def test_entries_over_which_the_engine_fails_are_stored_and_all_others_are_judge
     )
     faulty = Faulty(monkeypatch)
     if checkpoint:
-        monkeypatch.setattr(judgings, "is_due", lambda *_costs: True)
+        monkeypatch.setattr(checkpointing, "is_worth_it", lambda *_costs: True)
     faulty.goes_on.set()
     site.say(*values[:500])
     site.settle()
     if checkpoint:
         wait_until(lambda: site.metrics.registry.get_sample_value("forewarn_checkpoints_total"), "a checkpoint", 30)
-        monkeypatch.setattr(judgings, "is_due", lambda *_costs: False)
+        monkeypatch.setattr(checkpointing, "is_worth_it", lambda *_costs: False)
     faulty.goes_on.clear()
     for first, some in ((500, values[500:550]), (550, [666.0]), (551, [666.0]), (552, values[550:])):
         site.say(*some, first=first)  # each an entry of its own, judged together as far as the engine waits
