@@ -15,6 +15,7 @@ from api import openapi, problems
 from api.bodies import BodyLimit
 from api.deps import Deps
 from api.entrance import Door, Entrance
+from api.guard import CUSTOMER_PAGES
 from api.head import HeadAsGet
 from api.headers import SecurityHeaders
 from api.recall import Recall
@@ -54,7 +55,9 @@ RESOURCES = (
 TAKING = ("/api/v1/telemetry", "/api/v1/events")
 """Where readings and log entries come in."""
 SIGNING_IN, SIGN_IN_BYTES = ("/login", "/api/v1/session"), 16 * 1024
-"""What anybody may send, and so many at once that each has to be small: a name and a password."""
+"""What anybody may send, and so many at once that each has to be small: a name and a password …"""
+SAID_BYTES = 64 * 1024
+"""… or what a customer says."""
 DESCRIPTION = (
     "Readings in, early warnings and work orders out. Times are RFC 3339 with `Z`; lists come in pages "
     '`{"items": [...], "next": cursor or null}`; errors are problem details (RFC 9457).'
@@ -83,6 +86,7 @@ def create_app(deps: Deps) -> FastAPI:
     pages = console.install(app, deps)
     problems.install(app, pages.problem)
     largest = dict.fromkeys(TAKING, deps.max_body) | dict.fromkeys(SIGNING_IN, SIGN_IN_BYTES)
+    largest[CUSTOMER_PAGES] = SAID_BYTES
     app.add_middleware(BodyLimit, most=largest)
     app.add_middleware(HeadAsGet)
     app.add_middleware(

@@ -19,7 +19,10 @@ WITHIN_S = 60.0
 
 
 class BodyLimit:
-    """Serves requests whose bodies are within limits; `most` is the largest body of some paths, in bytes."""
+    """Serves requests whose bodies are within limits.
+
+    `most` is the largest body of some paths in bytes, or of all paths that begin with one such as `/a/`.
+    """
 
     def __init__(self, app: ASGIApp, most: Mapping[str, int]) -> None:
         self._app, self._most = app, most
@@ -29,7 +32,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive, self._most.get(scope["path"], MOST_BYTES))
+        path = scope["path"]
+        of_folder = self._most.get(path[: path.find("/", 1) + 1], MOST_BYTES)
+        body = _Body(scope, receive, self._most.get(path, of_folder))
         await self._app(scope, body.receive, send)
 
 

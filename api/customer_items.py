@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
+from api.access.links import Link
 from ingest.times import format_time
 from workorders.customer import Complaint, Rating
 
@@ -56,3 +57,21 @@ class ComplaintItem(BaseModel):
             closed_by=complaint.closed_by,
             closed_note=complaint.closed_note,
         )
+
+
+class LinkItem(BaseModel):
+    """That the customer has a link to the order."""
+
+    created_at: str
+    created_by: str
+
+    @classmethod
+    def of(cls, link: Link) -> Self:
+        """From the link of an order."""
+        return cls(created_at=format_time(link.created_at), created_by=link.created_by)
+
+
+class MadeLink(BaseModel):
+    """A customer's link that was just made."""
+
+    url: str = Field(description="Opens the page without a session; shown this once")

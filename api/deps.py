@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from alerts.budget import Budget
 from alerts.store import AlertStore
+from api.access.links import LinkStore
 from api.access.principal import Principal
 from api.access.store import AccessStore
 from api.board import Board
@@ -84,6 +85,7 @@ class Deps:
     alerts: AlertStore
     orders: OrderStore
     complaints: Complaints
+    links: LinkStore
     findings: FindingStore
     past: PastStore
     access: AccessStore
@@ -114,6 +116,8 @@ class Deps:
     """`alarms.budget`."""
     language: str | None = None
     """`ui.language`."""
+    public_url: str | None = None
+    """`http.public_url`."""
     max_body: int = 8 * 2**20
     """The largest body of a telemetry request, in bytes."""
 

@@ -2,7 +2,8 @@
 
     no user yet   http.host is loopback      loopback peer, loopback Host, nothing forwarded, own Origin ─▶ everything
                   http.host is something else                                                            ─▶ 401
-    users         no session, no token                                                                   ─▶ 401
+    users         a customer's link, the sign-in page, its looks                                         ─▶ go on
+                  no session, no token                                                                   ─▶ 401
                   a session, but the request comes from another site and changes something               ─▶ 403
                   the role does not reach                                                                ─▶ 403
     always        /healthz and /readyz
@@ -25,6 +26,8 @@ from api.access.principal import Principal, Role
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEALTH = frozenset({"/healthz", "/readyz"})
 SIGN_IN = frozenset({("GET", "/login"), ("HEAD", "/login"), ("POST", "/login"), ("POST", "/api/v1/session")})
+CUSTOMER_PAGES = "/customer/"
+"""Where links for customers lead: whoever has one needs no session."""
 LOCAL = Principal("local", Role.ADMIN)
 """Who acts while there is no user yet."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -135,7 +138,9 @@ def _without_users(request: RequestFacts, loopback: bool) -> Verdict:
 
 
 def _is_public(request: RequestFacts) -> bool:
-    """What somebody needs who is about to sign in."""
+    """What somebody needs who is about to sign in, and the pages for customers."""
+    if request.path.startswith(CUSTOMER_PAGES):
+        return request.method in {"GET", "HEAD", "POST"}
     if request.path.startswith("/static/"):
         return request.method in SAFE_METHODS
     return (request.method, request.path) in SIGN_IN

@@ -1,4 +1,4 @@
-"""Headers that tell browsers what our pages never do: run foreign code, sit in frames, leak addresses."""
+"""Headers that tell browsers what our pages never do: run foreign code, sit in frames, leak addresses, be searched."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
 }
 
 

@@ -11,7 +11,7 @@ from alerts.advice import first_steps
 from alerts.alert import Alert, Explanation, Fact, Kind, Severity, State, Verdict
 from alerts.headline import headline
 from alerts.store import Action, ActionKind
-from api.customer_items import ComplaintItem, RatingItem
+from api.customer_items import ComplaintItem, LinkItem, RatingItem
 from ingest.reading import NS_PER_SECOND
 from ingest.registry import Device
 from ingest.times import format_time
@@ -369,6 +369,7 @@ class OrderDetail(OrderItem, WithSimilar):
     """What to do first about the alert that opened the order."""
     events: list[OrderEventItem] = []
     solve_clock: SolveClockItem | None = None
+    customer_link: LinkItem | None = None
 
     @classmethod
     def with_history(cls, order: WorkOrder, history: Sequence[OrderEvent], similar: Similar, clock: SolveClock) -> Self:

@@ -25,7 +25,7 @@ ERRORS = {
 }
 _REF = "#/components/schemas/"
 _METHODS = frozenset({"get", "put", "post", "patch", "delete"})
-_ACTIONS = ("/acknowledge", "/close", "/assign", "/advance", "/ratings", "/complaints")
+_ACTIONS = ("/acknowledge", "/close", "/assign", "/advance", "/ratings", "/complaints", "/revoke")
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -50,8 +50,13 @@ def new_session_id() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_link_secret() -> str:
+    """A fresh secret of a customer's link: 192 random bits in 32 characters."""
+    return secrets.token_urlsafe(24)
+
+
 def secret_hash(secret: str) -> str:
-    """What is stored of a token or session id: with so many random bits a plain hash is as good as a slow one."""
+    """What is stored of a token, link or session id: with so many random bits a plain hash is as good as a slow one."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from api.access.failures import count_failure, longest_wait_ns
 from api.access.principal import Principal, Role
 from api.access.secrets import (
     check_password,
@@ -22,7 +23,7 @@ from api.access.secrets import (
     secret_hash,
 )
 from api.access.tables import FailureRow, SessionRow, TokenRow, UserRow
-from api.access.throttle import FORGET_AFTER_NS, SECOND_NS, failure_keys, wait_ns
+from api.access.throttle import SECOND_NS, failure_keys
 from ingest.database import reading, writing
 from ingest.errors import InputError, NotFoundError
 
@@ -123,7 +124,7 @@ class AccessStore:
         """Who signs in from `address`. Raises WrongPasswordError, or TooManyFailuresError before it looks."""
         keys = failure_keys(name[:LONGEST_NAME], address)
         with reading(self._engine) as session:
-            wait = max(_wait(session.get(FailureRow, key), free, now) for key, free in keys.items())
+            wait = longest_wait_ns(session, keys, now)
             row = session.get(UserRow, name)
         if wait > 0:
             raise TooManyFailuresError(-(-wait // SECOND_NS))
@@ -132,9 +133,7 @@ class AccessStore:
             if fits and row is not None:
                 session.execute(sa.delete(FailureRow).where(FailureRow.key == next(iter(keys))))
                 return Principal(row.name, Role(row.role))
-            for key in keys:
-                _count_failure(session, key, now)
-            session.execute(sa.delete(FailureRow).where(FailureRow.last_at < now - FORGET_AFTER_NS))
+            count_failure(session, keys, now)
         raise WrongPasswordError("user name and password do not fit together")
 
     # -- tokens ----------------------------------------------------------------------------------------------------
@@ -232,15 +231,3 @@ def _user(session: Session, name: str) -> UserRow:
 def _check_name(name: str) -> None:
     if not name or len(name) > LONGEST_NAME or name != name.strip() or not name.isprintable():
         raise InputError(f"a user name is 1 to {LONGEST_NAME} printable characters, no space at its ends: {name!r}")
-
-
-def _wait(row: FailureRow | None, free: int, now: int) -> int:
-    return wait_ns(row.failures, row.last_at, now, free) if row else 0
-
-
-def _count_failure(session: Session, key: str, now: int) -> None:
-    row = session.get(FailureRow, key, with_for_update=True)
-    if row is None:
-        session.add(FailureRow(key=key, failures=1, last_at=now))
-    else:
-        row.failures, row.last_at = row.failures + 1, now

@@ -42,8 +42,19 @@ class SessionRow(Base):
     expires_at: Mapped[int] = mapped_column(index=True)
 
 
+class LinkRow(Base):
+    """The link by which the customer of a work order sees it."""
+
+    __tablename__ = "customer_link"
+
+    number: Mapped[str] = mapped_column(sa.ForeignKey("work_order.number", ondelete="CASCADE"), primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[int]
+    created_by: Mapped[str]
+
+
 class FailureRow(Base):
-    """Failed sign-ins in a row, of a user name or from an address."""
+    """Failures in a row: sign-ins of a user name or from an address, links from an address."""
 
     __tablename__ = "login_failure"
 

@@ -1,4 +1,4 @@
-"""Slows down the guessing of passwords: who failed often waits longer before the next try counts."""
+"""Slows down the guessing of passwords and links: who failed often waits longer before the next try counts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def failure_keys(name: str, address: str) -> dict[str, int]:
         f"user:{name}": FREE_FAILURES_OF_MANY,
         f"address:{address}": FREE_FAILURES_OF_MANY,
     }
+
+
+def link_failure_keys(address: str) -> dict[str, int]:
+    """The same for links that lead nowhere."""
+    return {f"link:{address}": FREE_FAILURES_OF_MANY}
 
 
 def wait_ns(failures: int, last_at: int, now: int, free: int = FREE_FAILURES) -> int:

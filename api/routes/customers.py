@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import Parts, Who
+from api.customer_items import MadeLink
+from api.deps import Deps, Parts, Who
+from api.guard import CUSTOMER_PAGES
 from api.items import OrderDetail
-from api.routes.work_orders import Number, WordBody, act
+from api.routes.session import is_https
+from api.routes.work_orders import Number, WordBody, act, detail
 from workorders.customer import LONGEST_SAID, MOST_COMPLAINTS, SCORES
 
 router = APIRouter(prefix="/work-orders", tags=["work orders"])
@@ -62,3 +65,24 @@ def close_complaint(
     """Say what was done about a complaint. 409 if it is closed already."""
     now = deps.clock()
     return act(deps, "complaint_closed", lambda: deps.orders.close_complaint(number, id, who.name, now, body.note))
+
+
+@router.post("/{number}/customer-link", status_code=201)
+def make_link(deps: Parts, who: Who, request: Request, number: Number) -> MadeLink:
+    """Make the customer's link to the order, told this once; one that was made before leads nowhere any more."""
+    deps.orders.get(number)
+    return MadeLink(url=made_link(deps, request, number, who.name))
+
+
+@router.post("/{number}/customer-link/revoke")
+def revoke_link(deps: Parts, number: Number) -> OrderDetail:
+    """Let the customer's link lead nowhere. 409 if there is none."""
+    order = deps.orders.get(number)
+    deps.links.revoke(number)
+    return detail(deps, order)
+
+
+def made_link(deps: Deps, request: Request, number: str, by: str) -> str:
+    """The address of a new link to an order that is there: under `http.public_url`, or where the request went to."""
+    base = deps.public_url or f"{'https' if is_https(request) else 'http'}://{request.url.netloc}"
+    return f"{base.rstrip('/')}{CUSTOMER_PAGES}{deps.links.make(number, by, deps.clock())}"

@@ -71,7 +71,7 @@ def open_session(deps: Deps, request: Request, response: Response, who: Principa
         SESSION_COOKIE,
         deps.access.open_session(who, deps.clock()),
         max_age=SESSION_LIFETIME_NS // NS_PER_SECOND,
-        secure=_is_https(request),
+        secure=is_https(request),
         httponly=True,
         samesite="lax",
     )
@@ -82,9 +82,9 @@ def close_session(deps: Deps, request: Request, response: Response) -> None:
     secret = session_secret(request.headers)
     if secret:
         deps.access.close_session(secret)
-        response.delete_cookie(SESSION_COOKIE, secure=_is_https(request), httponly=True, samesite="lax")
+        response.delete_cookie(SESSION_COOKIE, secure=is_https(request), httponly=True, samesite="lax")
 
 
-def _is_https(request: Request) -> bool:
+def is_https(request: Request) -> bool:
     """Whether the browser came by https, also to a proxy in front of us; who pretends it harms only itself."""
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))

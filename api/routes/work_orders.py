@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.customer_items import LinkItem
 from api.deps import Deps, Parts, Who
 from api.devices import searched
 from api.items import ItemPage, OrderDetail, OrderItem
@@ -145,4 +146,7 @@ def detail(deps: Deps, order: WorkOrder) -> OrderDetail:
     """An order with all that belongs to it."""
     opener = deps.alerts.get(order.evidence.alert)
     clock = solve_clock(order, deps.orders.calendar(order.site), deps.clock())
-    return OrderDetail.with_history(order, deps.orders.history(order.number), deps.past.similar(opener), clock)
+    found = OrderDetail.with_history(order, deps.orders.history(order.number), deps.past.similar(opener), clock)
+    link = deps.links.of(order.number)
+    found.customer_link = LinkItem.of(link) if link else None
+    return found

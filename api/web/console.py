@@ -16,9 +16,11 @@ from api.problems import Problem
 from api.web import (
     alarm_health,
     alerts,
+    customer,
     device,
     device_change,
     models,
+    order_customer,
     overview,
     rejects,
     service,
@@ -46,7 +48,7 @@ class _Static(StaticFiles):
 
 def install(app: FastAPI, deps: Deps) -> Pages:
     """Add the console to `app`."""
-    orders = (work_orders, service)
+    orders = (work_orders, order_customer, customer, service)
     for part in (overview, device, device_change, alerts, alarm_health, *orders, models, rejects, sign_in):
         app.include_router(part.router)
     folder = resources.files("api.web").joinpath("static")

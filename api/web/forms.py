@@ -12,10 +12,26 @@ from starlette.responses import RedirectResponse, Response
 
 from alerts.alert import WrongStateError
 from api.web.render import View
+from ingest.errors import InputError
+from workorders.customer import LONGEST_SAID
 from workorders.pausing import OtherOpenError
 
 Note = Annotated[str, Form(max_length=4_000)]
 Csrf = Annotated[str, Form(max_length=128)]
+Said = Annotated[str, Form(max_length=2 * LONGEST_SAID)]
+"""What a customer says, as a browser sends it: two characters end a line; `said` gives what was typed."""
+
+
+def said(text: str) -> str:
+    r"""What was typed into a field of several lines. Raises InputError if it is too long.
+
+    >>> said(" It leaks.\r\nStill. ")
+    'It leaks.\nStill.'
+    """
+    typed = text.replace("\r\n", "\n").strip()
+    if len(typed) > LONGEST_SAID:
+        raise InputError(f"a text has at most {LONGEST_SAID} characters")
+    return typed
 
 
 def act(view: View, csrf: str, action: Callable[[], object], again: Callable[[str | None, int], Response]) -> Response:

@@ -100,6 +100,7 @@ def overview(request: Request, deps: Parts, q: str = "") -> Response:
         many=len(everything) > 20,
         query=q,
         alerts=deps.alerts.worst(unended, MOST_ROWS),
+        complained=deps.orders.list(OrderFilter(complaint=True), MOST_ROWS).items,
         orders=deps.orders.most_urgent(OrderFilter(open=True), MOST_ROWS),
     )
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from api.deps import Deps, Parts
-from api.guard import Denied, Reason
+from api.guard import CUSTOMER_PAGES, Denied, Reason
 from api.problems import RETRY_AFTER_S, Problem, problem, problem_response, wants_page
 from api.routes.session import close_session, open_session, verified
 from api.web.forms import Csrf, check_csrf
@@ -78,7 +78,14 @@ def show_problem(request: Request, deps: Deps, found: Problem) -> Response:
     more = found.detail if away else None
     again_s = RETRY_AFTER_S if away and request.method == "GET" else None
     return view.bare(
-        "problem.html", found.status, title=title, detail=detail, more=more, again_s=again_s, styled=not away
+        "problem.html",
+        found.status,
+        title=title,
+        detail=detail,
+        more=more,
+        again_s=again_s,
+        styled=not away,
+        home=_home(request),
     )
 
 
@@ -93,6 +100,7 @@ def _problem(request: Request, deps: Deps, denied: Denied) -> Response:
         more=None,
         again_s=None,
         styled=denied.reason in (Reason.ORIGIN, Reason.ROLE),
+        home=_home(request),
     )
 
 
@@ -115,6 +123,11 @@ def _here(request: Request) -> str:
     query = request.scope["query_string"].decode("latin-1")
     path: str = request.scope["raw_path"].decode("latin-1") if request.scope.get("raw_path") else "/"
     return f"{path}?{query}" if query else path
+
+
+def _home(request: Request) -> str | None:
+    """Where a page of a problem leads; a customer's leads nowhere."""
+    return None if request.scope["path"].startswith(CUSTOMER_PAGES) else "/"
 
 
 def _own_page(next_: str) -> str:

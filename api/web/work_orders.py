@@ -28,13 +28,14 @@ from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
 from ingest.times import parse_time
 from workorders.closure import LABELS, ClosureCode
+from workorders.customer import LONGEST_SAID, MOST_COMPLAINTS, SCORES, may_be_rated
 from workorders.order import Priority, Stage, WorkOrder
 from workorders.pause import PAUSE_LABELS, PauseReason
 from workorders.solve_clock import SolveClock, solve_clock, stands
 from workorders.store import OrderFilter
 
 router = APIRouter(include_in_schema=False, prefix="/work-orders")
-SHOWS: dict[str, bool | None] = {"open": True, "paused": True, "closed": False, "all": None}
+SHOWS: dict[str, bool | None] = {"open": True, "paused": True, "closed": False, "complaint": None, "all": None}
 """What a person can choose to see; whether that means open orders."""
 MOST_PARTS = 60
 """Intervals of a clock that are shown, the newest."""
@@ -87,6 +88,7 @@ class Wanted:
             priorities=[Priority(self.priority)] if self.priority in set(Priority) else [],
             text=text,
             called=called,
+            complaint=True if self.show == "complaint" else None,
         )
 
 
@@ -102,13 +104,13 @@ def page(
     request: Request, deps: Parts, wanted: Listed, cursor: Annotated[str | None, Query(max_length=200)] = None
 ) -> Response:
     """The list alone."""
-    return _page(view_of(request, deps), None, wanted, cursor)
+    return show(view_of(request, deps), None, wanted, cursor)
 
 
 @router.get("/{number}", dependencies=[RECALLED])
 def one(request: Request, deps: Parts, number: Number, wanted: Listed) -> Response:
     """The list with one order."""
-    return _page(view_of(request, deps), deps.orders.get(number), wanted)
+    return show(view_of(request, deps), deps.orders.get(number), wanted)
 
 
 @router.post("/{number}/assign")
@@ -124,7 +126,7 @@ def assign(
     """The button `assign`."""
     view = view_of(request, deps)
     to, name, now = assignee.strip(), view.who.name, view.now
-    return _act(view, number, wanted, csrf, "assigned", lambda: deps.orders.assign(number, to, name, now, note))
+    return press(view, number, wanted, csrf, "assigned", lambda: deps.orders.assign(number, to, name, now, note))
 
 
 @router.post("/{number}/advance")
@@ -134,7 +136,7 @@ def advance(
     """The button for the next stage."""
     view = view_of(request, deps)
     name, now = view.who.name, view.now
-    return _act(view, number, wanted, csrf, "advanced", lambda: deps.orders.advance(number, name, now, note))
+    return press(view, number, wanted, csrf, "advanced", lambda: deps.orders.advance(number, name, now, note))
 
 
 @router.post("/{number}/pause")
@@ -151,8 +153,8 @@ def pause(
     view = view_of(request, deps)
     name, now = view.who.name, view.now
     if reason is PauseReason.OTHER and not note.strip():
-        return _page(view, deps.orders.get(number), wanted, error=view.t("order.say_why"), status=422)
-    return _act(view, number, wanted, csrf, "paused", lambda: deps.orders.pause(number, reason, name, now, note))
+        return show(view, deps.orders.get(number), wanted, error=view.t("order.say_why"), status=422)
+    return press(view, number, wanted, csrf, "paused", lambda: deps.orders.pause(number, reason, name, now, note))
 
 
 @router.post("/{number}/resume")
@@ -160,7 +162,7 @@ def resume(request: Request, deps: Parts, number: Number, wanted: Listed, note: 
     """The button `resume`."""
     view = view_of(request, deps)
     name, now = view.who.name, view.now
-    return _act(view, number, wanted, csrf, "resumed", lambda: deps.orders.resume(number, name, now, note))
+    return press(view, number, wanted, csrf, "resumed", lambda: deps.orders.resume(number, name, now, note))
 
 
 @router.post("/{number}/reopen")
@@ -168,7 +170,7 @@ def reopen(request: Request, deps: Parts, number: Number, wanted: Listed, note: 
     """The button `reopen`."""
     view = view_of(request, deps)
     name, now = view.who.name, view.now
-    return _act(view, number, wanted, csrf, "reopened", lambda: deps.orders.reopen(number, name, now, note))
+    return press(view, number, wanted, csrf, "reopened", lambda: deps.orders.reopen(number, name, now, note))
 
 
 @router.post("/{number}/close")
@@ -184,7 +186,7 @@ def close(
     """The button `close`."""
     view = view_of(request, deps)
     name, now = view.who.name, view.now
-    return _act(view, number, wanted, csrf, "closed", lambda: deps.orders.close(number, code, name, now, note))
+    return press(view, number, wanted, csrf, "closed", lambda: deps.orders.close(number, code, name, now, note))
 
 
 @router.post("/{number}/note")
@@ -198,24 +200,28 @@ def note(
 ) -> Response:
     """The button that writes something down."""
     view = view_of(request, deps)
-    return _act(view, number, wanted, csrf, "noted", lambda: deps.orders.note(number, view.who.name, view.now, note))
+    return press(view, number, wanted, csrf, "noted", lambda: deps.orders.note(number, view.who.name, view.now, note))
 
 
-def _act(view: View, number: str, wanted: Wanted, csrf: str, change: str, action: Callable[[], WorkOrder]) -> Response:
+def press(view: View, number: str, wanted: Wanted, csrf: str, change: str, action: Callable[[], WorkOrder]) -> Response:
+    """What a button on the page of an order does: `action`, which makes `change`, then the page."""
+
     def again(error: str | None, status: int) -> Response:
-        return _page(view, view.deps.orders.get(number), wanted, error=error, status=status)
+        return show(view, view.deps.orders.get(number), wanted, error=error, status=status)
 
     return act(view, csrf, lambda: publish_after(view.deps, change, action), again)
 
 
-def _page(
+def show(
     view: View,
     chosen: WorkOrder | None,
     wanted: Wanted,
     cursor: str | None = None,
     error: str | None = None,
     status: int = 200,
+    made_link: str | None = None,
 ) -> Response:
+    """The list, with one order beside it; `made_link` is its customer's link, which was just made."""
     orders, older = _listed(view, wanted, cursor)
     return view.page(
         "work_orders.html",
@@ -231,6 +237,7 @@ def _page(
         wanted=wanted,
         chosen=chosen,
         error=error,
+        made_link=made_link,
         **(_detail(view, chosen) if chosen else {}),
     )
 
@@ -256,14 +263,13 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     alerts = _alerts(view, order)
     known = view.deps.registry.known
     titles = {alert.id: view.t.of(headline(alert, known(alert.site, alert.device).title)) for alert in alerts}
-    solution = promise(order.solved_at, order.solve_due_at, view)
     told = [happened(event, titles, view) for event in history]
     return {
         "stages": list(Stage),
         "stage_index": list(Stage).index(order.stage),
         "next_stage": order.stage.next,
         "response": promise(order.responded_at, order.response_due_at, view),
-        "solve": standing_promise(order, clock, view) if stands(order) else solution,
+        "solve": solution(order, clock, view),
         "clock": clock,
         "clock_left_out": max(len(clock.parts) - MOST_PARTS, 0),
         "clock_parts": clock.parts[-MOST_PARTS:],
@@ -279,6 +285,11 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
         "codes": list(LABELS.items()),
         "history": sorted(told, key=lambda line: line.at)[::-1],
         "overdue": is_overdue(order, view.now),
+        "scores": SCORES,
+        "ratable": may_be_rated(order),
+        "may_complain": len(order.complaints) < MOST_COMPLAINTS,
+        "longest": LONGEST_SAID,
+        "link": view.deps.links.of(order.number),
     }
 
 
@@ -300,8 +311,10 @@ def promise(done_at: int | None, due_at: int, view: View) -> Promise:
     return Promise(t("due.left", span=left), "soon" if due_at - view.now < SOON_NS else "", detail)
 
 
-def standing_promise(order: WorkOrder, clock: SolveClock, view: View) -> Promise:
-    """How the promise of a solution stands while its clock does."""
+def solution(order: WorkOrder, clock: SolveClock, view: View) -> Promise:
+    """How the promise of a solution stands, also while its clock does."""
+    if not stands(order):
+        return promise(order.solved_at, order.solve_due_at, view)
     t, late = view.t, clock.left < 0
     left = worked(abs(clock.left) / NS_PER_SECOND, t)
     since = t("due.paused_since", time=clock_time(order.paused_at, view.deps.zone))
@@ -316,6 +329,8 @@ def happened(event: OrderEventItem, titles: Mapping[str, str], view: View) -> Ha
     details = {
         "advanced": view.t(f"stage.{event.stage}") if event.stage else "",
         "assigned": event.assignee,
+        "complained": event.customer,
+        "rated": f"{event.score} · {view.t(f'score.{event.score}')}" if event.score else "",
         "closed": view.t.of(code) if code else "",
         "joined": titles.get(event.alert or ""),
         "opened": event.priority,

@@ -22,6 +22,7 @@ from alerts.model_store import ModelStore
 from alerts.notify.sender import AppriseSender
 from alerts.notify.worker import Notifier
 from alerts.store import AlertStore
+from api.access.links import LinkStore
 from api.access.store import AccessStore
 from api.app import create_app
 from api.board import Board
@@ -185,6 +186,7 @@ class Service:
             complaints=Complaints(held.database, self.registry, self._notify, self._notifier.wake),
             findings=FindingStore(held.database),
             past=PastStore(held.database),
+            links=LinkStore(held.database),
             access=AccessStore(held.database),
             hub=self._hub,
             submit=self.submit,
@@ -203,6 +205,7 @@ class Service:
             zone=ZoneInfo(settings.site.timezone),
             budget=settings.alarms.budget,
             language=settings.ui.language,
+            public_url=settings.http.public_url,
             max_body=settings.ingest.max_payload,
         )
 

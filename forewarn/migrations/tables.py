@@ -6,7 +6,7 @@ from alerts.model_store import ModelActionRow, ModelRow
 from alerts.notify.outbox import NoticeRow
 from alerts.shadow_store import ShadowRow
 from alerts.store import ActionRow, AlertRow
-from api.access.tables import FailureRow, SessionRow, TokenRow, UserRow
+from api.access.tables import FailureRow, LinkRow, SessionRow, TokenRow, UserRow
 from ingest.database import Base
 from ingest.log_store import LogRow
 from ingest.registry_store import DeviceRow, MetricRow
@@ -28,5 +28,6 @@ TABLES = (
     UserRow,
     TokenRow,
     SessionRow,
+    LinkRow,
     FailureRow,
 )

@@ -16,6 +16,7 @@ from alerts.alert import AlertEvent, Opened
 from alerts.budget import Budget
 from alerts.notify.policy import NotifyConfig
 from alerts.store import AlertStore
+from api.access.links import LinkStore
 from api.access.store import AccessStore
 from api.board import Board
 from api.deps import Deps
@@ -105,6 +106,7 @@ class Site:
             complaints=Complaints(self.database, self.registry, NotifyConfig()),
             findings=FindingStore(self.database),
             past=PastStore(self.database),
+            links=LinkStore(self.database),
             access=AccessStore(self.database),
             hub=self.hub,
             submit=self.submit,

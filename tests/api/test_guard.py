@@ -101,6 +101,22 @@ ROWS = [
     ("the sign-in page is open", replace(FAR, path="/login"), CLOSED_WIDE, Allowed(None)),
     ("its looks too", replace(FAR, path="/static/console.css"), CLOSED_WIDE, Allowed(None)),
     ("and signing in", replace(FAR_POST, path="/api/v1/session"), CLOSED_WIDE, Allowed(None)),
+    ("a customer's page is open", replace(FAR, path="/customer/x"), CLOSED_WIDE, Allowed(None)),
+    ("what a customer says too", replace(FAR_POST, path="/customer/x/rate"), CLOSED_WIDE, Allowed(None)),
+    (
+        "but not from another site",
+        replace(FAR_POST, path="/customer/x/rate", fetch_site="cross-site"),
+        CLOSED_WIDE,
+        Denied(403, Reason.ORIGIN),
+    ),
+    (
+        "nothing else is done there",
+        replace(FAR, path="/customer/x", method="PUT"),
+        CLOSED_WIDE,
+        Denied(401, Reason.SIGN_IN),
+    ),
+    ("not what only begins like it", replace(FAR, path="/customers"), CLOSED_WIDE, Denied(401, Reason.SIGN_IN)),
+    ("not before there is a user", replace(FAR, path="/customer/x"), EXPOSED, Denied(401, Reason.NO_USER)),
     (
         "but not from another site's page",
         replace(FAR_POST, path="/login", fetch_site="cross-site"),

@@ -23,6 +23,7 @@ from api.web.i18n import Language, Translator, choose, texts
 from ingest.machine import Foundation
 from ingest.registry import Criticality
 from ingest.rejects import RejectSource
+from workorders.customer import SCORES
 from workorders.order import Priority, Stage
 from workorders.sla import Why
 from workorders.store import EVENT_KINDS
@@ -87,6 +88,7 @@ def families() -> dict[str, set[str]]:
         "range.": set(device_page.RANGES),
         "reason.": {"said", "store"},
         "reject_source.": set(RejectSource),
+        "score.": set(map(str, SCORES)),
         "severity.": set(Severity),
         "show.": set(alert_page.SHOWS),
         "show_orders.": set(order_page.SHOWS),

@@ -51,6 +51,8 @@ CONTRACT = {
     "/api/v1/work-orders/{number}/reopen": {"post"},
     "/api/v1/work-orders/{number}/ratings": {"post"},
     "/api/v1/work-orders/{number}/complaints": {"post"},
+    "/api/v1/work-orders/{number}/customer-link": {"post"},
+    "/api/v1/work-orders/{number}/customer-link/revoke": {"post"},
     "/api/v1/work-orders/{number}/complaints/{id}/close": {"post"},
     "/api/v1/models": {"get"},
     "/api/v1/models/{id}": {"get"},
