@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import resources
 
@@ -25,10 +25,12 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The shares of orders of which the promises are to be kept."""
+    """What is asked of many orders together: shares of them, and the mean rating of their customers."""
 
     responded: float
     solved: float
+    satisfaction: float
+    complaints_closed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def shipped() -> Promises:
     hours = {priority: data["promise"][priority] for priority in Priority}
     return Promises(
         {p: Promise(int(h["response_h"] * HOUR_NS), int(h["solve_h"] * HOUR_NS)) for p, h in hours.items()},
-        Asked(data["asked"]["responded"], data["asked"]["solved"]),
+        Asked(**{field.name: data["asked"][field.name] for field in fields(Asked)}),
         {(s, c): Priority(data["priority"][s][c]) for s in Severity for c in Criticality},
     )
 

@@ -1,7 +1,8 @@
-"""A month of work orders beside what was promised: first responses, solutions, what was found, and what came back.
+"""A month of work orders beside what was promised: responses, solutions, what customers said, was found, and came back.
 
 Pure. Orders count in the month in which they opened, as they stand now, reopened ones too; but for those closed as a
-duplicate, which another order speaks for. A promise that is not due yet, and not kept yet, is not counted either way.
+duplicate, which another order speaks for; a complaint about one counts all the same. A promise that is not due yet,
+and not kept yet, is not counted either way.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from alerts.alert import Kind
 from alerts.health import DAY_NS
 from ingest.reading import NS_PER_SECOND
 from workorders.closure import ClosureCode
+from workorders.customer import Complaint
 from workorders.order import Priority, WorkOrder
 from workorders.promises import Asked, was_kept
 from workorders.solve_clock import clock_now
@@ -53,6 +55,28 @@ class Kept:
         return None if self.share is None else self.share >= self.asked
 
 
+@dataclass(frozen=True, slots=True)
+class Satisfaction:
+    """How satisfied customers are (CSAT)."""
+
+    solved: int
+    """Orders that could be rated."""
+    rated: int
+    mean: float | None
+    """Of their ratings, 1 to 5; None without any."""
+    asked: float
+
+    @property
+    def response_rate(self) -> float | None:
+        """Share of those that could be rated that were; None without any."""
+        return self.rated / self.solved if self.solved else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether that is what is asked for."""
+        return None if self.mean is None else self.mean >= self.asked
+
+
 class Problem(NamedTuple):
     """What an order was about."""
 
@@ -77,6 +101,9 @@ class ServiceReport:
     by_priority: dict[Priority, int]
     response: Kept
     solution: Kept
+    satisfaction: Satisfaction
+    complaints: Kept
+    """All complaints, and those that are closed; seconds from the complaint."""
     found: dict[ClosureCode, int]
     """The most frequent first."""
     repeated: int
@@ -87,11 +114,12 @@ class ServiceReport:
 
 def service_report(orders: Iterable[WorkOrder], start: int, end: int, now: int, asked: Asked) -> ServiceReport:
     """The month from `start` to `end`; `orders` are those since REPEATED_WITHIN_NS before it at least, in any order."""
-    known = sorted(
-        (order for order in orders if order.opened_at < end and order.closure_code is not ClosureCode.DUPLICATE),
-        key=lambda order: (order.opened_at, order.number),
+    until = sorted(
+        (order for order in orders if order.opened_at < end), key=lambda order: (order.opened_at, order.number)
     )
+    known = [order for order in until if order.closure_code is not ClosureCode.DUPLICATE]
     ours = [order for order in known if order.opened_at >= start]
+    complaints = [one for order in until if order.opened_at >= start for one in order.complaints]
     codes = Counter(order.closure_code for order in ours if order.closure_code is not None)
     priorities = Counter(order.priority for order in ours)
     return ServiceReport(
@@ -103,6 +131,8 @@ def service_report(orders: Iterable[WorkOrder], start: int, end: int, now: int, 
         {priority: priorities[priority] for priority in Priority},
         _kept(ours, asked.responded, lambda order: (order.responded_at, order.response_due_at, now)),
         _kept(ours, asked.solved, lambda order: (order.solved_at, order.solve_due_at, clock_now(order, now))),
+        _satisfaction(ours, asked.satisfaction),
+        _closed(complaints, asked.complaints_closed),
         dict(sorted(codes.items(), key=lambda pair: (-pair[1], pair[0]))),
         _repeated(known, start),
         _recurring(ours),
@@ -113,8 +143,24 @@ def _kept(orders: Sequence[WorkOrder], asked: float, times: Callable[[WorkOrder]
     """How a promise was kept; `times` gives when it was (None: not yet), when it was due, and what time it is."""
     kept = [was_kept(*times(order)) for order in orders]
     took = [max(at - order.opened_at, 0) for order in orders if (at := times(order)[0]) is not None]
+    return Kept(len(kept) - kept.count(None), kept.count(True), asked, *_usual(took))
+
+
+def _usual(took: Sequence[int]) -> tuple[float | None, float | None]:
+    """The median of lengths in ns, and what nine of ten needed at most, in s."""
     median, slowest = (np.quantile(took, (0.5, 0.9)) / NS_PER_SECOND).tolist() if took else (None, None)
-    return Kept(len(kept) - kept.count(None), kept.count(True), asked, median, slowest)
+    return median, slowest
+
+
+def _satisfaction(orders: Iterable[WorkOrder], asked: float) -> Satisfaction:
+    solved = [order for order in orders if order.solved_at is not None or order.rating is not None]
+    scores = [order.rating.score for order in solved if order.rating is not None]
+    return Satisfaction(len(solved), len(scores), sum(scores) / len(scores) if scores else None, asked)
+
+
+def _closed(complaints: Sequence[Complaint], asked: float) -> Kept:
+    took = [max(one.closed_at - one.at, 0) for one in complaints if one.closed_at is not None]
+    return Kept(len(complaints), len(took), asked, *_usual(took))
 
 
 def _machine(order: WorkOrder) -> tuple[str, str, bool]:

@@ -18,7 +18,7 @@ from ingest.times import format_time
 from workorders.closure import ClosureCode
 from workorders.order import Priority
 from workorders.promises import shipped
-from workorders.service_report import REPEATED_WITHIN_NS, Kept, ServiceReport, service_report
+from workorders.service_report import REPEATED_WITHIN_NS, Kept, Satisfaction, ServiceReport, service_report
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 DAYS = 30
@@ -134,6 +134,22 @@ class KeptItem(BaseModel):
         return cls(**{name: getattr(found, name) for name in cls.model_fields})
 
 
+class SatisfactionItem(BaseModel):
+    """How satisfied customers are (CSAT)."""
+
+    solved: int = Field(description="Orders that could be rated")
+    rated: int
+    response_rate: float | None
+    mean: float | None = Field(description="Of the ratings, 1 to 5")
+    asked: float
+    met: bool | None = Field(description="null: nobody rated")
+
+    @classmethod
+    def of(cls, found: Satisfaction) -> Self:
+        """As the report says it."""
+        return cls(**{name: getattr(found, name) for name in cls.model_fields})
+
+
 class RecurringItem(BaseModel):
     """A problem that opened several orders."""
 
@@ -157,6 +173,8 @@ class MonthItem(BaseModel):
     by_priority: dict[Priority, int]
     response: KeptItem
     solution: KeptItem
+    satisfaction: SatisfactionItem
+    complaints: KeptItem = Field(description="All complaints, and those closed; seconds from the complaint")
     found: dict[ClosureCode, int]
     repeated: int = Field(description="Orders about a fault that was found on the same machine in the 90 days before")
     recurring: list[RecurringItem]
@@ -174,6 +192,8 @@ class MonthItem(BaseModel):
             by_priority=found.by_priority,
             response=KeptItem.of(found.response),
             solution=KeptItem.of(found.solution),
+            satisfaction=SatisfactionItem.of(found.satisfaction),
+            complaints=KeptItem.of(found.complaints),
             found=found.found,
             repeated=found.repeated,
             recurring=[RecurringItem(**problem._asdict(), orders=n) for problem, n in found.recurring],

@@ -36,6 +36,15 @@ def percent(share: float | None) -> str:
     return NOTHING if share is None else f"{number(round(100 * share, 1))} %"
 
 
+def score(mean: float | None) -> str:
+    """A mean of ratings, rounded down: what is not 4.5 is not shown as if it were.
+
+    >>> score(4.499), score(4.6), score(5.0), score(None)
+    ('4.49', '4.6', '5', '–')
+    """
+    return NOTHING if mean is None else number(math.floor(100 * mean + 1e-6) / 100)
+
+
 def local(ns: int, zone: ZoneInfo) -> datetime:
     """A time in a zone, to the microsecond."""
     return datetime.fromtimestamp(ns // NS_PER_SECOND, UTC).astimezone(zone)

@@ -144,6 +144,7 @@ def _words(view: View) -> dict[str, Any]:
         "other_language_url": _with_language(view.request, t("language.other_code")),
         "quantity": spoken.quantity,
         "percent": spoken.percent,
+        "score": spoken.score,
         "rfc3339": format_time,
         "clock_time": partial(spoken.clock_time, zone=zone),
         "time_ahead": partial(spoken.time_ahead, now=now, zone=zone),

@@ -32,6 +32,28 @@ def test_the_report_of_this_month_and_the_one_before(client: TestClient, made: S
     }
 
 
+def test_what_customers_said(client: TestClient, made: Site) -> None:
+    (order,) = client.get("/api/v1/work-orders").json()["items"]
+    url = f"/api/v1/work-orders/{order['number']}"
+    client.post(f"{url}/close")
+    client.post(f"{url}/ratings", json={"score": 4})
+    client.post(f"{url}/complaints", json={"text": "too loud"})
+    told = client.get(URL).json()
+    assert told["satisfaction"] == {
+        "solved": 1,
+        "rated": 1,
+        "response_rate": 1.0,
+        "mean": 4.0,
+        "asked": 4.5,
+        "met": False,
+    }
+    assert (told["complaints"]["counted"], told["complaints"]["kept"], told["complaints"]["met"]) == (1, 0, False)
+    assert told["before"]["satisfaction"]["mean"] is None
+    page = client.get("/service", params={"lang": "en"}).text
+    assert "1 of 1 rated (100 %)" in page
+    assert "Complaints closed" in page
+
+
 @pytest.mark.parametrize("month", ["2026-13", "2026", "may", "0001-01", "2026-05-01"])
 def test_what_is_no_month_is_named(looking: TestClient, month: str) -> None:
     answer = looking.get(URL, params={"month": month})

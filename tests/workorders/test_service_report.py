@@ -9,6 +9,7 @@ from alerts.alert import Kind
 from alerts.health import DAY_NS
 from tests.alerts.samples import HOUR, START, opened
 from workorders.closure import ClosureCode
+from workorders.customer import Complaint, Rating
 from workorders.opening import fold
 from workorders.order import WorkOrder
 from workorders.promises import Asked, shipped
@@ -68,7 +69,36 @@ def test_what_is_asked_for() -> None:
     orders = [done(day, 1, 20, ClosureCode.LEAK) for day in range(19)]
     assert report([*orders, done(20, 1, 60, ClosureCode.LEAK)]).solution.met
     assert not report([*orders[1:], done(20, 1, 60, ClosureCode.LEAK)]).solution.met
-    assert shipped().asked == Asked(1.0, 0.95)
+    assert shipped().asked == Asked(1.0, 0.95, 4.5, 1.0)
+
+
+def test_how_satisfied_customers_are() -> None:
+    orders = [
+        done(1, 1, 20, ClosureCode.BEARING, rating=Rating(5, END, None)),
+        done(2, 1, 20, ClosureCode.LEAK, rating=Rating(4, END, "anna")),
+        done(3, 1, 20, ClosureCode.LEAK),
+        done(4, 1, 20, ClosureCode.DUPLICATE, rating=Rating(1, END, None)),
+        order(5),
+        done(-1, 1, 20, ClosureCode.LEAK, rating=Rating(1, END, None)),
+    ]
+    found = report(orders).satisfaction
+    assert (found.solved, found.rated, found.mean, found.met) == (3, 2, 4.5, True)
+    assert found.response_rate == pytest.approx(2 / 3)
+    worse = report([*orders, done(6, 1, 20, ClosureCode.LEAK, rating=Rating(4, END, None))]).satisfaction
+    assert worse.met is False
+    nobody = report([order(1)]).satisfaction
+    assert (nobody.mean, nobody.met, nobody.response_rate) == (None, None, None)
+
+
+def test_every_complaint_is_to_be_closed() -> None:
+    closed = Complaint(1, "too loud", START, None, "", START + 3 * HOUR, "li", "done")
+    still = Complaint(2, "too late", START, None)
+    found = report([order(1, complaints=(closed,)), done(-1, 1, 2, ClosureCode.LEAK, complaints=(still,))]).complaints
+    assert (found.counted, found.kept, found.met, found.median_s) == (1, 1, True, 3 * 3_600)
+    with_duplicate = [order(1, complaints=(closed,)), done(2, 1, 2, ClosureCode.DUPLICATE, complaints=(still,))]
+    found = report(with_duplicate).complaints
+    assert (found.counted, found.kept, found.share, found.met) == (2, 1, 0.5, False), "none is lost with its order"
+    assert report([order(1)]).complaints.met is None
 
 
 def test_an_order_that_waits_is_not_overdue() -> None:
