@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import atexit
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from forewarn.cli import backtest, export, model, people, rejects, simulate, train
 from forewarn.cli.failing import failing
-
-if TYPE_CHECKING:
-    from forewarn.config.settings import Settings
+from forewarn.cli.options import Config, settings_of
 
 app = typer.Typer(
     name="forewarn",
@@ -32,18 +29,7 @@ app = typer.Typer(
 
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings in TOML; ./forewarn.toml if it is there."),
-]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE.csv…", help="Readings as CSV, also .csv.gz.")]
-
-
-def settings_of(config: Path | None) -> Settings:
-    """The settings of a command."""
-    from forewarn.config.settings_file import load
-
-    return load(config, os.environ)
 
 
 def _tell_version(asked: bool) -> None:

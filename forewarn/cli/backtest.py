@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forewarn.cli.options import Config, check_source, settings_of, span
+
 if TYPE_CHECKING:
     from forewarn.config.settings import Settings
     from forewarn.history.comparing import Said
     from forewarn.history.origin import Origin
 
 LAST, WARM_UP = "30d", "14d"
-CSV = "as CSV."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,7 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where results go: a new or empty folder, or an earlier result.")
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Settings in TOML; ./forewarn.toml if it is there."),
-    ] = None,
+    config: Config = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,9 +70,9 @@ def backtest(
         bool, typer.Option("--feedback", help="Beside what people said of live alerts; --from-store has it anyway.")
     ] = False,
     events: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Errors and maintenance on record, {CSV}")
+        Path | None, typer.Option(metavar="FILE", help="Errors and maintenance on record, as CSV.")
     ] = None,
-    truth: Annotated[Path | None, typer.Option(metavar="FILE", help=f"What was wrong and when, {CSV}")] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="What was wrong and when, as CSV.")] = None,
     model: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model that was trained offline.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of whatever is random; nothing is in this release.")] = 0,
 ) -> None:
@@ -85,30 +83,19 @@ def backtest(
     asked = _Asked(
         files or [], out, config, against or [], truth, events, model, from_store, feedback, last, until, warm_up
     )
-    _check(asked)
+    check_source(asked.files, from_store, {"last": last, "until": until, "warm-up": warm_up})
     if asked.against or report or from_store or feedback:
         _compare(asked)
     else:
         _plain(asked)
 
 
-def _check(asked: _Asked) -> None:
-    if asked.from_store and asked.files:
-        raise typer.BadParameter(f"{asked.files[0]}: readings come from files or with --from-store, not from both")
-    if not asked.from_store and not asked.files:
-        raise typer.BadParameter("missing argument FILE.csv…: the readings; or --from-store, those of the service")
-    for name, value in (("last", asked.last), ("until", asked.until), ("warm-up", asked.warm_up)):
-        if value is not None and not asked.from_store:
-            raise typer.BadParameter(f"--{name} {value}: is allowed only with --from-store")
-
-
 def _plain(asked: _Asked) -> None:
     from forewarn.config.configured import engine_config, registry
-    from forewarn.config.settings_file import load
     from forewarn.history.backtest import run_backtest
     from forewarn.progress import counting
 
-    settings = load(asked.config, os.environ)
+    settings = settings_of(asked.config)
     known, judging = registry(settings), engine_config(settings)
     with counting("readings") as progress:
         summary = run_backtest(asked.files, asked.out, known, judging, asked.truth, asked.events, progress, asked.model)
@@ -181,16 +168,12 @@ def _until(text: str | None) -> int:
 
 
 def _span_ns(name: str, text: str) -> int:
-    from forewarn.config.quantities import parse_duration
     from ingest.reading import NS_PER_SECOND
 
-    try:
-        span = parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"--{name} {text} {error}") from error
-    if name == "last" and span <= timedelta(0):
+    found = span(name, text)
+    if name == "last" and found <= timedelta(0):
         raise typer.BadParameter(f"--{name} {text} should be more than nothing")
-    return round(span.total_seconds()) * NS_PER_SECOND
+    return round(found.total_seconds()) * NS_PER_SECOND
 
 
 def _tell(summary: dict[str, Any], out: Path) -> None:

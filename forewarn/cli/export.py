@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from forewarn.cli.options import Config, settings_of
 
 exports = typer.Typer(help="What the service knows, as files; also while it runs.", no_args_is_help=True)
 
@@ -22,14 +23,13 @@ def export_labels(
     horizon: Annotated[
         str, typer.Option(metavar="SPAN", help="What is told of a device less than that apart is one fault.")
     ] = "72h",
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")] = None,
+    config: Config = None,
 ) -> None:
     """Write closure codes, feedback and failures of the log as labels: a truth file for train and backtest."""
     from collections import Counter
 
     from forewarn.atomicfile import check_place
     from forewarn.cli.train import seconds
-    from forewarn.config.settings_file import load
     from forewarn.history.labelling import read_labels, write_labels
     from forewarn.history.storehistory import open_to_read
     from ingest.reading import NS_PER_SECOND
@@ -37,7 +37,7 @@ def export_labels(
 
     reach = round(seconds(horizon) * NS_PER_SECOND)
     check_place(out)
-    database = open_to_read(load(config, os.environ).database_url)
+    database = open_to_read(settings_of(config).database_url)
     found = read_labels(database, reach)
     database.dispose()
     write_labels(out, found)

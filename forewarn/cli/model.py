@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forewarn.cli.options import Config, settings_of
+
 if TYPE_CHECKING:
     from alerts.model_store import ModelAction, ModelActionKind
     from workorders.review import ModelReviews
 
 models = typer.Typer(help="Trained models in the service: a shadow beside the active one.", no_args_is_help=True)
 
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed, or at least 6 letters of it.")]
 Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for its history.")]
 
@@ -27,12 +27,11 @@ Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for its history.")
 def _reviews(config: Path | None) -> Iterator[ModelReviews]:
     """The models of the service; what a state does not allow is a user's mistake."""
     from alerts.alert import WrongStateError
-    from forewarn.config.settings_file import load
     from forewarn.database_admin import open_database
     from ingest.errors import InputError
     from workorders.review import ModelReviews
 
-    engine = open_database(load(config, os.environ).database_url)
+    engine = open_database(settings_of(config).database_url)
     try:
         yield ModelReviews(engine)
     except WrongStateError as error:

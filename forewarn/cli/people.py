@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import AbstractContextManager
@@ -11,22 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forewarn.cli.options import Config, settings_of
+
 if TYPE_CHECKING:
     from api.access.store import AccessStore
 
 users = typer.Typer(help="Users of the console and the API.", no_args_is_help=True)
 tokens = typer.Typer(help="Tokens for programs.", no_args_is_help=True)
 
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
 PasswordFile = Annotated[Path | None, typer.Option(metavar="F", help="Its first line is the password.")]
 ROLES = ("admin", "operator", "viewer")
 
 
 def _access(config: Path | None) -> AbstractContextManager[AccessStore]:
     from forewarn.cli.accounts import access_store
-    from forewarn.config.settings_file import load
 
-    return access_store(load(config, os.environ).database_url)
+    return access_store(settings_of(config).database_url)
 
 
 def _role(text: str) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forewarn.cli.options import Config, settings_of
+
 if TYPE_CHECKING:
     import httpx
 
@@ -16,7 +18,6 @@ rejects = typer.Typer(help="What could not be taken: look at it, and read it onc
 
 TOKEN = "FOREWARN_API_TOKEN"  # noqa: S105  the name of the variable
 TIMEOUT_S = 60
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
 Url = Annotated[
     str | None,
     typer.Option(metavar="URL", help=f"The service, if it is not that of the settings. ${TOKEN} holds a token."),
@@ -111,10 +112,8 @@ def _text(path: Path) -> str:
 def _service(url: str | None, config: Path | None) -> httpx.Client:
     import httpx
 
-    from forewarn.config.settings_file import load
-
     if url is None:
-        http = load(config, os.environ).http
+        http = settings_of(config).http
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.host, http.host)  # noqa: S104  where it can be reached
         url = f"http://[{host}]:{http.port}" if ":" in host else f"http://{host}:{http.port}"
     token = os.environ.get(TOKEN)

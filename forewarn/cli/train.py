@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from forewarn.cli.options import check_source, settings_of, span
+
 if TYPE_CHECKING:
     from forewarn.history.examples import Sources
 
-CSV = "as CSV."
 LAST = "365d"
 EXCLUDE = "--exclude"
 
@@ -56,9 +56,9 @@ def train(
         list[Path] | None, typer.Argument(metavar="[FILE.csv…]", help="Readings as CSV, also .csv.gz.")
     ] = None,
     events: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Errors, maintenance and failures on record, {CSV}")
+        Path | None, typer.Option(metavar="FILE", help="Errors, maintenance and failures on record, as CSV.")
     ] = None,
-    truth: Annotated[Path | None, typer.Option(metavar="FILE", help=f"Failures, and times without any, {CSV}")] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Failures, and times without any, as CSV.")] = None,
     exclude: Annotated[
         list[str] | None, typer.Option(EXCLUDE, metavar="DEVICE…", help="Learn nothing from these.")
     ] = None,
@@ -85,7 +85,7 @@ def train(
     from ingest.logbook import read_logbook
     from ingest.truth import read_truth
 
-    _check(files or [], from_store, last)
+    check_source(files or [], from_store, {"last": last})
     check_again(files or [])
     span_s = seconds(horizon)
     check_place(out, (*(files or ()), *(path for path in (events, truth) if path is not None)))
@@ -104,15 +104,6 @@ def train(
     typer.echo(f"{words(trained)}: {out}")
 
 
-def _check(files: list[Path], from_store: bool, last: str | None) -> None:
-    if from_store and files:
-        raise typer.BadParameter(f"{files[0]}: readings come from files or with --from-store, not from both")
-    if not from_store and not files:
-        raise typer.BadParameter("missing argument FILE.csv…: the readings; or --from-store, those of the service")
-    if last is not None and not from_store:
-        raise typer.BadParameter(f"--last {last}: is allowed only with --from-store")
-
-
 @contextmanager
 def _sources(files: list[Path], from_store: bool, last: str, span_s: float, config: Path | None) -> Iterator[Sources]:
     """The readings, and with --from-store what the service knows beside them."""
@@ -121,14 +112,13 @@ def _sources(files: list[Path], from_store: bool, last: str, span_s: float, conf
     if not from_store:
         yield Sources(files)
         return
-    from forewarn.config.settings_file import load
     from forewarn.history.labelling import read_labels, read_log
     from forewarn.history.storehistory import open_history
     from ingest.reading import NS_PER_SECOND
 
     end = time.time_ns()
     start = end - round(seconds(last, "last") * NS_PER_SECOND)
-    with open_history(load(config, os.environ), start, end, 0) as history:
+    with open_history(settings_of(config), start, end, 0) as history:
         found = read_labels(history.database, round(span_s * NS_PER_SECOND))
         yield Sources(
             (),
@@ -140,12 +130,7 @@ def _sources(files: list[Path], from_store: bool, last: str, span_s: float, conf
 
 def seconds(text: str, name: str = "horizon") -> float:
     """A span of time that the user gave, in s."""
-    from forewarn.config.quantities import parse_duration
-
-    try:
-        span_s = parse_duration(text).total_seconds()
-    except ValueError as error:
-        raise typer.BadParameter(f"--{name} {text} {error}") from error
+    span_s = span(name, text).total_seconds()
     if not 60 <= span_s <= MOST_S[name]:
         raise typer.BadParameter(f"--{name} {text} should be between a minute and {MOST_S[name] // 86_400} days")
     return span_s
