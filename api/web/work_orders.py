@@ -37,8 +37,8 @@ from workorders.store import OrderFilter
 router = APIRouter(include_in_schema=False, prefix="/work-orders")
 SHOWS: dict[str, bool | None] = {"open": True, "paused": True, "closed": False, "complaint": None, "all": None}
 """What a person can choose to see; whether that means open orders."""
-MOST_PARTS = 60
-"""Intervals of a clock that are shown, the newest."""
+FEW_PARTS, MOST_PARTS = 5, 400
+"""Intervals of a clock that are shown, the newest; more of them where somebody asks for all."""
 MOST_ROWS = 100
 FILTERS = ("show", "priority", "q", "site", "device")
 Number = Annotated[str, Path(max_length=64)]
@@ -263,6 +263,8 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
     alerts = _alerts(view, order)
     known = view.deps.registry.known
     titles = {alert.id: view.t.of(headline(alert, known(alert.site, alert.device).title)) for alert in alerts}
+    everything, query = view.request.query_params.get("clock") == "all", filter_query(view.request, FILTERS)
+    parts = clock.parts[-(MOST_PARTS if everything else FEW_PARTS) :]
     told = [happened(event, titles, view) for event in history]
     return {
         "stages": list(Stage),
@@ -271,8 +273,9 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
         "response": promise(order.responded_at, order.response_due_at, view),
         "solve": solution(order, clock, view),
         "clock": clock,
-        "clock_left_out": max(len(clock.parts) - MOST_PARTS, 0),
-        "clock_parts": clock.parts[-MOST_PARTS:],
+        "clock_parts": parts,
+        "clock_left_out": len(clock.parts) - len(parts),
+        "clock_url": None if everything else f"/work-orders/{order.number}{query}{'&' if query else '?'}clock=all",
         "may_pause": order.responded_at is not None and order.solved_at is None and order.paused_at is None,
         "reasons": list(PAUSE_LABELS.items()),
         "pause_labels": PAUSE_LABELS,

@@ -57,6 +57,22 @@ def test_it_waits_and_goes_on(client: TestClient, made: Site, url: str, language
     assert "No work orders match." in client.get("/work-orders?show=paused").text
 
 
+def test_the_newest_intervals_come_first_and_all_where_they_are_asked_for(
+    client: TestClient, made: Site, url: str
+) -> None:
+    orders, number = made.deps().orders, url.rpartition("/")[2]
+    for hour in range(4):
+        orders.pause(number, PauseReason.ACCESS, "wang", made.now + (2 * hour + 1) * HOUR)
+        orders.resume(number, "wang", made.now + (2 * hour + 2) * HOUR)
+    made.now += 9 * HOUR
+    page = client.get(f"{url}?show=all").text
+    assert page.count("Paused: No access") == 2
+    assert "4 earlier intervals" in text_of(page)
+    whole = client.get(f"{url}?show=all&clock=all").text
+    assert f'href="{url}?show=all&amp;clock=all"' in page
+    assert (whole.count("Paused: No access"), "earlier intervals" in whole) == (4, False)
+
+
 def test_another_reason_is_said_in_the_note(client: TestClient, made: Site, url: str) -> None:
     refused = client.post(f"{url}/pause", data={"reason": "other", "note": " "})
     assert refused.status_code == 422
