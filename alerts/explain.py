@@ -132,7 +132,8 @@ def explain_baseline(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
         en += f"{lasted}, while single readings stay within the expected {band}"
         zh += f"{metric_zh(metric)}近期平均 {average}，{'高于' if above else '低于'}自身基线 {expected}{lasted_zh}，"
         zh += f"单个读数仍在预期范围 {band_zh} 内"
-    return _joined([(en, zh), _rarity(evidence), *_device_lasted(evidence), *_moved(metric, evidence)])
+    more = [*_device_lasted(evidence), *_moved(metric, evidence), *_recurs(evidence)]
+    return _joined([(en, zh), _rarity(evidence), *more])
 
 
 def _joined(parts: Sequence[tuple[str, str]]) -> Explanation:
@@ -181,6 +182,18 @@ def _moved(metric: str, evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
     if then:
         en, zh = f"{en}, then {then}", f"{zh}，随后是{'、'.join(metric_zh(name) for name in names_in(then))}"
     return [(en, zh)]
+
+
+def _recurs(evidence: Mapping[str, Fact]) -> list[tuple[str, str]]:
+    """That the device was so at this hour on earlier days or weeks."""
+    times, of = evidence.get("recurred"), evidence.get("recurred_of")
+    if not times:
+        return []
+    if evidence["recurs_every"] == "week":
+        en, zh = f"at this hour of the week in {times} of the last {of} weeks", f"最近 {of} 周中有 {times} 周"
+    else:
+        en, zh = f"at this hour on {times} of the last {of} days", f"最近 {of} 天中有 {times} 天"
+    return [(f"it was so {en}", f"{zh}在同一时段出现过")]
 
 
 def explain_forecast(metric: str, evidence: Mapping[str, Fact]) -> Explanation:

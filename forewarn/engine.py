@@ -237,6 +237,7 @@ class Engine:
             "sites": [registry.site_name(number) for number in range(len(silence["site"]["clock"]))],
             "baseline": self._on_baseline.save(),
             "outliers": self._on_baseline.outliers.save(),
+            "recurring": self._on_baseline.recurring.save(),
             "limits": self._on_limits.save(),
             "forecasts": self._on_forecast.save(),
             "baselines": self._alarms.save(),
@@ -273,6 +274,9 @@ class Engine:
         self._on_baseline.outliers.restore(  # a state of before they were remembered has none
             (int(devices[device]), row, int(series[number]), at, facts)
             for device, row, number, at, facts in head.get("outliers", ())
+        )
+        self._on_baseline.recurring.restore(  # nor of when they were unusual
+            (int(devices[device]), *episode) for device, *episode in head.get("recurring", ())
         )
         self._on_limits.restore([(int(series[number]), states) for number, states in head["limits"]])
         if "forecasts" in head:  # a state of before there were any has none

@@ -22,6 +22,7 @@ from alerts.explain import explain_baseline
 from alerts.leading import deviation, moved, rarity
 from alerts.outliers import Outlier, Outliers, outside
 from alerts.policies.severity import severity_for
+from alerts.recurring import Recurring
 from ingest.reading import NS_PER_SECOND, BoolArray, FloatArray
 from ingest.registry import Registry
 from ingest.rows import Rows
@@ -99,6 +100,7 @@ class BaselinePolicy:
         self._registry, self._book, self._budget = registry, book, budget
         self._past: dict[int, _Past] = {}
         self.outliers = Outliers()
+        self.recurring = Recurring()
 
     def decide(self, verdicts: Verdicts) -> None:
         """Look at the verdicts that are rare enough, and at all on devices with an open alert."""
@@ -126,7 +128,7 @@ class BaselinePolicy:
         row, device, at = int(verdicts.row[i]), int(verdicts.device[i]), int(verdicts.time[i])
         subject = self._open_on(device)
         if subject is None:
-            if rarity < math.inf and self._is_news(device, int(verdicts.number[i]), rarity):
+            if rarity < math.inf and self._is_news(i, verdicts, rarity):
                 self._open(i, verdicts, self.outliers.before(i, verdicts, far) if level > 0 else None)
             return
         past = self._past[device]
@@ -134,19 +136,27 @@ class BaselinePolicy:
         if verdicts.quiet[i] >= QUIET:
             self._book.return_(row, subject, at)
         elif verdicts.quiet[i] == 0:
+            self.recurring.note(device, at, float(verdicts.score[i]))
             self._book.confirm(row, subject, at, float(verdicts.score[i]))
             lasted = at - verdicts.since[i] >= LASTING * verdicts.interval_ns[i]
             if verdicts.p_value[i] <= GRAVE * level and lasted:
                 self._escalate(i, subject, verdicts)
 
-    def _is_news(self, device: int, number: int, rarity: float) -> bool:
-        """Whether an alert may open: soon after the last one, only what is rarer than all since then."""
+    def _is_news(self, i: int, verdicts: Verdicts, rarity: float) -> bool:
+        """Whether an alert may open: soon after the last one, only what is rarer than all since then.
+
+        What comes at its hour every day or every week opens none.
+        """
+        device, at, score = int(verdicts.device[i]), int(verdicts.time[i]), float(verdicts.score[i])
+        number = int(verdicts.number[i])
         past = self._past.get(device)
         if past is None or number - past.number > REST:
-            self._past[device] = _Past(number, rarity)
-            return True
-        news = rarity < past.rarest
-        past.rarest = min(past.rarest, rarity)
+            self._past[device], news = _Past(number, rarity), True
+        else:
+            news = rarity < past.rarest
+            past.rarest = min(past.rarest, rarity)
+        news = news and not self.recurring.expected(device, at, score)
+        self.recurring.note(device, at, score)
         return news
 
     def _open_on(self, device: int) -> Subject | None:
@@ -160,6 +170,7 @@ class BaselinePolicy:
         if outlier is not None and "average" in facts:
             del facts["average"]
             facts |= {**deviation(outlier.facts), "at": outlier.at}
+        facts |= self.recurring.facts(device, int(verdicts.time[i]), float(verdicts.score[i]))
         self._book.raise_(
             int(verdicts.row[i]),
             (Kind.BASELINE, device, WHOLE_DEVICE if series == SEVERAL else series),

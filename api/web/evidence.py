@@ -126,6 +126,11 @@ def _moved_then(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zo
     return (t("evidence.moved_then"), then) if then else None
 
 
+def _recurs(facts: Mapping[str, Fact], _unit: str | None, t: Translator, _zone: ZoneInfo) -> Line | None:
+    every, times, of = (facts.get(name) for name in ("recurs_every", "recurred", "recurred_of"))
+    return (t("evidence.recurs"), t(f"evidence.recurs_every_{every}", times=times, of=of)) if every else None
+
+
 def _listed(facts: Mapping[str, Fact], names: Sequence[str], t: Translator) -> str:
     """The metrics that facts of those names list."""
     metrics = [metric for name in names for metric in names_in(facts.get(name))]
@@ -189,6 +194,7 @@ _LINES: tuple[_Teller, ...] = (
     _time("metric_since_at"),
     _moved_first,
     _moved_then,
+    _recurs,
     _crossing,
     _time("likely_at"),
     _number("per_day"),
@@ -211,7 +217,7 @@ _TOLD = frozenset(
     | {"per_day", "since_at", "earliest_at", "likely_at", "latest_at", "confidence"}
     | {"probability", "horizon_s", "codes", "code_at", "metric", "off", "since", "model"}
     | {"average", "distances", "rarer", "moved_first", "moved_first_at", "moved_with", "moved_then", "metric_since_at"}
-    | {"run", "longest"}
+    | {"run", "longest", "recurs_every", "recurred", "recurred_of"}
 )
 
 
