@@ -79,5 +79,6 @@ VARIANTS: Mapping[str, Variant] = {
     "no-rest": Variant("no rest after an alert", {"alerts.policies.baseline:REST": 0}),
     "no-day": Variant("a device may raise anything from its first day on", {"models.warmup:UNHURRIED_NS": 1e30}),
     "no-stuck": Variant("nobody looks for sensors that are stuck", {"models.detectors.stuck:LEAST_RUN": 10**9}),
+    "no-recurring": Variant("what comes every day or week is told each time", {"alerts.recurring:PERIODS": ()}),
     "long-rest": Variant("a rest of 200 rows", {"alerts.policies.baseline:REST": 200}),
 }

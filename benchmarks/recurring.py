@@ -1,0 +1,140 @@
+"""How often people are told of what comes every day or every week at its hour, and whether faults are still found.
+
+    forewarn bench recurring [--devices N]
+
+Devices with three metrics a minute, over nine weeks. Each does something else that is no fault: it is washed down on
+Wednesdays, run for a test on Thursdays, starts hard on working days, is defrosted every six hours, is stopped at
+weekends, or does nothing. In the ninth week each has a fault of an hour, at an hour at which nothing else happens.
+Printed are alerts by week up to then, and the faults that were found, as shipped and with each time told.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.random import Generator
+
+import alerts.recurring
+from alerts.alert import Kind, Opened
+from forewarn.engine import Engine
+from ingest.reading import NS_PER_SECOND, FloatArray, Quality, ReadingBatch
+from ingest.registry import Registry
+
+MINUTE_NS = 60 * NS_PER_SECOND
+START = 1_767_571_200 * NS_PER_SECOND  # Monday, 2026-01-05
+HOUR, DAY, WEEK = 60, 1440, 10_080
+WEEKS = 9
+MINUTES = WEEKS * WEEK
+METRICS = ("temperature", "humidity", "vibration")
+FAULT = (WEEKS - 1) * WEEK + 4 * DAY + 14 * HOUR
+"""Friday afternoon of the last week."""
+
+
+def _usual(rng: Generator) -> FloatArray:
+    """Readings of a device, shape (3, MINUTES): a course of the day, slow and fast noise."""
+    of_day = 2 * np.pi * np.arange(MINUTES) / DAY
+    level, swing, slow, fast = (np.array(four)[:, None] for four in zip(*_SHAPES, strict=True))
+    phase = rng.uniform(0, 2 * np.pi, (3, 1))
+    noise = rng.normal(0.0, 1.0, (3, MINUTES // HOUR + 1))
+    course = np.stack([np.interp(np.arange(MINUTES) / HOUR, np.arange(noise.shape[1]), one) for one in noise])
+    return np.asarray(level + swing * np.sin(of_day + phase) + slow * course + rng.normal(0.0, fast, (3, MINUTES)))
+
+
+_SHAPES = ((45.0, 2.0, 0.6, 0.15), (50.0, 4.0, 1.5, 0.4), (2.5, 0.0, 0.15, 0.1))
+"""Level, swing of the day, slow and fast noise of each metric."""
+
+
+def _at(rng: Generator, first: int, every: int, spread: float) -> list[int]:
+    """When something begins that comes again and again, in minutes, some of them early or late."""
+    return [first + k + round(rng.normal(0.0, spread)) for k in range(0, MINUTES - first - every // 2, every)]
+
+
+def _add(values: FloatArray, begins: Sequence[int], minutes: int, rises: Sequence[float], rng: Generator) -> None:
+    for begin in begins:
+        values[:, begin : begin + minutes] += np.array(rises)[:, None] * rng.normal(1.0, 0.1)
+
+
+def _washed(values: FloatArray, rng: Generator) -> None:
+    _add(values, _at(rng, 2 * DAY + 10 * HOUR, WEEK, 10), 90, (-8.0, 35.0, 0.0), rng)
+
+
+def _tested(values: FloatArray, rng: Generator) -> None:
+    _add(values, _at(rng, 3 * DAY + 9 * HOUR, WEEK, 10), 30, (12.0, 0.0, 4.0), rng)
+
+
+def _started(values: FloatArray, rng: Generator) -> None:
+    for day in range(5):
+        _add(values, _at(rng, day * DAY + 7 * HOUR, WEEK, 10), 15, (0.0, 0.0, 3.0), rng)
+
+
+def _defrosted(values: FloatArray, rng: Generator) -> None:
+    _add(values, _at(rng, 2 * HOUR, 6 * HOUR, 5), 20, (10.0, 0.0, 0.0), rng)
+
+
+def _stopped(values: FloatArray, rng: Generator) -> None:
+    for begin in _at(rng, 5 * DAY + 16 * HOUR, WEEK, 10):
+        still = slice(begin, begin + 37 * HOUR)
+        values[2, still] = np.abs(rng.normal(0.05, 0.02, values[2, still].shape))
+        values[0, still] = 22.0 + (values[0, still] - 22.0) * np.exp(-np.arange(values[0, still].size) / 120.0)
+
+
+KINDS: Mapping[str, Callable[[FloatArray, Generator], None]] = {
+    "washed on Wednesdays": _washed,
+    "tested on Thursdays": _tested,
+    "started on working days": _started,
+    "defrosted every six hours": _defrosted,
+    "stopped at weekends": _stopped,
+    "nothing": lambda _values, _rng: None,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table each."""
+    parser = argparse.ArgumentParser(prog="forewarn bench recurring", description=__doc__.splitlines()[0])
+    parser.add_argument("--devices", type=int, default=5, help="devices of each kind (default 5)")
+    devices = parser.parse_args(arguments).devices
+    shipped = alerts.recurring.PERIODS
+    try:
+        for title, periods in (("as shipped", shipped), ("each time told", ())):
+            alerts.recurring.PERIODS = periods
+            print(f"{title.ljust(28)} alerts by week{' ' * 24}faults found")
+            for number, name in enumerate(KINDS):
+                weeks, found = count(name, devices, number)
+                print(f"{name.ljust(28)} {' '.join(f'{one:3d}' for one in weeks)}{found:12d} of {devices}", flush=True)
+            print()
+    finally:
+        alerts.recurring.PERIODS = shipped
+    return 0
+
+
+def count(name: str, devices: int, seed: int) -> tuple[list[int], int]:
+    """Alerts of each week of devices of a kind, all but the last week, and how many of their faults were found."""
+    rng = np.random.default_rng(seed)
+    registry = Registry()
+    series = np.array(
+        [registry.series("bench", f"device-{i}", one) for i in range(devices) for one in METRICS], np.int32
+    )
+    values = np.concatenate([_device(KINDS[name], rng) for _ in range(devices)])
+    engine = Engine(registry)
+    weeks, found = [0] * (WEEKS - 1), set()
+    for day in range(0, MINUTES, DAY):
+        at = START + np.arange(day, day + DAY) * MINUTE_NS
+        part = values[:, day : day + DAY].T.reshape(-1)
+        batch = ReadingBatch.of(np.tile(series, DAY), np.repeat(at, len(series)), part, int(Quality.RECORDED))
+        for event in engine.process(batch).events:
+            if isinstance(event, Opened) and event.alert.kind is Kind.BASELINE:
+                minute = (event.alert.raised_at - START) // MINUTE_NS
+                if minute // WEEK < WEEKS - 1:
+                    weeks[minute // WEEK] += 1
+                elif FAULT <= minute < FAULT + HOUR:
+                    found.add(event.alert.device)
+    return weeks, len(found)
+
+
+def _device(habit: Callable[[FloatArray, Generator], None], rng: Generator) -> FloatArray:
+    values = _usual(rng)
+    habit(values, rng)
+    _add(values, [FAULT], HOUR, (6.0, 0.0, 1.5), rng)
+    return values
