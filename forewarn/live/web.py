@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 
+import anyio
 import uvicorn
 from fastapi import FastAPI
 
@@ -24,7 +25,7 @@ class WebServer:
     """One HTTP server."""
 
     def __init__(self, app: FastAPI, listening: socket.socket) -> None:
-        logging.getLogger("uvicorn.error").addFilter(_goes_on)
+        logging.getLogger("uvicorn.error").addFilter(_is_fault)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -58,9 +59,15 @@ class WebServer:
         self._listening.close()
 
 
-def _goes_on(record: logging.LogRecord) -> bool:
-    """Whether it tells of anything but a request that was cut off at the end of its grace: no fault of this program."""
-    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Whether it tells of anything but the end of a connection: cut off when its grace was over, or left by a listener.
+
+    Of an event stream FastAPI closes the end that is read before the one that is written: a `BrokenResourceError`.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(anyio.BrokenResourceError)[1] is not None
+    return not isinstance(error, asyncio.CancelledError)
 
 
 class _Server(uvicorn.Server):
