@@ -55,9 +55,6 @@ class LieKind(StrEnum):
     """New firmware: the metric is called `rename`, or `metric_v2`; or the device speaks another `format` over MQTT."""
 
 
-VALUE_LIES = frozenset({LieKind.DRIFT, LieKind.BIAS, LieKind.STUCK, LieKind.SPIKES})
-"""Lies that make the value wrong in a way a judge of values can see."""
-
 OTHER_UNIT: dict[str, tuple[str, float, float]] = {
     "°C": ("°F", 1.8, 32.0),
     "mm/s": ("m/s", 0.001, 0.0),

@@ -77,7 +77,7 @@ class LimitPolicy:
         self._tell(row, subject, at, value, rules[worst], states[worst], judged)
 
     def _tell(
-        self, row: int, subject: Subject, at: int, value: float, rule: Any, state: _RuleState, judged: Judgement
+        self, row: int, subject: Subject, at: int, value: float, rule: LimitRule, state: _RuleState, judged: Judgement
     ) -> None:
         severity, score = Severity(rule.severity), min(max(rule.excess(value), 0.0), MOST)
         known = self._book.open.get(subject)
@@ -127,7 +127,7 @@ def _weight(rule: LimitRule, value: float) -> tuple[int, bool, float]:
     return Severity(rule.severity).rank, rule.boundary is not Boundary.ALARM, rule.excess(value)
 
 
-def _follow(state: _RuleState, rule: Any, at: int, value: float) -> None:
+def _follow(state: _RuleState, rule: LimitRule, at: int, value: float) -> None:
     """Move one rule's state along one reading."""
     if rule.breaks(value):
         state.back_since = None

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from simulators.faults import Effect
 from simulators.machines.machine import Channel, Surroundings
-from simulators.machines.rotating import Rotating, Support
+from simulators.machines.rotating import SHAFT_FAULTS, Rotating, Support
 from simulators.signals import lagged
 from simulators.tape import FloatArray
 
@@ -28,17 +28,7 @@ class Compressor(Rotating):
 
     asset_class: ClassVar[str] = "compressor"
     passing: ClassVar[int] = 4
-    faults: ClassVar[frozenset[str]] = frozenset(
-        {
-            "bearing_wear",
-            "lubrication_loss",
-            "imbalance",
-            "misalignment",
-            "looseness",
-            "blocked_filter",
-            "overheating",
-        }
-    )
+    faults: ClassVar[frozenset[str]] = SHAFT_FAULTS | {"blocked_filter"}
     channels: ClassVar[tuple[Channel, ...]] = (
         Channel("temperature", "°C", 0.02, 0.01, -40.0, 180.0, 15.0),
         Channel("vibration", "mm/s", 0.15, 0.01, 0.0, 50.0, 4.0, "velocity_rms"),

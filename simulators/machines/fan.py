@@ -16,7 +16,7 @@ from pydantic import Field
 from simulators.climate import relative_humidity, saturation_pa
 from simulators.faults import Effect
 from simulators.machines.machine import Channel, Surroundings
-from simulators.machines.rotating import Rotating, Support
+from simulators.machines.rotating import SHAFT_FAULTS, Rotating, Support
 from simulators.signals import lagged
 from simulators.tape import FloatArray
 
@@ -28,17 +28,7 @@ class Fan(Rotating):
 
     asset_class: ClassVar[str] = "ahu"
     passing: ClassVar[int] = 9
-    faults: ClassVar[frozenset[str]] = frozenset(
-        {
-            "bearing_wear",
-            "lubrication_loss",
-            "imbalance",
-            "misalignment",
-            "looseness",
-            "blocked_filter",
-            "overheating",
-        }
-    )
+    faults: ClassVar[frozenset[str]] = SHAFT_FAULTS | {"blocked_filter"}
     channels: ClassVar[tuple[Channel, ...]] = (
         Channel("temperature", "°C", 0.012, 0.01, -40.0, 85.0, 5.0),
         Channel("humidity", "%", 0.05, 0.01, 0.0, 100.0, 20.0),

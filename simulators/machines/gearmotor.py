@@ -26,9 +26,6 @@ class GearMotor(Rotating):
 
     asset_class: ClassVar[str] = "gearmotor"
     passing: ClassVar[int] = 21
-    faults: ClassVar[frozenset[str]] = frozenset(
-        {"bearing_wear", "lubrication_loss", "imbalance", "misalignment", "looseness", "overheating"}
-    )
     channels: ClassVar[tuple[Channel, ...]] = (
         Channel("temperature", "°C", 0.02, 0.01, -40.0, 150.0, 12.0),
         Channel("vibration", "mm/s", 0.11, 0.01, 0.0, 50.0, 3.5, "velocity_rms"),

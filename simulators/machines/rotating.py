@@ -8,6 +8,7 @@ rubber mounts.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -21,8 +22,14 @@ class Support(StrEnum):
     FLEXIBLE = "flexible"
 
 
+SHAFT_FAULTS = frozenset({"bearing_wear", "lubrication_loss", "imbalance", "misalignment", "looseness", "overheating"})
+"""What any of them can have."""
+
+
 class Rotating(Machine):
     """A machine with a shaft."""
+
+    faults: ClassVar[frozenset[str]] = SHAFT_FAULTS
 
     power_kw: float = Field(gt=0, le=2000)
     """Rated power; by default what a three-phase motor of the rated current gives at 400 V."""
