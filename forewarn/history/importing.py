@@ -8,25 +8,23 @@ their return say, and no more. The service must not run meanwhile: it would not 
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
 
 from alerts.alert import AlertEvent, Confirmed, Returned
 from alerts.model_store import ModelStore
 from alerts.notify.policy import NotifyConfig
 from api.board import Board
-from forewarn.atomicfile import UNPRINTABLE
 from forewarn.config.configured import engine_config, make_store
 from forewarn.config.registry_file import fill, read_registry
 from forewarn.config.settings import Settings
 from forewarn.database_admin import open_database
 from forewarn.engine import Engine, EngineConfig, StateError
 from forewarn.history.logfeed import LogFeed
+from forewarn.history.rejectlog import RejectLog
 from forewarn.live.checkpoint import Checkpoint
 from forewarn.live.folder import DataFolder
 from forewarn.live.modelwatch import ModelLoader, as_saved
@@ -164,7 +162,7 @@ def run_import(
         store = make_store(settings)
         held.callback(store.close)
         with_retries(store.prepare)
-        bad = held.enter_context(BadRows(settings.data.dir / REJECTS_NAME, several=len(files) > 1))
+        rejects = held.enter_context(_rejects(files, settings.data.dir / REJECTS_NAME))
         future_ns = round(settings.ingest.future.total_seconds() * NS_PER_SECOND)
         told = import_files(
             files,
@@ -172,13 +170,13 @@ def run_import(
             engine,
             store,
             board,
-            bad.add,
+            rejects.add,
             now=clock(),
             future_ns=future_ns,
             progress=progress,
             entries=logged,
         )
-        told.bad_rows, told.problems = bad.count, problems
+        told.bad_rows, told.problems = len(rejects), problems
         records.save(registry)
         LogStore(database).add(told.entries)
         Desk(database, registry, NotifyConfig()).record(told.events, clock())
@@ -196,6 +194,18 @@ def _opened_spool(settings: Settings) -> Iterator[Spool]:
         yield spool
     finally:
         local.close()
+
+
+@contextmanager
+def _rejects(files: Sequence[Path], path: Path) -> Iterator[RejectLog]:
+    """Takes the rows that cannot be used; they are in the file at `path` in the end, however that comes."""
+    path.unlink(missing_ok=True)
+    with RejectLog(files) as rejects:
+        try:
+            yield rejects
+        finally:
+            if rejects:
+                rejects.write(path)
 
 
 def _restored(
@@ -223,31 +233,3 @@ def _look_on(engine: Engine, loader: ModelLoader) -> list[str]:
     if models.digests != engine.models.digests:
         engine.use(models)
     return problems
-
-
-class BadRows:
-    """Writes rows that cannot be used to a file as they come: `line,reason,row`, `line` as FILE:LINE for several."""
-
-    def __init__(self, path: Path, *, several: bool) -> None:
-        self._path, self._several = path, several
-        self._stack = ExitStack()
-        self._writer: Any = None
-        self.count = 0
-
-    def __enter__(self) -> Self:
-        """Take away the file of the last time."""
-        self._path.unlink(missing_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file, if there is one."""
-        self._stack.close()
-
-    def add(self, path: Path, line: int, reason: str, row: str) -> None:
-        """Keep one row."""
-        if self._writer is None:
-            file = self._stack.enter_context(self._path.open("w", encoding="utf-8", errors=UNPRINTABLE, newline=""))
-            self._writer = csv.writer(file, lineterminator="\n")
-            self._writer.writerow(("line", "reason", "row"))
-        self._writer.writerow((f"{path.name}:{line}" if self._several else line, reason, row))
-        self.count += 1

@@ -31,6 +31,8 @@ def test_import_and_backup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr()
     assert said.out == "3 readings imported, 3 of them judged\n"
     assert said.err == "warning: 1 bad rows are in forewarn-data/rejects.csv\n"
+    kept = (tmp_path / "forewarn-data/rejects.csv").read_text("utf-8").splitlines()
+    assert (kept[0], kept[1].split(",")[0], kept[1].split(",")[-1]) == ("line,reason,row", "5", "nonsense")
     assert run("backup", "copy") == 0
     assert capsys.readouterr().out == "spool.db, spool.checkpoint, forewarn.db, telemetry.db: copy\n"
     assert (tmp_path / "copy" / "backup.json").exists()
