@@ -58,6 +58,9 @@ def test_a_mistake_gets_one_line(
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n", "utf-8")
     write(tmp_path / "empty.csv", [])
     write(tmp_path / "busy.csv", [1.0])
+    if arguments == ["backup", "."]:  # of data that are there
+        Path("forewarn-data").mkdir()
+        Path("forewarn-data/spool.db").touch()
     if "busy.csv" in arguments and "--config" not in arguments:
         with DataFolder(Path("forewarn-data")):
             status = run(*arguments)
