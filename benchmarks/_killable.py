@@ -24,7 +24,7 @@ from benchmarks._killtrail import COMMITTED, CONFIRMED, ENDED, READ, Trail
 from ingest.handover import Handover
 from ingest.keyed import KeyedBatch
 from ingest.message import Message
-from ingest.mqttclient import BufferedClient
+from ingest.mqtt.client import BufferedClient
 from ingest.spool import FaultPoint, Spool
 from ingest.stores.store import Refused, TelemetryStore
 
@@ -138,7 +138,7 @@ def main() -> None:
     import forewarn.live.checkpointing
     import forewarn.live.resources
     import forewarn.live.service
-    import ingest.mqtt
+    import ingest.mqtt.input
     from forewarn.cli import main as command
     from forewarn.config.configured import make_store
 
@@ -151,7 +151,7 @@ def main() -> None:
 
     vars(forewarn.live.resources)["Spool"] = spool
     vars(forewarn.live.resources)["make_store"] = lambda settings: noted_store(make_store(settings), trail)
-    vars(ingest.mqtt)["BufferedClient"] = partial(NotedClient, trail)
+    vars(ingest.mqtt.input)["BufferedClient"] = partial(NotedClient, trail)
     vars(forewarn.live.service)["Handover"] = partial(NotedHandover, trail)
     sys.argv = ["forewarn", "serve"]
     command()

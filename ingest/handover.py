@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ingest.message import Message
 
 MAX_MESSAGES = 20_000
-"""Ten times what a broker may keep in flight unacknowledged (`ingest.mqtt`)."""
+"""Ten times what a broker may keep in flight unacknowledged (`ingest.mqtt.input`)."""
 MAX_BYTES = 64 * 2**20
 """Payloads held in memory; eight of the largest that are read."""
 

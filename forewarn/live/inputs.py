@@ -39,15 +39,15 @@ def make_input(settings: Settings, handover: Handover, clock: Callable[[], int],
     """The input of those settings, not started."""
     mqtt = settings.mqtt
     if mqtt.embedded:
-        from ingest.broker import BrokerOptions, EmbeddedBroker
+        from ingest.mqtt.broker import BrokerOptions, EmbeddedBroker
 
         options = BrokerOptions(
             mqtt.host, mqtt.port, mqtt.username, mqtt.password, mqtt.ca_file, mqtt.cert_file, mqtt.key_file
         )
         return EmbeddedBroker(options, handover, mqtt.topics, clock)
-    from ingest.mqtt import MqttInput
-    from ingest.mqttoptions import MqttOptions
-    from ingest.subscriptions import SpooledSubscriptions
+    from ingest.mqtt.input import MqttInput
+    from ingest.mqtt.options import MqttOptions
+    from ingest.mqtt.subscriptions import SpooledSubscriptions
 
     return MqttInput(
         MqttOptions.from_url(

@@ -154,7 +154,9 @@ class Loop:
 
 @pytest.fixture
 def loop(mosquitto: Mosquitto, unique_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
-    monkeypatch.setattr("ingest.mqtt.REST_S", 0.0)  # hour after hour comes by itself: nothing to wait for between them
+    monkeypatch.setattr(
+        "ingest.mqtt.input.REST_S", 0.0
+    )  # hour after hour comes by itself: nothing to wait for between them
     monkeypatch.setattr("forewarn.live.judging.REST_S", 0.0)
     sim = Simulation(load_scenario("month"))  # of one name, for its luck is drawn by it
     site = sim.scenario.spec.site.name

@@ -31,9 +31,9 @@ from ingest.adapters.adapter import Publish
 from ingest.errors import named
 from ingest.handover import Handover
 from ingest.message import Message
-from ingest.mqttclient import BufferedClient
-from ingest.mqttoptions import MqttOptions
-from ingest.subscriptions import NoMemory, Subscriptions
+from ingest.mqtt.client import BufferedClient
+from ingest.mqtt.options import MqttOptions
+from ingest.mqtt.subscriptions import NoMemory, Subscriptions
 
 RECEIVE_MAXIMUM = 2_000
 """Messages in flight: enough for the micro-batch that is being committed and the next one."""

@@ -14,7 +14,7 @@ from amqtt.session import OutgoingApplicationMessage, Session
 
 from ingest.handover import Handover
 from ingest.message import Message
-from ingest.packets import Gate, PacketWriter
+from ingest.mqtt.packets import Gate, PacketWriter
 from ingest.topics import TopicFilters
 
 MOST_UNDER_WAY = 5_000

@@ -33,8 +33,8 @@ from amqtt.session import Session
 
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
-from ingest.holding import HoldingHandler, Publications, own_id
-from ingest.packets import Gate, PacketReader, PacketWriter
+from ingest.mqtt.holding import HoldingHandler, Publications, own_id
+from ingest.mqtt.packets import Gate, PacketReader, PacketWriter
 from ingest.topics import TopicFilters
 
 log = structlog.get_logger(__name__)

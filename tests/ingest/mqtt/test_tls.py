@@ -9,10 +9,10 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ingest.broker import BrokerOptions, EmbeddedBroker
 from ingest.handover import Handover
-from ingest.mqtt import MqttInput
-from ingest.mqttoptions import MqttOptions
+from ingest.mqtt.broker import BrokerOptions, EmbeddedBroker
+from ingest.mqtt.input import MqttInput
+from ingest.mqtt.options import MqttOptions
 from tests.servers.certificates import make_certificate
 from tests.servers.ports import free_port
 from tests.waiting import wait_until

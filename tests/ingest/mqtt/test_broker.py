@@ -9,12 +9,12 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from ingest import broker, holding
 from ingest.adapters.adapter import Publish
-from ingest.broker import BrokerOptions, BrokerStartError, EmbeddedBroker
 from ingest.handover import Handover
 from ingest.message import Message
-from ingest.packets import LARGEST_PACKET, MAX_UNACKNOWLEDGED
+from ingest.mqtt import broker, holding
+from ingest.mqtt.broker import BrokerOptions, BrokerStartError, EmbeddedBroker
+from ingest.mqtt.packets import LARGEST_PACKET, MAX_UNACKNOWLEDGED
 from tests.servers.ports import free_port
 from tests.waiting import wait_until
 

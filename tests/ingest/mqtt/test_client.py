@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from ingest import mqttclient
-from ingest.mqttclient import BufferedClient, Publish
+from ingest.mqtt import client as client_module
+from ingest.mqtt.client import BufferedClient, Publish
 
 
 class Wire:
@@ -133,7 +133,7 @@ def test_what_follows_a_packet_over_which_the_connection_is_lost_is_taken_in_ord
         wire.client.loop_write()
 
     wire.client.on_subscribe = acknowledge
-    monkeypatch.setattr(mqttclient, "READ_BYTES", len(suback + wire.message(1)))
+    monkeypatch.setattr(client_module, "READ_BYTES", len(suback + wire.message(1)))
     wire.broker.sendall(suback + wire.message(1) + wire.message(2))
     wire.broker.close()
     wire.client.read()

@@ -12,15 +12,15 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from structlog.testing import capture_logs
 
-from ingest import mqtt as mqtt_module
 from ingest.adapters.adapter import Publish
 from ingest.handover import Handover
 from ingest.inbox import inbox_file
 from ingest.message import Message
-from ingest.mqtt import MqttInput
-from ingest.mqttoptions import MqttOptions
+from ingest.mqtt import input as mqtt_module
+from ingest.mqtt.input import MqttInput
+from ingest.mqtt.options import MqttOptions
+from ingest.mqtt.subscriptions import SpooledSubscriptions, Subscriptions
 from ingest.spool import Spool
-from ingest.subscriptions import SpooledSubscriptions, Subscriptions
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import server_folder
 from tests.waiting import wait_until
