@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ingest.reading import FloatArray
 
 LEAF = -1
-ROWS_AT_ONCE = 2048
+ROWS_AT_ONCE = 512
 MAX_TREES, MAX_DEPTH = 4096, 64
 """More would take memory and time for each row that nobody has; `fit` grows 180 of depth 4."""
 
@@ -44,24 +44,15 @@ class Trees:
 
     def log_odds(self, rows: NDArray[np.float32]) -> FloatArray:
         """The sum over all trees for each row, shape (n,); `rows` has shape (n, n_columns)."""
-        blocks = [self._climb(rows[at : at + ROWS_AT_ONCE]) for at in range(0, len(rows), ROWS_AT_ONCE)]
-        return np.concatenate(blocks) if blocks else np.zeros(0)
+        climb = _Climb.of(self)
+        blocks = [climb.leaves(rows[at : at + ROWS_AT_ONCE]) for at in range(0, len(rows), ROWS_AT_ONCE)]
+        sums = [self.value.take(leaves).sum(axis=1) + self.intercept for leaves in blocks]
+        return np.concatenate(sums) if sums else np.zeros(0)
 
     def probability(self, rows: NDArray[np.float32]) -> FloatArray:
         """The probability of a failure for each row."""
         with np.errstate(over="ignore"):  # endless odds against it are a probability of nothing
             return np.asarray(1.0 / (1.0 + np.exp(-self.log_odds(rows))))
-
-    def _climb(self, rows: NDArray[np.float32]) -> FloatArray:
-        node = np.broadcast_to(self.root, (len(rows), len(self.root))).copy()
-        across = np.arange(len(rows))[:, None]
-        while True:
-            feature = self.feature[node]
-            inner = feature != LEAF
-            if not inner.any():
-                return np.asarray(self.value[node].sum(axis=1) + self.intercept)
-            goes_left = rows[across, np.where(inner, feature, 0)] <= self.threshold[node]
-            node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The columns by name, for `of_arrays`."""
@@ -112,6 +103,35 @@ class Trees:
             node = node[self.feature[node] != LEAF]
             node = np.unique(np.r_[self.left[node], self.right[node]])
         return bool((self.feature[node] != LEAF).any())
+
+
+@dataclass(frozen=True, slots=True)
+class _Climb:
+    """The nodes as a climb needs them: a leaf leads to itself, so that all rows take the same steps."""
+
+    root: NDArray[np.intp]
+    inner: NDArray[np.bool_]
+    feature: NDArray[np.intp]
+    threshold: FloatArray
+    child: NDArray[np.intp]
+    """Of node i: at 2i the right one, at 2i + 1 the left one."""
+
+    @classmethod
+    def of(cls, trees: Trees) -> _Climb:
+        """Those of these trees."""
+        inner, here = trees.feature != LEAF, np.arange(len(trees.feature))
+        child = np.column_stack([np.where(inner, trees.right, here), np.where(inner, trees.left, here)])
+        feature = np.where(inner, trees.feature, 0).astype(np.intp)
+        return cls(trees.root.astype(np.intp), inner, feature, trees.threshold, child.ravel())
+
+    def leaves(self, rows: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Where each row ends in each tree, shape (n, n_trees)."""
+        node = np.broadcast_to(self.root, (len(rows), len(self.root)))
+        cell, start = rows.ravel(), rows.shape[1] * np.arange(len(rows))[:, None]
+        while self.inner.take(node).any():
+            goes_left = cell.take(self.feature.take(node) + start) <= self.threshold.take(node)
+            node = self.child.take(2 * node + goes_left)
+        return node
 
 
 def _column(arrays: Mapping[str, NDArray[Any]], name: str, kind: type[np.generic]) -> NDArray[Any]:
