@@ -92,7 +92,7 @@ def _left_out(examples: Examples, sources: Sources, part: Part, device: int) -> 
     kept = np.array([part.keep(name) for name in column_names(words)])
     group = examples.instants.device[rows.place]
     known = rows_by_others(drift[rows.place], log.take(rows.place), group, words, seen, spread)[:, kept]
-    mine = np.flatnonzero((examples.instants.device == device) & examples.able)
+    mine = examples.able_of(device)
     asked = matrix(drift[mine], log.take(mine), taught(words, seen, spread))[:, kept]
     if part.beside is not None:
         normal = drift[rows.place[~rows.failing]]

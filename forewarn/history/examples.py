@@ -17,7 +17,7 @@ from ingest.csvblocks import OnBadRow
 from ingest.csvfile import read_batches
 from ingest.errors import InputError
 from ingest.logentry import Event, LogEntry
-from ingest.reading import FloatArray, ReadingBatch, TimeArray
+from ingest.reading import FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.registry import DeviceKey, Registry
 from ingest.truth import FAILURE, FAULT, Label
 from models.supervised.eventlog import EventLog, Logged, View, is_service, moved
@@ -88,7 +88,17 @@ class Examples:
     @property
     def able(self) -> BoolArray:
         """Instants at which enough is known for a judgement."""
-        return np.asarray((self.instants.seen >= WARM_AFTER).mean(axis=1) >= COMMON)
+        return _able(self.instants.seen)
+
+    def of(self, device: int) -> slice:
+        """The instants of a device: they stand together, in order of time."""
+        first, end = np.searchsorted(self.instants.device, [device, device + 1]).tolist()
+        return slice(first, end)
+
+    def able_of(self, device: int) -> NDArray[np.intp]:
+        """The instants of a device at which enough is known for a judgement."""
+        mine = self.of(device)
+        return np.asarray(mine.start + np.flatnonzero(_able(self.instants.seen[mine])))
 
     def until_failure(self) -> FloatArray:
         """Slots until the device's next failure, infinite where none is known."""
@@ -100,17 +110,19 @@ class Examples:
 
     def until_end(self) -> FloatArray:
         """Slots until the device's last reading."""
-        end = np.array([self.ends[device] for device in self.instants.device.tolist()], np.int64)
+        end = np.zeros(len(self.instants), np.int64)
+        for device, newest in self.ends.items():
+            end[self.of(device)] = newest
         return np.asarray((end - self.instants.time) / self.slot_ns)
 
     def _slots(self, after: bool) -> FloatArray:
         found = np.full(len(self.instants), np.inf)
         for device, times in self.failures.items():
-            mine = np.flatnonzero(self.instants.device == device)
+            mine = self.of(device)
             at, known = self.instants.time[mine], np.array(times, np.int64)
             place = np.searchsorted(known, at, side="right") - (0 if after else 1)
             good = (place >= 0) & (place < len(known))
-            found[mine[good]] = np.abs(known[place[good]] - at[good]) / self.slot_ns
+            found[mine][good] = np.abs(known[place[good]] - at[good]) / self.slot_ns
         return found
 
     def occurrences(self, horizon: int) -> Occurrences:
@@ -118,17 +130,21 @@ class Examples:
         until, since, able = self.until_failure(), self.since_failure(), self.able
         device_of = {name: device for device, name in self.names.items()}
         codes = {key: place for place, key in enumerate(self.words.codes)}
-        places = {device: np.flatnonzero(self.instants.device == device) for device in self.names}
+        places = {device: self.of(device) for device in self.names}
         found: list[tuple[int, int, int]] = []
         for entry in self.entries:
             code, device = codes.get(f"{entry.event}:{entry.code}"), device_of[entry.site or "", entry.device]
             mine = places[device]
-            at = int(np.searchsorted(self.instants.time[mine], entry.time))
-            if code is not None and at < len(mine) and able[mine[at]] and since[mine[at]] >= SETTLED_AFTER:
-                found.append((code, device, int(mine[at])))
+            at = mine.start + int(np.searchsorted(self.instants.time[mine], entry.time))
+            if code is not None and at < mine.stop and able[at] and since[at] >= SETTLED_AFTER:
+                found.append((code, device, at))
         columns = np.array(found, np.intp).reshape(-1, 3).T
         drift = self.instants.deviation[columns[2]][:, :, SPANS.index(24)]
         return Occurrences(columns[0], columns[1], drift, until[columns[2]] <= horizon)
+
+
+def _able(seen: IntArray) -> BoolArray:
+    return np.asarray((seen >= WARM_AFTER).mean(axis=1) >= COMMON)
 
 
 def collect(sources: Sources, slot_ns: int, recent: int, progress: Progress | None = None) -> Examples:

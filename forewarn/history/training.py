@@ -148,15 +148,16 @@ def _said_normal(examples: Examples, labels: Sequence[Label]) -> BoolArray:
     for label in labels:
         device = device_of.get((label.site, label.device))
         if label.kind == NORMAL and device is not None:
-            time = examples.instants.time
-            found |= (examples.instants.device == device) & (time >= label.start) & (time <= label.end)
+            mine = examples.of(device)
+            time = examples.instants.time[mine]
+            found[mine] |= (time >= label.start) & (time <= label.end)
     return found
 
 
 def noise(examples: Examples, devices: set[int]) -> FloatArray:
     """How far metrics of these devices drift on any day, shape (n_metrics,)."""
     mine = examples.able & np.isin(examples.instants.device, list(devices))
-    drift = examples.instants.deviation[mine][:, :, SPANS.index(24)]
+    drift = examples.instants.deviation[:, :, SPANS.index(24)][mine]
     return np.asarray(drift.std(axis=0)) if len(drift) else np.zeros(drift.shape[1])
 
 
@@ -196,7 +197,7 @@ def measured(examples: Examples, labels: Sequence[Label], horizon: int) -> list[
 
 def course(examples: Examples, model: RiskModel, device: int) -> Course:
     """A device over time, as the model judges it."""
-    mine = np.flatnonzero((examples.instants.device == device) & examples.able)
+    mine = examples.able_of(device)
     rows = matrix(examples.instants.deviation[mine], examples.log.take(mine), model.words)
     return Course(examples.instants.time[mine], model.trees.probability(rows), examples.failures[device])
 
