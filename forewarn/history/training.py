@@ -33,9 +33,9 @@ HORIZONS = (24, 48, 72)
 USUAL_SPAN_S = 72 * 3600.0
 LEAST_FAILURES = 3
 FOLDS = 5
-QUIET_ROWS = 5_000
-QUIET_PER_FAILING = 10
-"""Rows of uneventful times are thinned to about so many, or so many for a failing one; each then counts for more."""
+ROWS = 5_000
+"""Rows of failing, of eventful and of uneventful times are thinned to so many each; those that stay count for more.
+All of a large fleet take longer and warn no better: neighbours tell much the same."""
 EVENTFUL = 24.0
 """Slots after a code in which a row is not uneventful."""
 NORMAL_WORTH = 3.0
@@ -133,12 +133,14 @@ def labelled(examples: Examples, labels: Sequence[Label], horizon: int, devices:
     use = examples.able & told & (since >= SETTLED_AFTER) & np.isin(examples.instants.device, list(devices))
     normal = _said_normal(examples, labels)
     weight = np.where(normal & ~failing, NORMAL_WORTH, 1.0)
-    eventful = failing | normal | (np.min(examples.log.since, axis=1, initial=np.inf) < EVENTFUL)
-    quiet = np.flatnonzero(use & ~eventful)
-    every = max(1, -(-len(quiet) // max(QUIET_ROWS, QUIET_PER_FAILING * int((use & failing).sum()))))
-    kept = quiet[::every]
-    weight[kept] *= every
-    place = np.sort(np.r_[np.flatnonzero(use & eventful), kept])
+    eventful = ~failing & (normal | (np.min(examples.log.since, axis=1, initial=np.inf) < EVENTFUL))
+    kept = []
+    for sort in (failing, eventful, ~failing & ~eventful):
+        rows = np.flatnonzero(use & sort)
+        every = max(1, -(-len(rows) // ROWS))
+        kept.append(rows[::every])
+        weight[kept[-1]] *= every
+    place = np.sort(np.concatenate(kept))
     return Labelled(place, failing[place], weight[place])
 
 
