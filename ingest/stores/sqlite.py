@@ -208,7 +208,10 @@ class SqliteStore:
         until = time.monotonic() + UPKEEP_S
         while time.monotonic() < until and self._shed(now):
             pass
-        self._file.shrink(SPARE_BYTES)
+        spare = SPARE_BYTES
+        if self._max_bytes is not None:
+            spare = min(spare, max(0, self._max_bytes - self._file.used_bytes()))
+        self._file.shrink(spare)
 
     def _shed(self, now: int) -> bool:
         """Delete some rows of the oldest part if it has to go; whether there may be more to do."""

@@ -78,6 +78,7 @@ def test_what_is_too_much_goes_the_oldest_first(tmp_path: Path) -> None:
     assert first > 0
     assert len(everything(store, T)) > 3000, "it keeps about as much as the bound allows"
     store.close()
+    assert (tmp_path / "t.db").stat().st_size <= 200_000, "with the room that it keeps for what comes"
 
 
 def test_too_much_within_one_part_goes_by_time(tmp_path: Path) -> None:
