@@ -16,6 +16,7 @@ from tests.api.harness import Site
 from tests.api.test_pages import parse
 from workorders.closure import ClosureCode
 from workorders.customer import LONGEST_SAID, MOST_COMPLAINTS
+from workorders.pause import PauseReason
 from workorders.store import OrderFilter
 
 FAR = "http://forewarn.example"
@@ -144,6 +145,14 @@ def test_it_shows_what_concerns_the_customer_and_nothing_else(visit: Visit, lang
         assert internal not in text
     links = [part.split('"')[0] for part in text.split('href="')[1:]]
     assert [link for link in links if not link.startswith(("/static/", f"{visit.page}?lang="))] == []
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Paused: Waiting for parts"), ("zh", "暂停：等待备件")])
+def test_it_tells_what_is_waited_for(visit: Visit, language: str, words: str) -> None:
+    visit.made.deps().orders.pause(visit.number, PauseReason.PARTS, "li.wei", visit.made.now, "internal: cheap seal")
+    page = visit.customer.get(f"{visit.page}?lang={language}").text
+    assert words in page
+    assert "internal" not in page
 
 
 def test_the_headers_keep_it_out_of_caches_search_and_other_sites(visit: Visit) -> None:
