@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, AlertEvent, Confirmed, Opened, Returned, Severity, State
+from alerts.alert import Alert, AlertEvent, Confirmed, Opened, Returned, Severity, State, WrongStateError
 from alerts.notify.outbox import NoticeRow, NoticeState
 from alerts.notify.policy import MAX_PENDING, NotifyConfig, Skip
 from alerts.store import ActionRow, AlertFilter, AlertRow, AlertStore
@@ -299,6 +299,13 @@ def test_a_flood_is_cut_off(sqlite_engine: sa.Engine) -> None:
     assert states.count(("pending", None)) == MAX_PENDING
 
 
+def retried(action: Callable[[], object]) -> None:
+    for _ in range(20):
+        with suppress(RetryableError):
+            action()
+            return
+
+
 # -- several at once -----------------------------------------------------------------------------------------------
 
 
@@ -318,12 +325,6 @@ def test_people_and_the_desk_do_not_overwrite_each_other(engine: sa.Engine) -> N
         store = OrderStore(engine)
         for n in range(30):
             retried(partial(store.note, number, "li", NOW + n, f"note {n}"))
-
-    def retried(action: Callable[[], object]) -> None:
-        for _ in range(20):
-            with suppress(RetryableError):
-                action()
-                return
 
     threads = [threading.Thread(target=target) for target in (engine_speaks, people_act)]
     for thread in threads:
@@ -362,6 +363,32 @@ def test_two_desks_open_one_order_for_a_device(engine: sa.Engine) -> None:
         orders = OrderStore(engine).list(OrderFilter()).items
         assert len(outcomes) == 2
         assert [len(order.alerts) for order in orders] == [2]
+
+
+def test_who_reopens_and_who_opens_at_the_same_time_leave_one_order_open(engine: sa.Engine) -> None:
+    barrier, first, later = threading.Barrier(2, timeout=60), opened(), opened(raised_at=START + HOUR)
+
+    def reopen() -> None:
+        barrier.wait()
+        with suppress(WrongStateError):
+            retried(lambda: OrderStore(engine).reopen(order_number(first.alert.id), "li", NOW, "again"))
+
+    def speak() -> None:
+        barrier.wait()
+        retried(lambda: make_desk(engine).record([later], NOW))
+
+    for _ in range(5):
+        clear(engine)
+        make_desk(engine).record([first], START)
+        OrderStore(engine).close(order_number(first.alert.id), ClosureCode.LEAK, "li", NOW)
+        threads = [threading.Thread(target=target) for target in (reopen, speak)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        (order,) = OrderStore(engine).list(OrderFilter(open=True)).items
+        assert later.alert.id in order.alerts
+        assert events_of.fold(OrderStore(engine).history(order.number)) == order
 
 
 def test_a_message_tells_what_earlier_alerts_like_it_were(engine: sa.Engine) -> None:

@@ -178,28 +178,38 @@ def test_an_order_that_was_closed_before_it_was_solved_keeps_its_stage() -> None
 
 @given(
     st.sampled_from([ALWAYS, OFFICE]),
-    st.lists(st.tuples(st.sampled_from(list(COMMANDS)), st.integers(0, 30 * HOUR)), max_size=20),
+    st.lists(st.tuples(st.sampled_from([*COMMANDS, "worse"]), st.integers(0, 30 * HOUR)), max_size=20),
     st.integers(0, 100 * HOUR),
     st.randoms(use_true_random=False),
 )
 def test_every_second_is_accounted_for(
     calendar: Calendar, commands: list[tuple[str, int]], later: int, random: object
 ) -> None:
-    events: list[OrderEvent] = [first_event(calendar)]
+    book = quick(calendar)
+    events = [event for _, event in book.take(Opened(make_alert())).order_events]
     order, now = fold(events), START
     for name, after in [("assign", 60), *commands]:
         now += after
         try:
-            happened = COMMANDS[name](order, now, calendar)
+            happened = COMMANDS[name](order, now, calendar) if name in COMMANDS else worsened(book, order, now)
         except WrongStateError:
             continue
         events += happened
         order = fold(events)
+        book.put(order)
         holds(order, calendar, now)
     holds(order, calendar, now + later)
     shuffled = list(order.stops)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert solve_clock(replace(order, stops=tuple(shuffled)), calendar, now) == solve_clock(order, calendar, now)
+
+
+def worsened(book: Book, order: WorkOrder, now: int) -> list[OrderEvent]:
+    """A critical alert joins the order, unless it is closed."""
+    if order.closed_at is not None:
+        return []
+    alert = make_alert(metric="temperature", severity=Severity.CRITICAL, raised_at=now)
+    return [event for _, event in book.take(Opened(alert)).order_events]
 
 
 def holds(order: WorkOrder, calendar: Calendar, now: int) -> SolveClock:
@@ -209,8 +219,9 @@ def holds(order: WorkOrder, calendar: Calendar, now: int) -> SolveClock:
     assert all(before.end == after.start for before, after in pairwise(clock.parts))
     assert all(part.length_ns > 0 for part in clock.parts)
     assert sum(part.length_ns for part in clock.parts) == end - order.opened_at
-    assert sum(part.length_ns for part in clock.parts if part.counted) + clock.left == PROMISED == clock.promised
-    assert order.solve_due_at == due(order.opened_at, PROMISED, calendar, order.stops).at
+    promised = 24 * HOUR if order.priority is Priority.P1 else PROMISED
+    assert sum(part.length_ns for part in clock.parts if part.counted) + clock.left == promised == clock.promised
+    assert order.solve_due_at == due(order.opened_at, promised, calendar, order.stops).at
     late = clock_now(order, end) > order.solve_due_at
     assert clock.left <= 0 if late else clock.left >= 0
     return clock
@@ -242,11 +253,11 @@ def test_before_it_opened_there_is_nothing() -> None:
 # -- what the readings say meanwhile -----------------------------------------------------------------------------------
 
 
-def quick() -> Book:
+def quick(calendar: Calendar = ALWAYS) -> Book:
     """P1 is to be solved within 24 h, the others within 48 h."""
     promises = shipped()
     by_priority = {**promises.by_priority, Priority.P1: Promise(2 * HOUR, 24 * HOUR)}
-    return Book(promises=replace(promises, by_priority=by_priority))
+    return Book(promises=replace(promises, by_priority=by_priority), calendars=Calendars(calendar))
 
 
 def in_book(book: Book) -> WorkOrder:
