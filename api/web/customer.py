@@ -17,9 +17,9 @@ from api.access.store import TooManyFailuresError
 from api.deps import Parts
 from api.guard import CUSTOMER_PAGES
 from api.publish import publish_work_order
+from api.web.due import promise, solution
 from api.web.forms import Said, said
 from api.web.render import View, view_of
-from api.web.work_orders import promise, solution
 from ingest.errors import NotFoundError
 from workorders.customer import LONGEST_SAID, MOST_COMPLAINTS, SCORES, may_be_rated
 from workorders.order import Stage, WorkOrder

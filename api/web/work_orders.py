@@ -18,20 +18,20 @@ from api.devices import searched
 from api.items import OrderDetail, OrderEventItem
 from api.routes.work_orders import act as publish_after
 from api.web.around import MOST_CHARTS, charts_around
+from api.web.due import promise, solution
 from api.web.evidence import lines
 from api.web.figures import is_overdue
-from api.web.format import clock_time, span, worked
+from api.web.format import clock_time
 from api.web.forms import Csrf, Note, act, filter_query, next_url
-from api.web.render import SOON_NS, View, view_of
+from api.web.render import View, view_of
 from api.web.standing import standing
-from ingest.reading import NS_PER_SECOND
 from ingest.registry import Registry
 from ingest.times import parse_time
 from workorders.closure import LABELS, ClosureCode
 from workorders.customer import LONGEST_SAID, MOST_COMPLAINTS, SCORES, may_be_rated
 from workorders.order import Priority, Stage, WorkOrder
 from workorders.pause import PAUSE_LABELS, PauseReason
-from workorders.solve_clock import SolveClock, solve_clock, stands
+from workorders.solve_clock import solve_clock
 from workorders.store import OrderFilter
 
 router = APIRouter(include_in_schema=False, prefix="/work-orders")
@@ -45,15 +45,6 @@ Number = Annotated[str, Path(max_length=64)]
 Choice = Annotated[str, Query(max_length=32)]
 Words = Annotated[str, Form(min_length=1, max_length=4_000, pattern=r"\S")]
 Name = Annotated[str, Query(max_length=128)]
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """One promise as it stands: `text` in the tone of `tone`, and when it was or is due."""
-
-    text: str
-    tone: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,30 +289,6 @@ def _detail(view: View, order: WorkOrder) -> dict[str, Any]:
 
 def _alerts(view: View, order: WorkOrder) -> tuple[Alert, ...]:
     return view.deps.alerts.list(AlertFilter(work_order=order.number), MOST_ROWS).items
-
-
-def promise(done_at: int | None, due_at: int, view: View) -> Promise:
-    """How a promise stands."""
-    t, zone = view.t, view.deps.zone
-    detail = t("due.by", time=clock_time(due_at, zone))
-    if done_at is not None:
-        kept = done_at <= due_at
-        text = t("due.kept" if kept else "due.broken", time=clock_time(done_at, zone))
-        return Promise(text, "" if kept else "late", detail)
-    left = span(abs(due_at - view.now) / NS_PER_SECOND, t)
-    if view.now > due_at:
-        return Promise(t("due.late", span=left), "late", detail)
-    return Promise(t("due.left", span=left), "soon" if due_at - view.now < SOON_NS else "", detail)
-
-
-def solution(order: WorkOrder, clock: SolveClock, view: View) -> Promise:
-    """How the promise of a solution stands, also while its clock does."""
-    if not stands(order):
-        return promise(order.solved_at, order.solve_due_at, view)
-    t, late = view.t, clock.left < 0
-    left = worked(abs(clock.left) / NS_PER_SECOND, t)
-    since = t("due.paused_since", time=clock_time(order.paused_at, view.deps.zone))
-    return Promise(t("due.late" if late else "due.stands", span=left), "late" if late else "", since)
 
 
 def happened(event: OrderEventItem, titles: Mapping[str, str], view: View) -> Happened:
