@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from simulators.blocks import Block
-from simulators.errors import SimulatorError
-from simulators.simulation import Simulation
+from simulators.outfile import writing
+from simulators.registry import write_registry
+from simulators.scenario import Scenario
+from simulators.simulation import DEFAULT_START, Simulation
 from simulators.truth import EXPECTED_COLUMNS, TRUTH_COLUMNS, expected_rows, truth_rows
 
 Progress = Callable[[float], None]
 READINGS_HEADER = "time,site,device,metric,value,unit\n"
+
+
+def simulate_to_csv(
+    scenario: Scenario,
+    out: Path,
+    *,
+    seed: int = 0,
+    start: int | None = None,
+    until: int | None = None,
+    truth: Path | None = None,
+    expected: Path | None = None,
+    registry: Path | None = None,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> int:
+    """Write a scenario's readings (history included) and, if asked for, its registry, truth and what is to be raised.
+
+    Returns the number of readings.
+    """
+    sim = Simulation(scenario, seed, DEFAULT_START if start is None else start)
+    if registry is not None:
+        write_registry(sim, registry)
+    count = write_csv(sim, out, until, processes=processes, progress=progress)
+    write_answers(sim, truth, expected, until)
+    return count
 
 
 def write_csv(
@@ -46,6 +70,14 @@ def write_csv(
             if progress:
                 progress(done / len(windows))
     return count
+
+
+def write_answers(sim: Simulation, truth: Path | None, expected: Path | None, until: int | None) -> None:
+    """Write the truth CSV, and what must and must not be raised, each if it is asked for."""
+    if truth is not None:
+        write_truth(sim, truth, until)
+    if expected is not None:
+        write_expected(sim, expected)
 
 
 def write_truth(sim: Simulation, path: Path, until: int | None = None) -> None:
@@ -109,21 +141,3 @@ def _start_worker(sim: Simulation) -> None:
 
 def _work(window: tuple[int, int]) -> tuple[str, int]:
     return _text(_worker[0], window)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[IO[str]]:
-    """A text file to write, packed if its name ends so. Raises SimulatorError if that cannot be done."""
-    try:
-        if path.name.endswith(".gz"):
-            with (
-                path.open("wb") as raw,
-                gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
-                io.TextIOWrapper(packed, encoding="utf-8", newline="") as text,
-            ):
-                yield text
-        else:
-            with path.open("w", encoding="utf-8", newline="") as text:
-                yield text
-    except OSError as error:
-        raise SimulatorError(f"{path}: cannot be written: {error.strerror}") from error

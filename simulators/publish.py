@@ -13,7 +13,7 @@ from pathlib import Path
 
 from simulators.blocks import Block
 from simulators.bulk import BulkSessions
-from simulators.csvfile import Progress, write_csv, write_expected, write_truth
+from simulators.csvfile import Progress, write_answers
 from simulators.duration import NS
 from simulators.errors import SimulatorError
 from simulators.limits import allow_files
@@ -32,7 +32,7 @@ from simulators.payloads.flashed import Flashed
 from simulators.registry import write_registry
 from simulators.scenario import Scenario
 from simulators.sessions import LAST_WORDS_S, Broker, Identity, Sessions
-from simulators.simulation import DEFAULT_START, Simulation
+from simulators.simulation import Simulation
 
 MAX = float("inf")
 """Speed `max`: as fast as the broker takes it."""
@@ -54,31 +54,6 @@ class Played:
     begin: int
     end: int
     """Virtual time that was played, ns UTC."""
-
-
-def simulate_to_csv(
-    scenario: Scenario,
-    out: Path,
-    *,
-    seed: int = 0,
-    start: int | None = None,
-    until: int | None = None,
-    truth: Path | None = None,
-    expected: Path | None = None,
-    registry: Path | None = None,
-    processes: int = 1,
-    progress: Progress | None = None,
-) -> int:
-    """Write a scenario's readings (history included) and, if asked for, its registry, truth and what is to be raised.
-
-    Returns the number of readings.
-    """
-    sim = Simulation(scenario, seed, DEFAULT_START if start is None else start)
-    if registry is not None:
-        write_registry(sim, registry)
-    count = write_csv(sim, out, until, processes=processes, progress=progress)
-    _write_answers(sim, truth, expected, until)
-    return count
 
 
 def simulate_to_mqtt(
@@ -107,15 +82,8 @@ def simulate_to_mqtt(
     if registry is not None:
         write_registry(sim, registry)
     played = publish(sim, url, speed=speed, until=until, clients=clients, qos=qos, stop=stop, progress=progress)
-    _write_answers(sim, truth, expected, played.end)
+    write_answers(sim, truth, expected, played.end)
     return played
-
-
-def _write_answers(sim: Simulation, truth: Path | None, expected: Path | None, until: int | None) -> None:
-    if truth is not None:
-        write_truth(sim, truth, until)
-    if expected is not None:
-        write_expected(sim, expected)
 
 
 def publish(

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from simulators.bearings import BEARINGS
-from simulators.csvfile import writing
 from simulators.duration import NS
 from simulators.machines.rotating import Rotating
+from simulators.outfile import writing
 from simulators.scenario import DeviceSpec
 from simulators.simulation import Simulation
 

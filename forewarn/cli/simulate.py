@@ -40,7 +40,8 @@ def simulate(
     """Play a scenario to a broker, or write its readings to a file."""
     from forewarn.live.serving import asked_to_stop
     from forewarn.progress import sharing
-    from simulators.publish import parse_speed, simulate_to_csv, simulate_to_mqtt
+    from simulators.csvfile import simulate_to_csv
+    from simulators.publish import parse_speed, simulate_to_mqtt
     from simulators.scenario import list_scenarios, load_scenario
     from simulators.simulation import DEFAULT_START
 

@@ -12,7 +12,8 @@ from forewarn.config.settings import FileSettings, MqttSettings, Settings
 from forewarn.history.backtest import run_backtest
 from ingest.reading import NS_PER_SECOND
 from ingest.times import parse_time
-from simulators.publish import MAX, simulate_to_csv, simulate_to_mqtt
+from simulators.csvfile import simulate_to_csv
+from simulators.publish import MAX, simulate_to_mqtt
 from simulators.replay import replay
 from simulators.scenario import load_scenario
 from tests.flows.trouble import ALERT, from_file, live_alerts, write_limits, write_site
