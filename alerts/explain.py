@@ -1,101 +1,15 @@
-"""Says why an alert was raised, in English and Chinese, from the same structured evidence."""
+"""Says why an alert was raised, in English and Chinese, from the same structured evidence; a function for each kind."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from alerts.alert import Explanation, Fact
 from alerts.leading import names_in
-from alerts.metric_names import metric_zh, shown_unit
+from alerts.metric_names import metric_zh
+from alerts.wording import codes_zh, compared, duration, how_likely, limit_name, number, time_range, with_unit
 from ingest.reading import NS_PER_SECOND
-
-_SPANS = ((86_400, "d", "天"), (3600, "h", "小时"), (60, "min", "分钟"))
-LEAST_PLAIN, MOST_PLAIN = 1e-6, 1e15
-"""Numbers between are written without an exponent."""
-NOTHING = 1e-9
-"""What is smaller than this share of a number is nothing beside it: arithmetic leaves it behind."""
-_GIVEN, _RECKONED = ("value", "limit"), ("average", "expected", "low", "high")
-"""Facts about one quantity, in its unit."""
-
-
-def number(value: float, step: float = math.inf) -> str:
-    """A number for people: four significant digits, no exponent where it can be helped.
-
-    `step` is a difference that has to be seen.
-
-    >>> number(21.0), number(0.001234), number(123456.0), number(1e300)
-    ('21', '0.001234', '123456', '1e+300')
-    >>> number(50.004), number(50.004, 0.004)
-    ('50', '50.004')
-    """
-    if value == 0:
-        return "0"
-    if not LEAST_PLAIN <= abs(value) < MOST_PLAIN:
-        return f"{value:.4g}"
-    digits = max(0, 3 - _magnitude(value), -_magnitude(step) if 0 < step < math.inf else 0)
-    text = f"{value:.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _magnitude(value: float) -> int:
-    return math.floor(math.log10(abs(value)))
-
-
-def compared(evidence: Mapping[str, Fact]) -> Mapping[str, str]:
-    """The facts that are compared with each other, as numbers that can be told apart.
-
-    >>> compared({"value": 50.004, "limit": 50.0, "unit": "Hz"})
-    {'value': '50.004', 'limit': '50'}
-    >>> compared({"value": 0.2017, "expected": 0.0, "low": -7e-12, "high": 7e-12})
-    {'value': '0.2017', 'expected': '0', 'low': '0', 'high': '0'}
-    """
-    names = (*_GIVEN, *_RECKONED)
-    facts = {name: float(fact) for name in names if isinstance(fact := evidence.get(name), int | float)}
-    told = "average" if "average" in facts else "value"
-    nothing = NOTHING * max((abs(facts[name]) for name in (told, "expected", "limit") if name in facts), default=0.0)
-    pairs = ((told, "expected"), ("low", "high"), ("value", "limit"))
-    steps = (abs(facts[one] - facts[other]) for one, other in pairs if one in facts and other in facts)
-    step = min((step for step in steps if step > nothing), default=math.inf)
-    dust = min(nothing, NOTHING)
-    return {name: number(fact if name in _GIVEN or abs(fact) > dust else 0.0, step) for name, fact in facts.items()}
-
-
-def duration(seconds: float, zh: bool = False) -> str:
-    """A time span for people.
-
-    >>> duration(62.0856), duration(7200), duration(5400, zh=True)
-    ('62 s', '2 h', '1.5 小时')
-    """
-    for length, en, name in _SPANS:
-        if seconds >= 2 * length or (length != 60 and seconds >= 1.5 * length):
-            return f"{number(round(seconds / length, 1))} {name if zh else en}"
-    return f"{number(round(seconds, None if seconds >= 10 else 1))} {'秒' if zh else 's'}"
-
-
-LIKELY = 0.5
-"""Probability from which on a failure is called likely; thresholds follow from the budget and may lie far below."""
-
-
-def how_likely(probability: Fact) -> tuple[str, str]:
-    """A word for a probability, English and Chinese.
-
-    >>> how_likely(0.03)
-    ('possible', '可能')
-    """
-    return ("likely", "很可能") if float(probability or 0.0) >= LIKELY else ("possible", "可能")
-
-
-def with_unit(shown: str, unit: Fact) -> str:
-    """A number as it is shown, with its unit."""
-    return f"{shown} {shown_unit(unit)}".rstrip()
-
-
-def limit_name(evidence: Mapping[str, Fact]) -> Explanation:
-    """What a limit is called, in brackets, to stand behind it; nothing where it has no name."""
-    label = evidence.get("label")
-    return Explanation(f" ({label})", f"（{evidence.get('label_zh') or label}）") if label else Explanation("", "")
 
 
 def explain_limit(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
@@ -208,26 +122,14 @@ def explain_forecast(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
     first = datetime.fromtimestamp(int(evidence["earliest_at"] or 0) // 10**9, UTC).strftime("%Y-%m-%d %H:%M UTC")
     en = (
         f"{metric} {value} is {'rising' if slope > 0 else 'falling'} by {rate} a day for {duration(lasted)} and will "
-        f"cross {limit}{name.en} in {_between(ends)}, at the earliest {first}"
+        f"cross {limit}{name.en} in {time_range(ends)}, at the earliest {first}"
     )
     zh = (
         f"{metric_zh(metric)} {value} 已持续{'上升' if slope > 0 else '下降'} {duration(lasted, zh=True)}，"
-        f"每天约 {rate}，预计 {_between(ends, zh=True)}后{'超过' if slope > 0 else '低于'} {limit}"
+        f"每天约 {rate}，预计 {time_range(ends, zh=True)}后{'超过' if slope > 0 else '低于'} {limit}"
         f"{name.zh}，最早 {first}"
     )
     return Explanation(en, zh)
-
-
-def _between(ends: Sequence[float], zh: bool = False) -> str:
-    """A span of time from one number of seconds to another, in the unit of the later one.
-
-    >>> _between([6 * 86400, 11.4 * 86400]), _between([4 * 3600, 5.5 * 3600], zh=True)
-    ('6 to 11 d', '4 至 5.5 小时')
-    """
-    length, en, name = next(unit for unit in _SPANS if ends[1] >= 2 * unit[0] or unit is _SPANS[-1])
-    digits = 0 if ends[1] - ends[0] >= 3 * length else 1
-    early, late = (number(round(end / length, digits)) for end in ends)
-    return f"{early} 至 {late} {name}" if zh else f"{early} to {late} {en}"
 
 
 def explain_stuck(metric: str, evidence: Mapping[str, Fact]) -> Explanation:
@@ -257,3 +159,35 @@ def explain_silence(metric: str | None, evidence: Mapping[str, Fact]) -> Explana
         f"{en}, though gaps of more than {duration(gap)} were common lately",
         f"{zh}（近期常有超过 {duration(gap, zh=True)}的间断）",
     )
+
+
+def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
+    """How likely a failure is, within which time, and what speaks for it."""
+    percent = number(round(100 * float(facts["probability"] or 0.0), 1))
+    span, span_zh = (duration(float(facts["horizon_s"] or 0.0), zh=zh) for zh in (False, True))
+    word, word_zh = how_likely(facts["probability"])
+    en, zh = [f"a failure within {span} is {word}: {percent} %"], [f"{span_zh}内{word_zh}发生故障：概率 {percent}%"]
+    at = int(facts["at"] or 0)
+    if facts.get("codes"):
+        ago_s = (at - int(facts["code_at"] or at)) / NS_PER_SECOND
+        ago, ago_zh = (duration(ago_s, zh=zh) for zh in (False, True))
+        en.append(f"{facts['codes']} logged " + ("just now" if ago_s < 1 else f"{ago} before"))
+        zh.append(f"{'刚刚' if ago_s < 1 else f'{ago_zh}前'}记录了 {codes_zh(str(facts['codes']))}")
+    if facts.get("metric"):
+        en_drift, zh_drift = _drift(facts, at)
+        en.append(en_drift)
+        zh.append(zh_drift)
+    return Explanation("; ".join(en), "；".join(zh))
+
+
+def _drift(facts: Mapping[str, Fact], at: int) -> tuple[str, str]:
+    shown = compared(facts)
+    value, expected = (with_unit(shown[name], facts.get("unit")) for name in ("value", "expected"))
+    off = float(facts["off"] or 0.0)
+    en = f"{facts['metric']} averages {value} instead of {expected}, {number(abs(round(off, 1)))} standard deviations "
+    zh = f"{metric_zh(str(facts['metric']))}平均为 {value}，正常为 {expected}，{'偏高' if off >= 0 else '偏低'} "
+    en, zh = en + ("above" if off >= 0 else "below"), zh + f"{number(abs(round(off, 1)))} 个标准差"
+    if facts.get("since"):
+        since_s = (at - int(facts["since"] or at)) / NS_PER_SECOND
+        en, zh = f"{en} for {duration(since_s)}", f"{zh}，已持续 {duration(since_s, zh=True)}"
+    return en, zh

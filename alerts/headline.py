@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alerts.alert import Alert, Explanation, Kind
-from alerts.explain import how_likely
 from alerts.metric_names import metric_zh
+from alerts.wording import how_likely
 
 
 def headline(alert: Alert, title: str | None = None) -> Explanation:

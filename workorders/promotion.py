@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alerts.alert import Alert, Explanation
-from alerts.explain import number
 from alerts.operating import WORTH
+from alerts.wording import number
 from ingest.registry import DeviceKey
 from workorders.findings import Finding
 

@@ -5,16 +5,15 @@ Pure, on event time. Instants at which nothing is to be said are passed over as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from alerts.alert import Explanation, Fact, Kind, Severity
+from alerts.alert import Kind, Severity
 from alerts.book import WHOLE_DEVICE, AlarmBook, Subject
 from alerts.budget import Budget
-from alerts.explain import compared, duration, how_likely, number, with_unit
-from alerts.metric_names import metric_zh
+from alerts.explain import explain_risk
 from alerts.operating import CALM, HELD, Point, best, proven
 from alerts.policies.severity import severity_for
 from ingest.errors import InputError
@@ -27,7 +26,6 @@ from models.supervised.scorer import Risks
 from models.supervised.slots import NEVER
 
 CODES_TOLD = 3
-EVENT_ZH = {"maintenance": "维护", "failure": "故障", "mark": "标记"}
 
 
 class CurveError(ValueError):
@@ -160,45 +158,3 @@ def _code(key: str) -> str:
     """The code of an entry's key; a mark says that it is one."""
     event, _, code = key.partition(":")
     return code if event == "error" else f"{event} {code}".rstrip()
-
-
-def codes_zh(codes: str) -> str:
-    """Codes as `_facts` lists them, for those who read Chinese.
-
-    >>> codes_zh("E17, maintenance oil")
-    'E17、维护 oil'
-    """
-    said = (code.partition(" ") for code in codes.split(", "))
-    return "、".join(f"{EVENT_ZH.get(first, first)}{space}{rest}" for first, space, rest in said)
-
-
-def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
-    """How likely a failure is, within which time, and what speaks for it."""
-    percent = number(round(100 * float(facts["probability"] or 0.0), 1))
-    span, span_zh = (duration(float(facts["horizon_s"] or 0.0), zh=zh) for zh in (False, True))
-    word, word_zh = how_likely(facts["probability"])
-    en, zh = [f"a failure within {span} is {word}: {percent} %"], [f"{span_zh}内{word_zh}发生故障：概率 {percent}%"]
-    at = int(facts["at"] or 0)
-    if facts.get("codes"):
-        ago_s = (at - int(facts["code_at"] or at)) / NS_PER_SECOND
-        ago, ago_zh = (duration(ago_s, zh=zh) for zh in (False, True))
-        en.append(f"{facts['codes']} logged " + ("just now" if ago_s < 1 else f"{ago} before"))
-        zh.append(f"{'刚刚' if ago_s < 1 else f'{ago_zh}前'}记录了 {codes_zh(str(facts['codes']))}")
-    if facts.get("metric"):
-        en_drift, zh_drift = _drift(facts, at)
-        en.append(en_drift)
-        zh.append(zh_drift)
-    return Explanation("; ".join(en), "；".join(zh))
-
-
-def _drift(facts: Mapping[str, Fact], at: int) -> tuple[str, str]:
-    shown = compared(facts)
-    value, expected = (with_unit(shown[name], facts.get("unit")) for name in ("value", "expected"))
-    off = float(facts["off"] or 0.0)
-    en = f"{facts['metric']} averages {value} instead of {expected}, {number(abs(round(off, 1)))} standard deviations "
-    zh = f"{metric_zh(str(facts['metric']))}平均为 {value}，正常为 {expected}，{'偏高' if off >= 0 else '偏低'} "
-    en, zh = en + ("above" if off >= 0 else "below"), zh + f"{number(abs(round(off, 1)))} 个标准差"
-    if facts.get("since"):
-        since_s = (at - int(facts["since"] or at)) / NS_PER_SECOND
-        en, zh = f"{en} for {duration(since_s)}", f"{zh}，已持续 {duration(since_s, zh=True)}"
-    return en, zh

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Explanation, Fact
-from alerts.explain import compared, limit_name, with_unit
 from alerts.leading import names_in
-from alerts.policies.risk import codes_zh
+from alerts.wording import codes_zh, compared, limit_name, with_unit
 from api.web.format import NOTHING, clock_time, metric_name, percent, quantity, span
 from api.web.i18n import Translator
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from alerts.explain import number
 from alerts.metric_names import metric_zh, shown_unit
+from alerts.wording import number
 from api.web.i18n import Language, Translator
 from ingest.reading import NS_PER_SECOND
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts.alert import Alert, Severity, Verdict
-from alerts.explain import duration
+from alerts.wording import duration
 from forewarn.history.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.history.measures import measure
 from ingest.times import format_time

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.explain import duration
 from alerts.operating import CALM, SLACK, THRESHOLDS, Course, Lookout, Point, best, curve, smoothed
+from alerts.wording import duration
 from forewarn.history.examples import SETTLED_AFTER, BoolArray, Examples, Progress, Sources, collect
 from ingest.errors import InputError
 from ingest.reading import NS_PER_SECOND, FloatArray

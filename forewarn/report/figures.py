@@ -10,7 +10,7 @@ from statistics import median
 from markupsafe import Markup
 
 from alerts.alert import Severity, Verdict
-from alerts.explain import number
+from alerts.wording import number
 from api.web.format import percent
 from forewarn.history.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.history.measures import measure

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from alerts.explain import number
+from alerts.wording import number
 from ingest.reading import NS_PER_SECOND, FloatArray
 
 WIDTH, HEIGHT = 1000.0, 100.0

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from alerts.alert import Explanation, Fact
-from alerts.explain import duration, explain_baseline, explain_limit, explain_silence, number
+from alerts.explain import explain_baseline, explain_limit, explain_silence
+from alerts.wording import duration, number
 
 LIMIT: dict[str, Fact] = {"value": 83.25, "limit": 80.0, "side": "high", "unit": "°C", "held_s": 300.0, "label": None}
 BASELINE: dict[str, Fact] = {"value": 4.8, "expected": 1.2, "low": 0.9, "high": 1.5, "unit": "mm/s", "one_in": 1e6}

@@ -11,8 +11,14 @@ import pytest
 
 from alerts.advice import first_steps
 from alerts.alert import Explanation, Fact, Kind
-from alerts.explain import explain_baseline, explain_forecast, explain_limit, explain_silence, explain_stuck
-from alerts.policies.risk import explain_risk
+from alerts.explain import (
+    explain_baseline,
+    explain_forecast,
+    explain_limit,
+    explain_risk,
+    explain_silence,
+    explain_stuck,
+)
 
 SECOND = 10**9
 NOW = 1_764_000_000 * SECOND

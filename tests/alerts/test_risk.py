@@ -11,9 +11,10 @@ from alerts.advice import first_steps
 from alerts.alert import Confirmed, Fact, Kind, Opened, Returned, Severity
 from alerts.book import AlarmBook
 from alerts.budget import Budget
+from alerts.explain import explain_risk
 from alerts.headline import headline
 from alerts.operating import CALM
-from alerts.policies.risk import RiskPolicy, explain_risk
+from alerts.policies.risk import RiskPolicy
 from ingest.logentry import Event
 from ingest.reading import ReadingBatch
 from ingest.registry import Criticality, Device, Metric, Registry
