@@ -73,6 +73,7 @@ def families() -> dict[str, set[str]]:
         "device.state.": {state.name.lower() for state in DeviceState},
         "did.": set(ActionKind),
         "due.late_": {"response", "solve"},
+        "evidence.recurs_every_": {"day", "week"},
         "due.left_": {"response", "solve"},
         "event.": set(EVENT_KINDS),
         "foundation.": set(Foundation),
