@@ -17,7 +17,7 @@ from forewarn.cli.options import Config, check_source, settings_of, span
 
 if TYPE_CHECKING:
     from forewarn.config.settings import Settings
-    from forewarn.history.comparing import Said
+    from forewarn.history.comparison import Said
     from forewarn.history.origin import Origin
 
 LAST, WARM_UP = "30d", "14d"
@@ -107,7 +107,7 @@ def _compare(asked: _Asked) -> None:
 
     from forewarn.cli.comparison_table import print_comparison
     from forewarn.history.backtest import read_inputs
-    from forewarn.history.comparing import run_comparison
+    from forewarn.history.comparison import run_comparison
     from forewarn.history.origin import check_again
     from forewarn.history.variants import base_variant, other_variants
     from forewarn.progress import counting

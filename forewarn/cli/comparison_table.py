@@ -12,8 +12,8 @@ from rich.table import Table
 
 from alerts.alert import Alert, Severity, Verdict
 from alerts.wording import duration
-from forewarn.history.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.history.measures import measure
+from forewarn.history.pairing import Pairing, Recorded, Result, against_budget, raised_again
 from ingest.times import format_time
 from ingest.truth import Label
 

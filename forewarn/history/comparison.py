@@ -1,150 +1,176 @@
-"""What two configurations raised over the same history, side by side: which alerts speak of the same trouble.
+"""Runs configurations over the same history and tells what each would have raised, opened and missed.
 
-Pure: alerts in, pairs out. Two alerts speak of the same trouble when they are of one kind, on one device, about one
-metric or one of them about the whole device, and the spans from their onset to their end touch. One trouble may be
-two alerts with one configuration and a single one with another; it is then told once, by the earliest of each.
+    history ─▶ engine with A ─▶ alerts, orders ─┐
+    history ─▶ engine with B ─▶ alerts, orders ─┴─▶ pairs ─▶ comparison.json, differences.csv, report.html
+                      └─▶ scores, in event order ──▶ charts ───────────────────────────┘
+
+The first configuration's results are those of a plain backtest, the others' lie in `against/NAME/` without scores.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from alerts.alert import Alert, Verdict
-from alerts.budget import OUTSIDE_THE_BUDGET, SECONDS_PER, Budget
-from forewarn.history.measures import hit
+from forewarn.atomicfile import UNPRINTABLE
+from forewarn.config.configured import engine_config
+from forewarn.engine import EngineConfig
+from forewarn.history.backtest import Inputs, Run, replay, write_run
+from forewarn.history.differences import write_comparison, write_differences
+from forewarn.history.origin import Origin
+from forewarn.history.pairing import Recorded, Result, in_order, pair
+from forewarn.history.rejectlog import RejectLog
+from forewarn.history.results import AGAINST, new_result, write_scores
+from forewarn.history.scorelog import Rows, ScoreLog
+from forewarn.history.variants import Variant, differing, rule_changes
+from forewarn.report.chart import Around, Chart, chart_of
+from forewarn.report.entries import Entry, Known, Section, sections
+from forewarn.report.page import Compared, render
+from forewarn.report.windows import Window, fill, windows_of
+from ingest.errors import InputError
+from ingest.registry import Registry
 from ingest.truth import Label
-from workorders.order import WorkOrder
+
+Told = Callable[[int], AbstractContextManager[Callable[[int], None] | None]]
+"""Given the number of a configuration: who is told of its progress, while it runs."""
+Said = Callable[[int, int], Sequence[Recorded]]
+"""Given two times in ns UTC: the alerts raised between them of which people said whether they were right."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What one configuration raised and opened."""
+class _Ran:
+    """A configuration's run, with what its charts need."""
 
-    name: str
-    alerts: tuple[Alert, ...]
-    """By time of raising."""
-    orders: tuple[WorkOrder, ...]
-    """By time of opening."""
-    device_days: float
-    budget: Budget
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A trouble that both configurations raised."""
-
-    base: Alert
-    other: Alert
-
-    @property
-    def same(self) -> bool:
-        """Whether it was raised at the same moment and as severe."""
-        return self.base.raised_at == self.other.raised_at and self.base.severity is self.other.severity
-
-    @property
-    def later_ns(self) -> int:
-        """How much later the other raised it; negative: sooner."""
-        return self.other.raised_at - self.base.raised_at
+    variant: Variant
+    registry: Registry
+    run: Run
+    log: ScoreLog
+    result: Result
+    rejects: RejectLog
+    seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """The alerts of two configurations, each list by time of raising."""
+def run_comparison(
+    origin: Origin,
+    out: Path,
+    variants: Sequence[Variant],
+    inputs: Inputs,
+    said: Said = lambda _start, _end: (),
+    progress: Told = lambda _number: nullcontext(),
+) -> tuple[dict[str, Any], Compared]:
+    """Run every variant and write all results to `out`; the summary of the first, and what a report tells.
 
-    shared: tuple[Shared, ...]
-    only_base: tuple[Alert, ...]
-    only_other: tuple[Alert, ...]
-
-
-def in_order(alerts: Iterable[Alert]) -> list[Alert]:
-    """By time of raising."""
-    return sorted(alerts, key=lambda alert: (alert.raised_at, alert.id))
-
-
-def same_metric(one: Alert, other: Alert) -> bool:
-    """Whether both are about one metric; an alert on a whole device is about each."""
-    return one.metric is None or other.metric is None or one.metric == other.metric
-
-
-def touch(one: Alert, other: Alert, end: int) -> bool:
-    """Whether their spans have a moment in common; what was never over lasts until `end`, ns UTC."""
-    return one.onset_at <= over_at(other, end) and other.onset_at <= over_at(one, end)
-
-
-def over_at(alert: Alert, end: int) -> int:
-    """When the alert was over, or `end` if it was not."""
-    return end if alert.cleared_at is None else alert.cleared_at
-
-
-def pair(base: Iterable[Alert], other: Iterable[Alert], end: int) -> Pairing:
-    """Find out which alerts of two runs over history until `end` (ns UTC) speak of the same trouble."""
-    by_subject: dict[tuple[str, str, str], list[Alert]] = defaultdict(list)
-    for alert in in_order(other):
-        by_subject[alert.site, alert.device, alert.kind].append(alert)
-    shared, only_base, met = list[Shared](), list[Alert](), set[str]()
-    for alert in in_order(base):
-        rivals = by_subject[alert.site, alert.device, alert.kind]
-        fitting = [rival for rival in rivals if same_metric(alert, rival) and touch(alert, rival, end)]
-        if not fitting:
-            only_base.append(alert)
-        elif any(rival.id not in met for rival in fitting):
-            shared.append(Shared(alert, next(rival for rival in fitting if rival.id not in met)))
-        met.update(rival.id for rival in fitting)
-    return Pairing(tuple(shared), tuple(only_base), tuple(a for a in in_order(other) if a.id not in met))
+    `said` gives what people said of live alerts. Raises InputError as `run_backtest` does.
+    """
+    prepared = [
+        (variant, origin.registry(variant.settings), inputs.config(engine_config(variant.settings)))
+        for variant in variants
+    ]
+    ran: list[_Ran] = []
+    with new_result(out) as folder, ExitStack() as held:
+        for number, (variant, registry, config) in enumerate(prepared):
+            log, rejects = held.enter_context(ScoreLog(folder, bands=True)), held.enter_context(RejectLog(origin.paths))
+            with progress(number) as tell:
+                ran.append(_run(variant, registry, config, origin, log, rejects, tell, inputs))
+        compared = _compared(ran, origin, inputs.labels, said)
+        told = sections(compared.results, compared.pairings, Known(inputs.labels, compared.recorded, compared.end))
+        charts = _charts(ran, told, compared, folder)
+        summary = _write_runs(ran, folder, inputs)
+        if len(ran) > 1:
+            _write_differences(compared, folder)
+        page = render(compared, told, charts)
+        (folder / "report.html").write_text(page, encoding="utf-8", errors=UNPRINTABLE)
+    return summary, compared
 
 
-# -- what people or a truth file say ---------------------------------------------------------------------------------
+def _run(
+    variant: Variant,
+    registry: Registry,
+    config: EngineConfig,
+    origin: Origin,
+    log: ScoreLog,
+    rejects: RejectLog,
+    progress: Callable[[int], None] | None,
+    inputs: Inputs,
+) -> _Ran:
+    """Run one configuration."""
+    began = perf_counter()
+    batches = origin.batches(registry, rejects.add)
+    entries = (*origin.entries(), *(inputs.entries or ()))
+    run = replay(batches, registry, config, log, progress, origin.count_from, entries)
+    orders = sorted(run.book.orders.values(), key=lambda order: (order.opened_at, order.number))
+    days = run.tally.device_days(registry)
+    result = Result(variant.name, tuple(in_order(run.told)), tuple(orders), days, config.budget)
+    return _Ran(variant, registry, run, log, result, rejects, perf_counter() - began)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An alert that the running service raised, with what a person said of it."""
-
-    alert: Alert
-    verdict: Verdict
-
-
-def raised_again(recorded: Alert, alerts: Iterable[Alert], end: int) -> Alert | None:
-    """The first of `alerts`, of any kind, that speaks of what the recorded one is about; None: it was not raised."""
-    fitting = (
-        alert
-        for alert in in_order(alerts)
-        if (alert.site, alert.device) == (recorded.site, recorded.device)
-        and same_metric(alert, recorded)
-        and touch(alert, recorded, end)
+def _compared(ran: Sequence[_Ran], origin: Origin, labels: Sequence[Label] | None, said: Said) -> Compared:
+    first = ran[0]
+    tally = first.run.tally
+    if tally.first is None or tally.last is None:
+        raise InputError("there is no reading in the time that counts")
+    end = tally.last
+    return Compared(
+        results=[one.result for one in ran],
+        pairings=[pair(first.result.alerts, one.result.alerts, end) for one in ran[1:]],
+        start=tally.first,
+        end=end,
+        devices=len(tally.devices(first.registry)),
+        readings=tally.readings,
+        source=origin.shown(),
+        labels=labels,
+        recorded=said(tally.first, end + 1),
+        differing=differing([one.variant for one in ran]),
+        rules=[rule_changes(first.variant, one.variant) for one in ran[1:]],
+        zone=ZoneInfo(first.variant.settings.site.timezone),
     )
-    return next(fitting, None)
 
 
-def first_hits(labels: Sequence[Label], alerts: Iterable[Alert]) -> list[Alert | None]:
-    """For each label the first alert that found it."""
-    ordered = in_order(alerts)
-    return [next((alert for alert in ordered if hit(alert, label)), None) for label in labels]
+def _charts(ran: Sequence[_Ran], told: Sequence[Section], compared: Compared, out: Path) -> dict[str, Chart]:
+    """The charts of the report, by anchor; the scores of the first configuration are written on the way."""
+    around = Around(compared.results, compared.labels or (), compared.recorded, compared.end, compared.zone)
+    charts: dict[str, Chart] = {}
+    for number, one in enumerate(ran):
+        entries = [entry for section in told for entry in section.entries if entry.result == number]
+        windows = windows_of([entry.alert for entry in entries], one.run.tally, one.registry)
+        blocks = fill(windows, one.log.blocks())
+        if number == 0:
+            write_scores(out / "scores.csv", blocks, one.registry)
+        elif entries:
+            _exhaust(blocks)
+        charts |= _drawn(entries, windows, one.registry, around)
+    return charts
 
 
-# -- the budget ----------------------------------------------------------------------------------------------------
+def _exhaust(blocks: Iterator[Rows]) -> None:
+    for _ in blocks:
+        pass
 
 
-@dataclass(frozen=True, slots=True)
-class AgainstBudget:
-    """Alerts that the budget speaks of: how many a device had in a `period`, and how many are accepted."""
-
-    measured: float | None
-    """None where there is no time to divide by."""
-    accepted: float
-    period: str
-
-    @property
-    def share(self) -> float | None:
-        """How much of the accepted number that is."""
-        return None if self.measured is None else self.measured / self.accepted
+def _drawn(entries: Sequence[Entry], windows: Sequence[Window], registry: Registry, around: Around) -> dict[str, Chart]:
+    pairs = zip(entries, windows, strict=True)
+    made = ((entry.anchor, chart_of(entry.alert, window, registry, around)) for entry, window in pairs)
+    return {anchor: chart for anchor, chart in made if chart is not None}
 
 
-def against_budget(result: Result, period: str) -> AgainstBudget:
-    """How many alerts a device had in a day, week or month, right ones and false ones, and how many are accepted."""
-    number = sum(alert.kind not in OUTSIDE_THE_BUDGET for alert in result.alerts)
-    seconds = SECONDS_PER[period]
-    periods = result.device_days * SECONDS_PER["day"] / seconds
-    return AgainstBudget(number / periods if periods else None, result.budget.per_device_second * seconds, period)
+def _write_runs(ran: Sequence[_Ran], out: Path, inputs: Inputs) -> dict[str, Any]:
+    """The files of a plain backtest for each configuration; the summary of the first."""
+    summaries = []
+    for number, one in enumerate(ran):
+        folder = out if number == 0 else out / AGAINST / one.variant.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        summaries.append(write_run(folder, one.run, one.registry, one.rejects, inputs, one.seconds))
+    return summaries[0]
+
+
+def _write_differences(compared: Compared, out: Path) -> None:
+    results, pairings = compared.results, compared.pairings
+    span = (compared.start, compared.end)
+    told = (compared.differing, compared.labels, compared.recorded)
+    write_comparison(out / "comparison.json", results, pairings, span, *told)
+    write_differences(out / "differences.csv", results, pairings)

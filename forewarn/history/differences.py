@@ -10,8 +10,8 @@ from typing import Any
 
 from alerts.alert import Alert, Verdict
 from forewarn.atomicfile import UNPRINTABLE
-from forewarn.history.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.history.measures import measure
+from forewarn.history.pairing import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.history.results import ALERT_COLUMNS, alert_row, write_json
 from forewarn.history.variants import Differing
 from ingest.reading import NS_PER_SECOND

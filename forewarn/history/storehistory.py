@@ -20,7 +20,7 @@ from forewarn.config.configured import make_store
 from forewarn.config.registry_file import fill, read_registry
 from forewarn.config.settings import Settings
 from forewarn.database_admin import is_current
-from forewarn.history.comparison import Recorded
+from forewarn.history.pairing import Recorded
 from forewarn.report.words import told
 from forewarn.retry import with_retries
 from ingest.database import is_sqlite, make_engine

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from alerts.alert import Alert
-from forewarn.history.comparison import Recorded, Result, over_at
+from forewarn.history.pairing import Recorded, Result, over_at
 from forewarn.report.plot import HEIGHT, WIDTH, Tick, area, line, scale_for, time_ticks, value_ticks
 from forewarn.report.timeline import Bar, bars
 from forewarn.report.windows import Rarity, Trace, Window, shown

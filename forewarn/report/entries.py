@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alerts.alert import Alert
-from forewarn.history.comparison import Pairing, Recorded, Result, Shared, first_hits, over_at, raised_again, touch
+from forewarn.history.pairing import Pairing, Recorded, Result, Shared, first_hits, over_at, raised_again, touch
 from ingest.truth import Label
 
 MOST_CHARTS = 40

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from alerts.alert import Severity, Verdict
 from alerts.wording import number
 from api.web.format import percent
-from forewarn.history.comparison import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.history.measures import measure
+from forewarn.history.pairing import Pairing, Recorded, Result, against_budget, raised_again
 from forewarn.report.words import both, console, length, say, told
 from ingest.reading import NS_PER_SECOND
 from ingest.truth import Label

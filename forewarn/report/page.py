@@ -14,7 +14,7 @@ from markupsafe import Markup
 from alerts.alert import Alert, Explanation, Verdict
 from alerts.metric_names import metric_zh, shown_unit
 from api.web.format import clock_time
-from forewarn.history.comparison import Pairing, Recorded, Result, first_hits, raised_again
+from forewarn.history.pairing import Pairing, Recorded, Result, first_hits, raised_again
 from forewarn.history.variants import AS_SHIPPED, Differing, RuleChange
 from forewarn.report.chart import Chart
 from forewarn.report.entries import Section, lasted_ns

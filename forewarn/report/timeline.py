@@ -9,7 +9,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.alert import Alert, Severity
-from forewarn.history.comparison import over_at
+from forewarn.history.pairing import over_at
 from forewarn.report.plot import DAY, HOUR, local
 from ingest.reading import NS_PER_SECOND
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.alert import Alert
-from forewarn.history.comparison import over_at
+from forewarn.history.pairing import over_at
 from forewarn.history.scorelog import Rows
 from forewarn.history.tally import Tally
 from ingest.reading import FloatArray

@@ -10,13 +10,13 @@ from playwright.sync_api import expect
 from alerts.budget import Budget
 from forewarn.config.settings import AlarmSettings, FileSettings, Settings, SiteSettings
 from forewarn.history.backtest import read_inputs
-from forewarn.history.comparing import run_comparison
+from forewarn.history.comparison import run_comparison
 from forewarn.history.origin import Files
 from forewarn.history.variants import Variant
 from tests.browser.conftest import SIZES, Look
 from tests.browser.test_console import overflow
 from tests.forewarn.history.test_backtest import stamp, write_site
-from tests.forewarn.history.test_comparing import LIMIT
+from tests.forewarn.history.test_comparison import LIMIT
 
 pytestmark = pytest.mark.timeout(240)
 HEADINGS = {"en": ("Side by side", "Over time"), "zh": ("逐项对比", "时间分布")}

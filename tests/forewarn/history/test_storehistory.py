@@ -19,7 +19,7 @@ from forewarn.config.settings import AlarmSettings, DataSettings, Settings, Stor
 from forewarn.database_admin import open_database
 from forewarn.history import storehistory
 from forewarn.history.backtest import Inputs
-from forewarn.history.comparing import run_comparison
+from forewarn.history.comparison import run_comparison
 from forewarn.history.importing import run_import
 from forewarn.history.origin import Files
 from forewarn.history.storehistory import open_history, open_to_read, verdicts

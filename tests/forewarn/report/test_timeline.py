@@ -11,7 +11,7 @@ from alerts.alert import Severity
 from forewarn.report.plot import DAY, HOUR
 from forewarn.report.timeline import bars, period_length_s, periods
 from ingest.reading import NS_PER_SECOND
-from tests.forewarn.history.test_comparison import alert
+from tests.forewarn.history.test_pairing import alert
 
 UTC_ZONE = ZoneInfo("UTC")
 

@@ -18,7 +18,7 @@ from forewarn.report.windows import BUCKETS, fill, shown, windows_of
 from ingest.reading import ReadingBatch
 from ingest.registry import Registry
 from models.score import Scores
-from tests.forewarn.history.test_comparison import alert
+from tests.forewarn.history.test_pairing import alert
 
 ZERO = np.zeros(0)
 
