@@ -261,6 +261,8 @@ class _Reader:
             if progress is not None:
                 progress((total + read) // 2)
         instants, log = Instants.concat(parts), LogFacts.concat(logs)
+        parts.clear()  # as large as all of them together, which are about to be copied once more
+        logs.clear()
         order = np.lexsort((instants.time, instants.device))
         return instants.take(order), log.take(order), {device: int(newest[device]) for device in self._names}
 
