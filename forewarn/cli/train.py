@@ -79,8 +79,7 @@ def train(
     from forewarn.atomicfile import check_place
     from forewarn.history.modelfile import write_model
     from forewarn.history.origin import check_again
-    from forewarn.history.training import train as run
-    from forewarn.history.training import words
+    from forewarn.history.training import gathered, learned, n_grown, words
     from forewarn.progress import counting
     from ingest.logbook import read_logbook
     from ingest.truth import read_truth
@@ -97,7 +96,9 @@ def train(
             exclude=frozenset(exclude or ()),
         )
         with counting("readings") as progress:
-            trained = run(sources, span_s, progress)
+            examples = gathered(sources, span_s, progress)
+    with counting(f"of {n_grown(examples)} models") as progress:
+        trained = learned(examples, sources, progress)
     write_model(out, trained.model)
     for warning in trained.warnings:
         typer.echo(f"warning: {warning}", err=True)

@@ -9,8 +9,9 @@ left out were judged best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -61,14 +62,38 @@ def train(
     progress: Progress | None = None,
     horizons: Sequence[int] = HORIZONS,
 ) -> Trained:
-    """Train on what `sources` hold; warnings are wanted within `span_s` before failures, a third of it ahead at best.
+    """Train on what `sources` hold, as `gathered` and `learned` do one after the other."""
+    return learned(gathered(sources, span_s, progress), sources, horizons=horizons)
+
+
+def gathered(sources: Sources, span_s: float = USUAL_SPAN_S, progress: Progress | None = None) -> Examples:
+    """What there is to learn from; warnings are wanted within `span_s` before failures, a third of it ahead at best.
+
+    Raises InputError if there is nothing.
+    """
+    return collect(sources, round(span_s * NS_PER_SECOND / HORIZONS[-1]), HORIZONS[-1], progress)
+
+
+def n_grown(examples: Examples, horizons: Sequence[int] = HORIZONS) -> int:
+    """How many models are grown by `learned`: one for each fold and horizon, and the one that is kept."""
+    return len(horizons) * len(folds(examples)) + 1
+
+
+def learned(
+    examples: Examples, sources: Sources, progress: Progress | None = None, horizons: Sequence[int] = HORIZONS
+) -> Trained:
+    """The model that comes of them; `progress` is told how many models were grown so far.
 
     Raises InputError if there is too little to learn from.
     """
-    slot_ns = round(span_s * NS_PER_SECOND / HORIZONS[-1])
-    examples = collect(sources, slot_ns, HORIZONS[-1], progress)
     _check(examples, sources, min(horizons))
-    tried = [(horizon, measured(examples, sources.labels, horizon)) for horizon in horizons]
+    number = count(1)
+
+    def grown() -> None:
+        if progress is not None:
+            progress(next(number))
+
+    tried = [(horizon, measured(examples, sources.labels, horizon, grown)) for horizon in horizons]
     horizon, points = max(tried, key=lambda one: _rank(one[1]))
     model = fitted(examples, sources.labels, horizon)
     point = best(points)
@@ -184,8 +209,10 @@ def fitted(examples: Examples, labels: Sequence[Label], horizon: int, devices: s
     return RiskModel(taught(words, seen, spread), trees, examples.slot_ns, least, most)
 
 
-def measured(examples: Examples, labels: Sequence[Label], horizon: int) -> list[Point]:
-    """What each threshold would have come to on devices that were left out, a fold at a time."""
+def measured(
+    examples: Examples, labels: Sequence[Label], horizon: int, grown: Callable[[], None] = lambda: None
+) -> list[Point]:
+    """What each threshold would have come to on devices that were left out, a fold at a time; `grown` hears of each."""
     courses: list[Course] = []
     for left_out in folds(examples):
         rest = set(examples.names) - left_out
@@ -193,6 +220,7 @@ def measured(examples: Examples, labels: Sequence[Label], horizon: int) -> list[
             continue  # nothing to tell apart
         model = fitted(examples, labels, horizon, rest)
         courses += [course(examples, model, device) for device in sorted(left_out)]
+        grown()
     lookout = Lookout(HORIZONS[-1] * examples.slot_ns, HORIZONS[0] * examples.slot_ns)
     return curve(courses, lookout, CALM * examples.slot_ns)
 

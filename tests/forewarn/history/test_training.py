@@ -17,7 +17,19 @@ import pytest
 from forewarn.cli import main
 from forewarn.history.examples import Sources, collect
 from forewarn.history.logfeed import LogFeed
-from forewarn.history.training import HORIZONS, Trained, course, fitted, folds, labelled, train, words
+from forewarn.history.training import (
+    HORIZONS,
+    Trained,
+    course,
+    fitted,
+    folds,
+    gathered,
+    labelled,
+    learned,
+    n_grown,
+    train,
+    words,
+)
 from ingest.logbook import read_logbook
 from ingest.registry import Registry
 from ingest.times import format_time, parse_time
@@ -99,10 +111,15 @@ def test_a_code_without_meaning_has_no_drift_and_the_others_have_their_own(train
     assert np.abs(nothing).max() <= 1.0
 
 
-def test_the_same_input_gives_the_same_bytes(files: tuple[Path, Path, Path], trained: Trained) -> None:
-    again = train(sources(files, "plant/m0"), horizons=HORIZONS[:1])
+def test_the_same_input_gives_the_same_bytes_and_each_model_that_is_grown_is_told(
+    files: tuple[Path, Path, Path], trained: Trained
+) -> None:
+    without = sources(files, "plant/m0")
+    examples, told = gathered(without), list[int]()
+    again = learned(examples, without, told.append, horizons=HORIZONS[:1])
     changed = replace(again.model, facts=trained.model.facts)  # the device was excluded by another name of it
     assert encode(changed) == encode(trained.model)
+    assert told == list(range(1, n_grown(examples, HORIZONS[:1])))
 
 
 def test_the_live_engine_warns_of_the_device_that_was_left_out(
