@@ -142,8 +142,11 @@ def test_a_probability_without_reasons_can_be_told() -> None:
 def test_what_was_logged_is_told_in_both_languages() -> None:
     said: dict[str, Fact] = {"probability": 0.5, "horizon_s": 7200.0, "codes": "E17, maintenance oil", "metric": None}
     told = explain_risk(said | {"at": 3 * HOUR, "code_at": HOUR})
-    assert told.en.endswith("; E17, maintenance oil logged 2 h before")
-    assert told.zh.endswith("；2 小时前记录了 E17、维护 oil")
+    assert told.en.endswith("; E17, maintenance oil logged, the last 2 h before")
+    assert told.zh.endswith("；记录了 E17、维护 oil，最近一次：2 小时前")
+    one = explain_risk(said | {"codes": "E17", "at": 3 * HOUR, "code_at": HOUR})
+    assert one.en.endswith("; E17 logged 2 h before")
+    assert one.zh.endswith("；2 小时前记录了 E17")
 
 
 def test_state_is_saved_and_restored() -> None:
