@@ -171,8 +171,14 @@ def explain_risk(facts: Mapping[str, Fact]) -> Explanation:
     if facts.get("codes"):
         ago_s = (at - int(facts["code_at"] or at)) / NS_PER_SECOND
         ago, ago_zh = (duration(ago_s, zh=zh) for zh in (False, True))
-        en.append(f"{facts['codes']} logged " + ("just now" if ago_s < 1 else f"{ago} before"))
-        zh.append(f"{'刚刚' if ago_s < 1 else f'{ago_zh}前'}记录了 {codes_zh(str(facts['codes']))}")
+        when, when_zh = ("just now", "刚刚") if ago_s < 1 else (f"{ago} before", f"{ago_zh}前")
+        codes, listed = str(facts["codes"]), codes_zh(str(facts["codes"]))
+        if ", " in codes:
+            en.append(f"{codes} logged, the last {when}")
+            zh.append(f"记录了 {listed}，最近一次：{when_zh}")
+        else:
+            en.append(f"{codes} logged {when}")
+            zh.append(f"{when_zh}记录了 {listed}")
     if facts.get("metric"):
         en_drift, zh_drift = _drift(facts, at)
         en.append(en_drift)
