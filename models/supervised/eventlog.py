@@ -20,6 +20,7 @@ from ingest.registry import DeviceKey
 REMEMBERED = 64
 """Entries of a device: errors and marks; and as many of maintenance and failures."""
 LONGEST_CODE = 128
+_SERVICES = (f"{Event.MAINTENANCE}:", f"{Event.FAILURE}:")
 MAX_DEVICES = 200_000
 """Devices whose entries are remembered: a bound against invented names."""
 
@@ -49,7 +50,7 @@ def moved(entries: Sequence[Logged], rows: NDArray[np.intp]) -> list[Logged]:
 
 def is_service(key: str) -> bool:
     """Whether entries of that key tell of work on the device, and not of signs of trouble."""
-    return key.startswith((f"{Event.MAINTENANCE}:", f"{Event.FAILURE}:"))
+    return key.startswith(_SERVICES)
 
 
 @dataclass(slots=True)

@@ -117,15 +117,17 @@ def log_facts(instants: Instants, view_of: ViewOf, words: Vocabulary, slot_ns: i
 
 
 def _fill(facts: LogFacts, mine: NDArray[np.intp], view: View, age: FloatArray, words: Vocabulary) -> None:
+    entries: dict[str, list[int]] = {}
+    for place, key in enumerate(view.key):
+        entries.setdefault(key, []).append(place)
     columns: Mapping[str, int]
     for columns, since in ((_places(words.codes), facts.since), (_places(words.services), facts.since_service)):
-        for key in dict.fromkeys(view.key):
-            if key in columns:
-                theirs = age[:, [place for place, other in enumerate(view.key) if other == key]]
-                since[mine, columns[key]] = np.minimum(theirs.min(axis=1), since[mine, columns[key]])
-                if since is facts.since:
-                    within = theirs[:, :, None] < np.array(WINDOWS)
-                    facts.counts[mine, columns[key]] = within.sum(axis=1)
+        for key in columns.keys() & entries.keys():
+            theirs = age[:, entries[key]]
+            since[mine, columns[key]] = np.minimum(theirs.min(axis=1), since[mine, columns[key]])
+            if since is facts.since:
+                within = theirs[:, :, None] < np.array(WINDOWS)
+                facts.counts[mine, columns[key]] = within.sum(axis=1)
 
 
 def _places(words: tuple[str, ...]) -> dict[str, int]:
