@@ -355,6 +355,19 @@ def test_a_form_that_is_open_stays_open_while_the_page_follows(own_console: Cons
     expect(page.get_by_label("What was it?")).to_have_value("bearing")
 
 
+def test_a_form_that_is_of_no_use_any_more_goes_while_the_page_follows(own_console: Console, look: Look) -> None:
+    made = own_console.made
+    alert = chosen(own_console, "pump-1")
+    page = look(f"{own_console.base}/alerts/{alert}").page
+    settle(page)
+    page.get_by_text("Shelve this alert").click()
+    made.deps().alerts.shelve(alert, "li.wei", made.now, made.now + 10**15, "known")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
+    expect(page.locator(".history")).to_contain_text("li.wei")
+    expect(page.get_by_text("Shelve this alert")).to_have_count(0)
+    expect(page.get_by_text("Close this alert")).to_have_count(1)
+
+
 def test_a_reject_is_read_once_more(own_console: Console, look: Look) -> None:
     made = own_console.made
     payload = b'{"when": 1779998400, "t": {"bearing": 41.5}, "load": "12.5"}'
