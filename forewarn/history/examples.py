@@ -260,11 +260,10 @@ class _Reader:
             read += len(batch)
             if progress is not None:
                 progress((total + read) // 2)
-        instants, log = Instants.concat(parts), LogFacts.concat(logs)
-        parts.clear()  # as large as all of them together, which are about to be copied once more
-        logs.clear()
-        order = np.lexsort((instants.time, instants.device))
-        return instants.take(order), log.take(order), {device: int(newest[device]) for device in self._names}
+        at = np.concatenate([part.time for part in parts])
+        order = np.lexsort((at, np.concatenate([part.device for part in parts])))
+        newest_of = {device: int(newest[device]) for device in self._names}
+        return Instants.concat(parts, order), LogFacts.concat(logs, order), newest_of
 
     def _step(self, batch: ReadingBatch, come: Sequence[Logged]) -> tuple[Instants, LogFacts]:
         """What `RiskScorer.judge` does, without a model."""

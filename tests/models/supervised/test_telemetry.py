@@ -45,7 +45,7 @@ def advance(batches: list[ReadingBatch], telemetry: Telemetry | None = None, due
         made = telemetry.advance(batch, METRIC_OF, DEVICE_OF, here)
         parts.append(Instants(made.row + done, *(getattr(made, name) for name in Instants.__slots__[1:])))
         done += len(batch)
-    return Instants.concat(parts)
+    return Instants.concat(parts, np.arange(sum(map(len, parts))))
 
 
 def same(one: Instants, other: Instants) -> None:
