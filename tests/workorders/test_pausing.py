@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.alert import Kind, Opened, Severity, WrongStateError
 from tests.alerts.samples import HOUR, START, make_alert
-from tests.workorders.test_calendar import SHANGHAI, calendars
+from tests.workorders.test_calendar import BERLIN, NIGHTS, SHANGHAI, calendars
 from workorders.closure import ClosureCode
 from workorders.message import order_line
 from workorders.opening import Book
@@ -36,6 +36,7 @@ from workorders.solve_clock import SolveClock, clock_now, solve_clock
 
 ALWAYS = AlwaysOpen()
 OFFICE = calendars(SHANGHAI).usual
+NIGHTLY = calendars(BERLIN + NIGHTS).usual
 PROMISED = 48 * HOUR
 DAY = 24 * HOUR
 
@@ -177,17 +178,19 @@ def test_an_order_that_was_closed_before_it_was_solved_keeps_its_stage() -> None
 
 
 @given(
-    st.sampled_from([ALWAYS, OFFICE]),
+    st.sampled_from([ALWAYS, OFFICE, NIGHTLY]),
+    st.sampled_from([0, 86, 271, 296]),
     st.lists(st.tuples(st.sampled_from([*COMMANDS, "worse"]), st.integers(0, 30 * HOUR)), max_size=20),
     st.integers(0, 100 * HOUR),
     st.randoms(use_true_random=False),
 )
 def test_every_second_is_accounted_for(
-    calendar: Calendar, commands: list[tuple[str, int]], later: int, random: object
+    calendar: Calendar, day: int, commands: list[tuple[str, int]], later: int, random: object
 ) -> None:
-    book = quick(calendar)
-    events = [event for _, event in book.take(Opened(make_alert())).order_events]
-    order, now = fold(events), START
+    """Also when clocks are put forward (day 87) or back (297), and over a week of holidays (273) with a make-up day."""
+    book, now = quick(calendar), START + day * DAY
+    events = [event for _, event in book.take(Opened(make_alert(raised_at=now))).order_events]
+    order = fold(events)
     for name, after in [("assign", 60), *commands]:
         now += after
         try:
