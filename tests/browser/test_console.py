@@ -20,6 +20,7 @@ from ingest.rejects import Reject, RejectSource, Which
 from tests.api.harness import MINUTE
 from tests.browser.conftest import SIZES, Console, Look, Watched
 from workorders.closure import ClosureCode
+from workorders.pause import PauseReason
 from workorders.store import OrderFilter
 
 pytestmark = pytest.mark.timeout(240)
@@ -352,6 +353,12 @@ def test_a_form_that_is_open_stays_open_while_the_page_follows(own_console: Cons
     page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
     expect(page.locator(".history")).to_contain_text("li.wei")
     expect(page.get_by_label("What was it?")).to_be_visible()
+    expect(page.get_by_label("What was it?")).to_have_value("bearing")
+    expect(page.get_by_text("Pause: the work has to wait")).to_have_count(1)
+    own_console.made.deps().orders.pause(order.number, PauseReason.PARTS, "li.wei", own_console.made.now)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('resync'))")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    expect(page.get_by_text("Pause: the work has to wait")).to_have_count(0)
     expect(page.get_by_label("What was it?")).to_have_value("bearing")
 
 
