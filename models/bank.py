@@ -5,6 +5,7 @@ reading, less what its hour explains (Season)
            Shift ─▶ score ─▶ Calibrator ─▶ p-value of the series ─┐
              │  │     │         block means ─▶ Drift ─▶ p ────────┤        ┌─▶ Telling ─▶ what people see of it
              │        └─▶ DeviceView ─▶ row ─▶ Calibrator ─▶ p ───┤        │
+             ├─▶ average ─────────────────▶ Envelope ─────▶ p ────┤        │
              └─▶ averages ────────────────▶ Novelty ──────▶ p ────┴─▶ p-value ─▶ Evidence ─▶ verdict on the device
 """
 
@@ -23,11 +24,12 @@ from models.blocks import Keys
 from models.calibration import Calibrator, rarity
 from models.detectors.device import SEVERAL, DeviceRows, DeviceView, SeriesRows
 from models.detectors.drift import Drift
+from models.detectors.envelope import Envelope
 from models.detectors.interval import Interval
 from models.detectors.lasting import Lasting, Lasts
 from models.detectors.novelty import Members, Novelty
 from models.detectors.season import Season
-from models.detectors.shift import Shift
+from models.detectors.shift import LONG, Shift
 from models.evidence import QUIET, Evidence, of_device
 from models.moves import Moves
 from models.score import DeviceScores, Scores
@@ -91,7 +93,7 @@ class Judgement:
     verdicts: Verdicts
 
 
-_OfSeries: TypeAlias = Interval | Season | Shift | Calibrator | Moves | Drift
+_OfSeries: TypeAlias = Interval | Season | Shift | Calibrator | Moves | Drift | Envelope
 _OfDevices: TypeAlias = Interval | Calibrator | Evidence | Lasting | Telling
 
 
@@ -105,6 +107,7 @@ class Bank:
         self._shift = Shift()
         self._calibrator = Calibrator()
         self._drift = Drift()
+        self._envelope = Envelope()
         self._view = DeviceView()
         self._row_interval = Interval()
         self._row_calibrator = Calibrator()
@@ -140,10 +143,11 @@ class Bank:
         judged = self._shift.advance(series, batch.value, batch.time, explained)
         p_value = self._calibrator.rate(series, judged.score, rare)
         self._drift.follow(series, judged.block_mean, batch.time, rare, p_value, judged.band)
-        self._moves.begin()
-        self._moves.follow(series, p_value, batch.time, judged.number)
         band, average = judged.band, judged.average
         band += explained
+        self._envelope.follow(series, average[:, LONG] + explained, batch.time, p_value, band)
+        self._moves.begin()
+        self._moves.follow(series, p_value, batch.time, judged.number)
         return SeriesRows(
             series, batch.time, judged.score, p_value, batch.value, explained, band, average, judged.usual
         )
@@ -179,7 +183,7 @@ class Bank:
         if (n_series, n_devices) == self._size:
             return
         self._size = n_series, n_devices
-        for part in (self.interval, self._season, self._shift, self._calibrator, self._moves, self._drift):
+        for part in self._of_series().values():
             part.resize(n_series)
         for each in (self._row_interval, self._row_calibrator, self._evidence, self._lasting, self._telling):
             each.resize(n_devices)
@@ -213,16 +217,18 @@ class Bank:
     def restore(self, saved: Mapping[str, NDArray[Any]], series: IntArray, devices: IntArray) -> None:
         """Take back a saved state; the arrays tell which series or device number each saved row belongs to."""
         for name, part in self._of_series().items():
-            part.restore(under(saved, f"series.{name}."), series)
+            if kept := under(saved, f"series.{name}."):  # a state of before a detector came has none of it
+                part.restore(kept, series)
         for name, each in self._of_devices().items():
             each.restore(under(saved, f"device.{name}."), devices)
         for name, both in self._of_both().items():
-            kept = {kind: under(saved, f"{kind}.{name}.") for kind in ("series", "device")}
-            both.restore(kept, series, devices)
+            parts = {kind: under(saved, f"{kind}.{name}.") for kind in ("series", "device")}
+            both.restore(parts, series, devices)
 
     def _of_series(self) -> dict[str, _OfSeries]:
         first: dict[str, _OfSeries] = {"interval": self.interval, "season": self._season, "shift": self._shift}
-        return first | {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift}
+        first |= {"calibrator": self._calibrator, "moves": self._moves, "drift": self._drift}
+        return first | {"envelope": self._envelope}
 
     def _of_devices(self) -> dict[str, _OfDevices]:
         first: dict[str, _OfDevices] = {"interval": self._row_interval, "calibrator": self._row_calibrator}

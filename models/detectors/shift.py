@@ -30,6 +30,8 @@ SCORED = 3
 """So many of the averages, from the shortest on, make the score."""
 TOLD = (0, 2, 3)
 """Which of the averages others are told: those that make the state of a device in `models.detectors.novelty`."""
+LONG = 1
+"""Which of those told is the longest that is scored."""
 GAINS = 2.0 / (SPANS + 1.0)
 OUTAGE = 4.0
 """A gap longer than this many usual ones counts as this many when the usual one is learned."""
