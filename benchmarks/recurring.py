@@ -4,8 +4,9 @@
 
 Devices with three metrics a minute, over nine weeks. Each does something else that is no fault: it is washed down on
 Wednesdays, run for a test on Thursdays, starts hard on working days, is defrosted every six hours, is stopped at
-weekends, or does nothing. In the ninth week each has a fault of an hour, at an hour at which nothing else happens.
-Printed are alerts by week up to then, and the faults that were found, as shipped and with each time told.
+weekends, or does nothing. In the ninth week each has two faults of an hour, the second twice as large, at hours at
+which nothing else happens. Printed are alerts by week up to then, and how many of each fault were found, as shipped and
+with each time told.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ HOUR, DAY, WEEK = 60, 1440, 10_080
 WEEKS = 9
 MINUTES = WEEKS * WEEK
 METRICS = ("temperature", "humidity", "vibration")
-FAULT = (WEEKS - 1) * WEEK + 4 * DAY + 14 * HOUR
-"""Friday afternoon of the last week."""
+FAULTS = tuple((WEEKS - 1) * WEEK + 4 * DAY + hour * HOUR for hour in (14, 20))
+"""Friday of the last week; the second is twice as large."""
 
 
 def _usual(rng: Generator) -> FloatArray:
@@ -99,18 +100,19 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for title, periods in (("as shipped", shipped), ("each time told", ())):
             alerts.recurring.PERIODS = periods
-            print(f"{title.ljust(28)} alerts by week{' ' * 24}faults found")
+            print(f"{title.ljust(28)} alerts by week{' ' * 20}faults found, larger ones")
             for number, name in enumerate(KINDS):
                 weeks, found = count(name, devices, number)
-                print(f"{name.ljust(28)} {' '.join(f'{one:3d}' for one in weeks)}{found:12d} of {devices}", flush=True)
+                faults = "".join(f"{one:9d} of {devices}" for one in found)
+                print(f"{name.ljust(28)} {' '.join(f'{one:3d}' for one in weeks)}{faults}", flush=True)
             print()
     finally:
         alerts.recurring.PERIODS = shipped
     return 0
 
 
-def count(name: str, devices: int, seed: int) -> tuple[list[int], int]:
-    """Alerts of each week of devices of a kind, all but the last week, and how many of their faults were found."""
+def count(name: str, devices: int, seed: int) -> tuple[list[int], list[int]]:
+    """Alerts of each week of devices of a kind, all but the last week, and how many of each fault were found."""
     rng = np.random.default_rng(seed)
     registry = Registry()
     series = np.array(
@@ -128,13 +130,13 @@ def count(name: str, devices: int, seed: int) -> tuple[list[int], int]:
                 minute = (event.alert.raised_at - START) // MINUTE_NS
                 if minute // WEEK < WEEKS - 1:
                     weeks[minute // WEEK] += 1
-                elif FAULT <= minute < FAULT + HOUR:
-                    found.add(event.alert.device)
-    return weeks, len(found)
+                found |= {(fault, event.alert.device) for fault in FAULTS if fault <= minute < fault + HOUR}
+    return weeks, [sum(fault == which for which, _ in found) for fault in FAULTS]
 
 
 def _device(habit: Callable[[FloatArray, Generator], None], rng: Generator) -> FloatArray:
     values = _usual(rng)
     habit(values, rng)
-    _add(values, [FAULT], HOUR, (6.0, 0.0, 1.5), rng)
+    for fault, times in zip(FAULTS, (1.0, 2.0), strict=True):
+        _add(values, [fault], HOUR, (6.0 * times, 0.0, 1.5 * times), rng)
     return values
