@@ -48,6 +48,10 @@ class Lookout:
         """Whether an alarm that begins then is false: no failure within the horizon after it, or shortly before."""
         return not any(0 <= end - begin <= self.horizon or 0 <= begin - end <= self.lead for end in failures)
 
+    def falsely_up(self, begin: int, over: int, failures: Sequence[int]) -> int:
+        """How many false alarms one is: one that stands on is raised anew with each horizon that passes."""
+        return sum(self.false(at, failures) for at in range(begin, max(over, begin + 1), self.horizon))
+
 
 def episodes(time: TimeArray, probability: FloatArray, threshold: float, calm_ns: int) -> list[tuple[int, int]]:
     """The alarms of one device as (begin, end); `time` ascending, ns UTC. One that is not over ends with the data."""
@@ -132,7 +136,7 @@ def curve(courses: Sequence[Course], lookout: Lookout, calm_ns: int) -> list[Poi
             counted = [f for f in course.failures if len(course.time) and f - lookout.horizon >= course.time[0]]
             failures += len(counted)
             warned += sum(lookout.warned(runs, failure) for failure in counted)
-            false += sum(lookout.false(begin, course.failures) for begin, _ in runs)
+            false += sum(lookout.falsely_up(begin, over, course.failures) for begin, over in runs)
         points.append(Point(threshold, warned, failures, false, months))
     return points
 

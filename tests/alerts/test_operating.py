@@ -56,6 +56,13 @@ def test_a_warning_is_up_in_time_and_a_false_alarm_has_no_failure(
     assert LOOKOUT.false(begin * HOUR, [failure]) is false
 
 
+def test_an_alarm_that_stands_is_false_anew_with_each_horizon() -> None:
+    """Else one that is always up would warn of every failure at the price of a single false alarm."""
+    assert LOOKOUT.falsely_up(50 * HOUR, 50 * HOUR, []) == 1
+    assert LOOKOUT.falsely_up(0, 720 * HOUR, []) == 10
+    assert LOOKOUT.falsely_up(0, 216 * HOUR, [100 * HOUR]) == 2
+
+
 def test_the_curve_counts_what_each_threshold_would_have_done() -> None:
     time, p = spell((200, 0.01), (40, 0.7), (160, 0.01), (20, 0.3), (380, 0.01))
     course = Course(time, p, (230 * HOUR, 790 * HOUR, 20 * HOUR))
