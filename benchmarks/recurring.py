@@ -18,33 +18,11 @@ import numpy as np
 from numpy.random import Generator
 
 import alerts.recurring
-from alerts.alert import Kind, Opened
-from forewarn.engine import Engine
-from ingest.reading import NS_PER_SECOND, FloatArray, Quality, ReadingBatch
-from ingest.registry import Registry
+from benchmarks._machines import DAY, HOUR, MINUTES, WEEK, WEEKS, raised, usual
+from ingest.reading import FloatArray
 
-MINUTE_NS = 60 * NS_PER_SECOND
-START = 1_767_571_200 * NS_PER_SECOND  # Monday, 2026-01-05
-HOUR, DAY, WEEK = 60, 1440, 10_080
-WEEKS = 9
-MINUTES = WEEKS * WEEK
-METRICS = ("temperature", "humidity", "vibration")
 FAULTS = tuple((WEEKS - 1) * WEEK + 4 * DAY + hour * HOUR for hour in (14, 20))
 """Friday of the last week; the second is twice as large."""
-
-
-def _usual(rng: Generator) -> FloatArray:
-    """Readings of a device, shape (3, MINUTES): a course of the day, slow and fast noise."""
-    of_day = 2 * np.pi * np.arange(MINUTES) / DAY
-    level, swing, slow, fast = (np.array(four)[:, None] for four in zip(*_SHAPES, strict=True))
-    phase = rng.uniform(0, 2 * np.pi, (3, 1))
-    noise = rng.normal(0.0, 1.0, (3, MINUTES // HOUR + 1))
-    course = np.stack([np.interp(np.arange(MINUTES) / HOUR, np.arange(noise.shape[1]), one) for one in noise])
-    return np.asarray(level + swing * np.sin(of_day + phase) + slow * course + rng.normal(0.0, fast, (3, MINUTES)))
-
-
-_SHAPES = ((45.0, 2.0, 0.6, 0.15), (50.0, 4.0, 1.5, 0.4), (2.5, 0.0, 0.15, 0.1))
-"""Level, swing of the day, slow and fast noise of each metric."""
 
 
 def _at(rng: Generator, first: int, every: int, spread: float) -> list[int]:
@@ -114,28 +92,16 @@ def main(arguments: Sequence[str]) -> int:
 def count(name: str, devices: int, seed: int) -> tuple[list[int], list[int]]:
     """Alerts of each week of devices of a kind, all but the last week, and how many of each fault were found."""
     rng = np.random.default_rng(seed)
-    registry = Registry()
-    series = np.array(
-        [registry.series("bench", f"device-{i}", one) for i in range(devices) for one in METRICS], np.int32
-    )
-    values = np.concatenate([_device(KINDS[name], rng) for _ in range(devices)])
-    engine = Engine(registry)
     weeks, found = [0] * (WEEKS - 1), set()
-    for day in range(0, MINUTES, DAY):
-        at = START + np.arange(day, day + DAY) * MINUTE_NS
-        part = values[:, day : day + DAY].T.reshape(-1)
-        batch = ReadingBatch.of(np.tile(series, DAY), np.repeat(at, len(series)), part, int(Quality.RECORDED))
-        for event in engine.process(batch).events:
-            if isinstance(event, Opened) and event.alert.kind is Kind.BASELINE:
-                minute = (event.alert.raised_at - START) // MINUTE_NS
-                if minute // WEEK < WEEKS - 1:
-                    weeks[minute // WEEK] += 1
-                found |= {(fault, event.alert.device) for fault in FAULTS if fault <= minute < fault + HOUR}
+    for minute, device in raised([_device(KINDS[name], rng) for _ in range(devices)]):
+        if minute // WEEK < WEEKS - 1:
+            weeks[minute // WEEK] += 1
+        found |= {(fault, device) for fault in FAULTS if fault <= minute < fault + HOUR}
     return weeks, [sum(fault == which for which, _ in found) for fault in FAULTS]
 
 
 def _device(habit: Callable[[FloatArray, Generator], None], rng: Generator) -> FloatArray:
-    values = _usual(rng)
+    values = usual(rng)
     habit(values, rng)
     for fault, times in zip(FAULTS, (1.0, 2.0), strict=True):
         _add(values, [fault], HOUR, (6.0 * times, 0.0, 1.5 * times), rng)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.recurring import KINDS, WEEKS, count, main
+from benchmarks._machines import WEEKS
+from benchmarks.recurring import KINDS, count, main
 
 
 def test_what_comes_every_week_is_told_three_times_and_faults_are_found() -> None:
