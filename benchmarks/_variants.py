@@ -66,7 +66,7 @@ VARIANTS: Mapping[str, Variant] = {
     "no-whole": Variant("metrics only one by one, not together", {"models.evidence:WHOLE": 0.0}),
     "no-single": Variant("metrics only together, not one by one", {"models.evidence:WHOLE": 1.0}),
     "no-drift": Variant("nobody looks at what moves over days", {"models.detectors.drift:SLOW": 1e-12}),
-    "no-envelope": Variant("nobody knows where the last days ended", {"models.detectors.envelope:AT_THE_END": FAR}),
+    "no-envelope": Variant("nobody knows where the last days ended", {"models.detectors.envelope:LEAST_DAYS": 10**9}),
     "no-novelty": Variant("no stored states", {"models.evidence:NOVELTY": 0.0}),
     "novelty-alone": Variant("a state that is new may raise an alert alone", {"models.evidence:LEAST_NOVELTY": 1e-30}),
     "recent-states": Variant("the newest states count too", {"models.detectors.novelty:RECENT": 0}),
