@@ -122,8 +122,10 @@ def _follow(
             _close(state)
             state.day, state.low, state.high = day, value, value
         state.low, state.high = min(state.low, value), max(state.high, value)
+        if state.lowest <= value <= state.highest or np.isnan(band[0, row]):
+            continue
         beyond = max((value - state.highest) / state.up, (state.lowest - value) / state.down)
-        if beyond <= 1.0 or np.isnan(band[0, row]):
+        if beyond <= 1.0:
             continue
         found = max(AT_THE_END * np.exp(-beyond), least)
         if found < p_value[row]:
