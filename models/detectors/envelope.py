@@ -31,8 +31,9 @@ DAYS = 28
 """Days with readings that are remembered (UTC)."""
 LEAST_DAYS = 8
 """Whole days before anything is said: a week with its days off is the least to know."""
-LEAST_SCALE = 0.02
-"""The scale is at least this share of the span between the ends."""
+LEAST_SCALE, DUST = 0.02, 1e-9
+"""The scale is at least LEAST_SCALE of the span between the ends, and DUST of what is farther from zero of them, for
+arithmetic leaves a difference behind."""
 AT_THE_END = 3.0
 """The p-value is this times exp(-scales beyond the end): nothing is said up to one scale, and it takes eight to twelve,
 by how often there is a reading and how many metrics a device has, to open an alert alone."""
@@ -58,8 +59,8 @@ class _Series(Protocol):
     down: float
     """The scales beyond them. What each reading needs ends here."""
     up: float
-    lows: NDArray[np.float32]
-    highs: NDArray[np.float32]
+    lows: FloatArray
+    highs: FloatArray
 
 
 class Envelope:
@@ -76,8 +77,8 @@ class Envelope:
                 "highest": (np.float64, (), np.inf),
                 "down": (np.float64, (), 1.0),
                 "up": (np.float64, (), 1.0),
-                "lows": (np.float32, (DAYS,), 0.0),
-                "highs": (np.float32, (DAYS,), 0.0),
+                "lows": (np.float64, (DAYS,), 0.0),
+                "highs": (np.float64, (DAYS,), 0.0),
             }
         )
 
@@ -152,12 +153,12 @@ def _close(state: _Series) -> None:
     if known < LEAST_DAYS:
         return
     state.lowest, state.highest = state.lows[:known].min(), state.highs[:known].max()
-    scale = LEAST_SCALE * (state.highest - state.lowest) + TINY
+    scale = LEAST_SCALE * (state.highest - state.lowest) + DUST * max(abs(state.lowest), abs(state.highest)) + TINY
     state.down, state.up = max(_scale(state.lows, state.days), scale), max(_scale(state.highs, state.days), scale)
 
 
 @compiled
-def _scale(ends: NDArray[np.float32], days: int) -> float:
+def _scale(ends: FloatArray, days: int) -> float:
     """How much the ends of one day differ from those of the next: the median, so that days off do not count."""
     steps = np.empty(min(days, DAYS) - 1)
     for k in range(len(steps)):

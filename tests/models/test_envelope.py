@@ -9,7 +9,7 @@ import pytest
 
 from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
 from models.bank import Bank
-from models.detectors.envelope import AT_THE_END, DAYS, LEAST_DAYS, Envelope
+from models.detectors.envelope import AT_THE_END, DAYS, DUST, LEAST_DAYS, Envelope
 
 DAY_NS = 86_400 * NS_PER_SECOND
 START = 20_000 * DAY_NS
@@ -93,6 +93,15 @@ def test_what_is_no_quantity_teaches_nothing(value: float) -> None:
         series.days -= 1
         assert series.read([value])[0].tolist() == [1.0]
     assert series.read([30.0])[0][0] < 1e-9
+
+
+@pytest.mark.parametrize("zero", [0.0, 1e6, -1e9])
+def test_it_does_not_hang_on_where_zero_is(zero: float) -> None:
+    series, rng = Series(), np.random.default_rng(0)
+    for _ in range(3 * DAYS):
+        low, high = zero + rng.uniform(-0.11, -0.09), zero + rng.uniform(0.09, 0.11)
+        assert series.day(low, high).min() > 1e-3
+    assert series.read([zero + 1.0 + 20.0 * DUST * abs(zero)])[0][0] < 1e-6
 
 
 def test_nothing_is_said_of_a_series_that_is_still_learned() -> None:
