@@ -167,15 +167,16 @@ def test_certificates_and_keys_are_looked_at(tmp_path: Path) -> None:
     assert (good.mqtt.cert_file, good.mqtt.key_file) == (cert, key)
     pair = "mqtt.cert_file and mqtt.key_file should be a certificate and its key in PEM"
     wrong = {
-        f"[mqtt]\nca_file = '{key}'": f"mqtt.ca_file = '{key}' should be a file of certificates in PEM: ",
-        f"[store]\nca_file = '{key}'": f"store.ca_file = '{key}' should be a file of certificates in PEM: ",
+        f"[mqtt]\nca_file = '{key}'": "should be a file of certificates in PEM: ",
+        f"[store]\nca_file = '{key}'": "should be a file of certificates in PEM: ",
         f"[mqtt]\ncert_file = '{cert}'\nkey_file = '{other}'": pair,
         f"[mqtt]\ncert_file = '{key}'\nkey_file = '{cert}'": pair,
         f"[mqtt]\ncert_file = '{cert}'\nkey_file = '{secret}'": pair,
     }
     for text, answer in wrong.items():
-        with pytest.raises(InputError, match=re.escape(answer)):
+        with pytest.raises(InputError, match=re.escape(answer)) as caught:
             read(tmp_path, text)
+        assert f"{text[1 : text.index(']')]}." in str(caught.value)
 
 
 WRONG_VARIABLES = {
