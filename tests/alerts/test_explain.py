@@ -36,6 +36,16 @@ CASES = [
         ["below", "0.1 "],
         ["流量", "低于"],
     ),
+    (
+        explain_baseline("vibration", {**BASELINE, "recurs_every": "day", "recurred": 2, "recurred_of": 7}),
+        ["; it was so at this hour on 2 of the last 7 days"],
+        ["；最近 7 天中有 2 天在同一时段出现过"],
+    ),
+    (
+        explain_baseline("vibration", {**BASELINE, "recurs_every": "week", "recurred": 2, "recurred_of": 5}),
+        ["; it was so at this hour of the week in 2 of the last 5 weeks"],
+        ["；最近 5 周中有 2 周在同一时段出现过"],
+    ),
     (explain_silence("temperature", SILENCE), ["temperature has not reported for 10 min"], ["温度", "10 分钟"]),
     (explain_silence(None, SILENCE), ["the device has not reported"], ["设备已 10 分钟没有上报"]),
 ]

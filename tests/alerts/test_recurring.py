@@ -39,6 +39,18 @@ def test_what_comes_at_its_hour_is_expected(ago: list[int], late: int, score: fl
     assert not known.expected(2, NOW + late, score)
 
 
+def test_an_alert_says_how_often_it_came_from_twice_on() -> None:
+    known = Recurring()
+    known.note(1, NOW, SCORE)
+    assert known.facts(1, NOW + WEEK, SCORE) == {}
+    known.note(1, NOW + WEEK, SCORE)
+    assert known.facts(1, NOW + 2 * WEEK, SCORE) == {"recurs_every": "week", "recurred": 2, "recurred_of": 5}
+    assert known.facts(1, NOW + 2 * WEEK, 2 * SCORE) == {}, "it never was so much"
+    for day in range(14, 17):
+        known.note(1, NOW + day * DAY, SCORE)
+    assert known.facts(1, NOW + 17 * DAY, SCORE) == {"recurs_every": "day", "recurred": 3, "recurred_of": 7}
+
+
 def test_it_may_last_as_long_as_it_did() -> None:
     known = Recurring()
     for week in range(3):

@@ -160,6 +160,9 @@ def test_evidence_in_both_languages() -> None:
         ("随后变化", "振动"),
         ("设备异常始于", "1970-01-01 08:00"),
     ]
+    recurs: dict[str, Fact] = {"recurs_every": "week", "recurred": 2, "recurred_of": 5}
+    assert lines(recurs, EN, zone) == [("At this hour before", "in 2 of the last 5 weeks")]
+    assert lines({**recurs, "recurs_every": "day"}, ZH, zone) == [("同一时段曾出现", "最近 5 天中有 2 天")]
     silence: dict[str, Fact] = {"limit_s": 600.0, "interval_s": 60.0, "last_at": 0, "at": 600 * NS_PER_SECOND}
     assert lines(silence, EN, zone) == [
         ("Silent for", "10 min"),
