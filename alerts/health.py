@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 
 from alerts.alert import Kind, Severity, Subject
 from alerts.budget import OUTSIDE_THE_BUDGET, SECONDS_PER, Budget
-from ingest.reading import NS_PER_SECOND, TimeArray
+from ingest.reading import NS_PER_DAY, NS_PER_SECOND, TimeArray
 
 MONTH_NS = int(SECONDS_PER["month"] * NS_PER_SECOND)
-DAY_NS = 86_400 * NS_PER_SECOND
 CHANCE = 0.05
 """More false alarms than come this seldom, were the budget kept, are too many."""
 
@@ -251,11 +250,11 @@ def _is_fleeting(alert: Lived, within: int) -> bool:
 
 def _most_stale(lived: Sequence[Lived], after: int, start: int, end: int) -> int:
     """The most that were stale on any day since `start`."""
-    days = max(-(-(end - start) // DAY_NS), 0)
+    days = max(-(-(end - start) // NS_PER_DAY), 0)
     change = np.zeros(days + 1, np.int64)
     for alert in lived:
         since, over = max(alert.raised_at + after, start), end if alert.over_at is None else min(alert.over_at, end)
         if since < over:
-            change[(since - start) // DAY_NS] += 1
-            change[-(-(over - start) // DAY_NS)] -= 1
+            change[(since - start) // NS_PER_DAY] += 1
+            change[-(-(over - start) // NS_PER_DAY)] -= 1
     return int(np.cumsum(change).max(initial=0))

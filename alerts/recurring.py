@@ -13,9 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alerts.alert import Fact
-from ingest.reading import NS_PER_SECOND
-
-_DAY_NS = 86_400 * NS_PER_SECOND
+from ingest.reading import NS_PER_DAY, NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Period:
     """… the last so many times, to be no news."""
 
 
-PERIODS: tuple[Period, ...] = (Period("day", _DAY_NS, 4, 7), Period("week", 7 * _DAY_NS, 3, 5))
+PERIODS: tuple[Period, ...] = (Period("day", NS_PER_DAY, 4, 7), Period("week", 7 * NS_PER_DAY, 3, 5))
 WORTH_TELLING = 2
 """Times before that an alert speaks of."""
 WITHIN_NS = 5400 * NS_PER_SECOND

@@ -19,12 +19,11 @@ import numpy as np
 from alerts.alert import Escalated, Fact, Kind, Opened, Revised
 from benchmarks._wear import LIMIT, NORMAL, SHAPES, STEPS_PER_DAY, FloatArray, wear
 from forewarn.engine import Engine, EngineConfig
-from ingest.reading import NS_PER_SECOND, Quality, ReadingBatch
+from ingest.reading import NS_PER_DAY, Quality, ReadingBatch
 from ingest.registry import Registry
 from models.detectors.limits import LimitRule
 
-DAY_NS = 86_400 * NS_PER_SECOND
-START = 20_000 * DAY_NS
+START = 20_000 * NS_PER_DAY
 LIVES = (20, 45, 90)
 NOISES = (0.15, 0.5)
 NORMAL_DAYS = 120
@@ -117,7 +116,7 @@ def forecasts(values: FloatArray, limit: float, opened_only: bool = False) -> It
     device: dict[str, str] = {}
     for first in range(0, values.shape[1], STEPS_PER_DAY):
         part = values[:, first : first + STEPS_PER_DAY]
-        at = START + (first + np.arange(part.shape[1])) * (DAY_NS // STEPS_PER_DAY)
+        at = START + (first + np.arange(part.shape[1])) * (NS_PER_DAY // STEPS_PER_DAY)
         batch = ReadingBatch.of(
             np.tile(numbers, part.shape[1]), np.repeat(at, m), part.T.reshape(-1), int(Quality.RECORDED)
         )
@@ -131,7 +130,7 @@ def forecasts(values: FloatArray, limit: float, opened_only: bool = False) -> It
 
 def _told(at: int, facts: Mapping[str, Fact]) -> tuple[float, float, float]:
     return (
-        (at - START) / DAY_NS,
-        (int(facts["earliest_at"] or 0) - START) / DAY_NS,
-        (int(facts["latest_at"] or 0) - START) / DAY_NS,
+        (at - START) / NS_PER_DAY,
+        (int(facts["earliest_at"] or 0) - START) / NS_PER_DAY,
+        (int(facts["latest_at"] or 0) - START) / NS_PER_DAY,
     )

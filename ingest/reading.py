@@ -17,6 +17,7 @@ BoolArray = NDArray[np.bool_]
 
 NS_PER_SECOND = 1_000_000_000
 """Event times are int64 nanoseconds since 1970-01-01T00:00:00Z."""
+NS_PER_DAY = 86_400 * NS_PER_SECOND
 NEVER = int(np.iinfo(np.int64).min)
 """In place of an event time where there is none yet."""
 ROWS_AT_ONCE = 32_768

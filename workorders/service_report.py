@@ -15,15 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from alerts.alert import Kind
-from alerts.health import DAY_NS
-from ingest.reading import NS_PER_SECOND
+from ingest.reading import NS_PER_DAY, NS_PER_SECOND
 from workorders.closure import ClosureCode
 from workorders.customer import Complaint
 from workorders.order import Priority, WorkOrder
 from workorders.promises import Asked, was_kept
 from workorders.solve_clock import clock_now
 
-REPEATED_WITHIN_NS = 90 * DAY_NS
+REPEATED_WITHIN_NS = 90 * NS_PER_DAY
 """A fault that was found before on the same machine within this time has come back."""
 RECURS = 2
 MOST_RECURRING = 10

@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from alerts.alert import Alert, Explanation, Verdict
-from ingest.reading import NS_PER_SECOND
+from ingest.reading import NS_PER_DAY, NS_PER_SECOND
 from workorders.closure import LABELS, ClosureCode
 from workorders.order import WorkOrder
 
 MOST_SHOWN = 5
 DAYS = 90
 """Days back over which the summary counts."""
-DAY_NS = 86_400 * NS_PER_SECOND
 
 
 class Nearness(StrEnum):
@@ -123,7 +122,7 @@ def summary(
     raised_at: int, asset_class: str | None, found: Sequence[Like], cut: Collection[Nearness]
 ) -> Explanation | None:
     """What became of the nearest ones of the last days, or of the last one before; None where there are none."""
-    recent = [one for one in found if raised_at - one.past.alert.raised_at <= DAYS * DAY_NS]
+    recent = [one for one in found if raised_at - one.past.alert.raised_at <= DAYS * NS_PER_DAY]
     if recent:
         near = recent[0].near
         return _counted([one for one in recent if one.near is near], near, asset_class, near in cut)

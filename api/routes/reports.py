@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from alerts.alert import Kind, Severity
-from alerts.health import DAY_NS, AlarmHealth, BudgetKept, Frequent, Keeping, alarm_health
+from alerts.health import AlarmHealth, BudgetKept, Frequent, Keeping, alarm_health
 from api.deps import RECALLED, Deps, Parts
 from api.devices import all_devices
 from api.items import Time
-from ingest.reading import NS_PER_SECOND
+from ingest.reading import NS_PER_DAY, NS_PER_SECOND
 from ingest.times import format_time
 from workorders.closure import ClosureCode
 from workorders.order import Priority
@@ -112,7 +112,7 @@ def get_alarm_health(deps: Parts, days: Days = DAYS) -> AlarmHealthItem:
 def found_health(deps: Deps, days: int) -> AlarmHealth:
     """The alarm system over the last `days`, but no further back than its first alert."""
     end = deps.clock()
-    start = max(end - days * DAY_NS, min(deps.alerts.first_raised() or end, end - DAY_NS))
+    start = max(end - days * NS_PER_DAY, min(deps.alerts.first_raised() or end, end - NS_PER_DAY))
     heard = sum(bool(one.newest) and not one.device.retired for one in all_devices(deps.registry, deps.board))
     return alarm_health(deps.findings.lived(start, end), start, end, heard, deps.budget)
 

@@ -15,7 +15,7 @@ from api.deps import RECALLED, Deps, Parts
 from api.devices import DeviceState, Heard, all_devices, device_states
 from api.web.figures import URGENCY, Health, health, promised
 from api.web.render import device_url, view_of
-from ingest.reading import NS_PER_SECOND
+from ingest.reading import NS_PER_DAY
 from ingest.registry import DeviceKey
 from workorders.promises import shipped
 from workorders.store import OrderFilter
@@ -27,7 +27,6 @@ MOST_ROWS = 8
 MOST_VALUES = 4
 PROMISE_DAYS = 30
 """The promises are counted over the orders of so many days."""
-_DAY_NS = 86_400 * NS_PER_SECOND
 _SHOWN_STATES = frozenset({DeviceState.NO_UNIT, DeviceState.CLOCK_OFF})
 """Beside its health; the other states are part of that."""
 
@@ -77,7 +76,7 @@ def overview(request: Request, deps: Parts, q: str = "") -> Response:
     view = view_of(request, deps)
     unended = AlertFilter(states=OPEN_STATES)
     alerts = deps.alerts.briefs(unended)
-    orders = deps.orders.times(view.now - PROMISE_DAYS * _DAY_NS)
+    orders = deps.orders.times(view.now - PROMISE_DAYS * NS_PER_DAY)
     everything = device_rows(deps, alerts)
     rows = [row for row in everything if q.casefold() in f"{row.site} {row.name} {row.title} {row.subtitle}".casefold()]
     tiles = {

@@ -27,7 +27,7 @@ from ingest.database import is_sqlite, make_engine
 from ingest.errors import InputError
 from ingest.log_store import LogFilter, LogStore
 from ingest.logentry import LogEntry
-from ingest.reading import NS_PER_SECOND, ROWS_AT_ONCE, Quality, ReadingBatch, TimeArray
+from ingest.reading import NS_PER_DAY, NS_PER_SECOND, ROWS_AT_ONCE, Quality, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from ingest.registry_store import RegistryStore
 from ingest.stores.store import Points, TelemetryStore
@@ -38,7 +38,7 @@ ROWS_WANTED = 1 << 18
 TOO_MANY = 4 * ROWS_WANTED
 """A stretch that brings more is given up and read in halves."""
 FIRST_STRETCH = 3_600 * NS_PER_SECOND
-SHORTEST, LONGEST = 60 * NS_PER_SECOND, 31 * 86_400 * NS_PER_SECOND
+SHORTEST, LONGEST = 60 * NS_PER_SECOND, 31 * NS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from forewarn.engine import Counts
-from ingest.reading import IntArray, ReadingBatch, TimeArray
+from ingest.reading import NS_PER_DAY, IntArray, ReadingBatch, TimeArray
 from ingest.registry import Registry
 from models.score import Scores
 
-NS_PER_DAY = 86_400 * 1_000_000_000
 _NEVER = np.iinfo(np.int64).min
 
 

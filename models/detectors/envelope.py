@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 
 from ingest.compiled import compiled
 from ingest.prefetch import prefetch
-from ingest.reading import NS_PER_SECOND, FloatArray, IntArray, TimeArray
+from ingest.reading import NS_PER_DAY, FloatArray, IntArray, TimeArray
 from ingest.rows import StateTable
 from models.blocks import Keys
 from models.calibration import MIN_P
 from models.evidence import UNUSUAL
 
-DAY_NS = 86_400 * NS_PER_SECOND
 DAYS = 28
 """Days with readings that are remembered (UTC)."""
 LEAST_DAYS = 8
@@ -116,7 +115,7 @@ def _follow(
 ) -> None:
     for row in range(len(series)):
         _fetch(records, series, row + AHEAD)
-        state, value, day = records[series[row]], average[row], time[row] // DAY_NS
+        state, value, day = records[series[row]], average[row], time[row] // NS_PER_DAY
         if not abs(value) <= MOST:
             continue
         if day != state.day:

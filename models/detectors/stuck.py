@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.compiled import compiled
-from ingest.reading import NEVER, NS_PER_SECOND, FloatArray, IntArray, ReadingBatch, TimeArray
+from ingest.reading import NEVER, NS_PER_DAY, NS_PER_SECOND, FloatArray, IntArray, ReadingBatch, TimeArray
 from ingest.rows import StateTable
 
 TIMES = 5
@@ -25,7 +25,7 @@ LEAST_NS = 600 * NS_PER_SECOND
 """… and at least so many readings and 10 minutes."""
 CHANGES = 64
 """A series that changed less often than this is not expected to change."""
-SEEN_NS = 86_400 * NS_PER_SECOND
+SEEN_NS = NS_PER_DAY
 """Nor is one that was not seen for a day: it has its nights."""
 
 

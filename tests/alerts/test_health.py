@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from alerts.alert import Kind, Severity, State, Subject, Verdict
 from alerts.budget import Budget
 from alerts.health import (
-    DAY_NS,
     MONTH_NS,
     AlarmHealth,
     BudgetKept,
@@ -25,11 +24,12 @@ from alerts.health import (
     chance_of,
 )
 from alerts.store import AlertStore
+from ingest.reading import NS_PER_DAY
 from tests.alerts.samples import HOUR, SECOND, START, make_alert
 from tests.alerts.test_store import keep
 
 MINUTE = 60 * SECOND
-END = START + 30 * DAY_NS
+END = START + 30 * NS_PER_DAY
 MONTHLY = Budget(1.0, "month")
 PUMP = Subject("plant", "pump-1", "vibration", Kind.BASELINE)
 FAN = Subject("plant", "fan-1", None, Kind.SILENCE)
@@ -64,7 +64,7 @@ def test_of_nothing_every_figure_is_zero_and_the_budget_kept() -> None:
 
 
 def test_what_was_raised_in_the_time_counts_and_nothing_else() -> None:
-    found = health([lived(-1), lived(0, severity=Severity.HIGH), lived(HOUR, FAN), lived(30 * DAY_NS)])
+    found = health([lived(-1), lived(0, severity=Severity.HIGH), lived(HOUR, FAN), lived(30 * NS_PER_DAY)])
     assert found.raised == 2
     assert found.by_kind == {Kind.BASELINE: 1, Kind.SILENCE: 1}
     assert found.by_severity == {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 1, Severity.CRITICAL: 0}
@@ -113,9 +113,9 @@ def test_an_alert_that_is_over_at_once_is_fleeting() -> None:
 def test_the_most_that_were_on_for_over_a_day() -> None:
     """Two are stale on the third day, one of them since before the time began; one that lasts a day is not."""
     alerts = [
-        lived(-5 * DAY_NS, lasts=8 * DAY_NS),
-        lived(DAY_NS, FAN, lasts=None),
-        lived(0, lasts=DAY_NS),
+        lived(-5 * NS_PER_DAY, lasts=8 * NS_PER_DAY),
+        lived(NS_PER_DAY, FAN, lasts=None),
+        lived(0, lasts=NS_PER_DAY),
     ]
     assert figure(alerts, "stale") == 2
     assert figure(alerts[1:], "stale") == 1
@@ -136,7 +136,7 @@ def test_whether_the_budget_is_kept(right: int, false: int, unanswered: int, kee
     said = [True] * right + [False] * false + [None] * unanswered
     alerts = [lived(n * HOUR, right=one) for n, one in enumerate(said)]
     found = health([*alerts, lived(0, FAN, right=False)]).budget
-    assert found == BudgetKept(found.accepted, 300 * DAY_NS / MONTH_NS, right + false + unanswered, right, false)
+    assert found == BudgetKept(found.accepted, 300 * NS_PER_DAY / MONTH_NS, right + false + unanswered, right, false)
     assert found.accepted == pytest.approx(1.0)
     assert (found.unanswered, found.keeping) == (unanswered, keeping)
     assert found.least == false / found.device_months

@@ -6,9 +6,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from alerts.alert import Kind, Verdict
-from alerts.health import DAY_NS, asked
+from alerts.health import asked
 from alerts.store import AlertFilter, AlertStore
 from api.board import Board
+from ingest.reading import NS_PER_DAY
 from ingest.times import format_time
 from tests.alerts.samples import HOUR, make_alert
 from tests.alerts.test_store import keep
@@ -30,10 +31,10 @@ def test_the_report_counts_what_the_service_raised(plant_client: TestClient, pla
 
 def test_the_time_begins_with_the_first_alert_but_is_a_day_at_least(client: TestClient, made: Site) -> None:
     told = client.get(URL).json()
-    assert (told["start"], told["end"]) == (format_time(made.now - DAY_NS), format_time(made.now))
-    keep(made.database, make_alert(raised_at=made.now - 3 * DAY_NS))
-    assert client.get(URL).json()["start"] == format_time(made.now - 3 * DAY_NS)
-    assert client.get(URL, params={"days": 2}).json()["start"] == format_time(made.now - 2 * DAY_NS)
+    assert (told["start"], told["end"]) == (format_time(made.now - NS_PER_DAY), format_time(made.now))
+    keep(made.database, make_alert(raised_at=made.now - 3 * NS_PER_DAY))
+    assert client.get(URL).json()["start"] == format_time(made.now - 3 * NS_PER_DAY)
+    assert client.get(URL, params={"days": 2}).json()["start"] == format_time(made.now - 2 * NS_PER_DAY)
 
 
 def test_what_people_say_of_alerts_is_what_the_budget_is_measured_by(client: TestClient, made: Site) -> None:

@@ -7,12 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from ingest.reading import NS_PER_SECOND, FloatArray, ReadingBatch
+from ingest.reading import NS_PER_DAY, FloatArray, ReadingBatch
 from models.bank import Bank
 from models.detectors.envelope import AT_THE_END, DAYS, DUST, LEAST_DAYS, Envelope
 
-DAY_NS = 86_400 * NS_PER_SECOND
-START = 20_000 * DAY_NS
+START = 20_000 * NS_PER_DAY
 PER_DAY = 4
 
 
@@ -30,7 +29,7 @@ class Series:
     def read(self, values: list[float], middle: float = 0.0) -> tuple[FloatArray, FloatArray]:
         """p-values of readings of one more day, and their bands."""
         n = len(values)
-        time = START + self.days * DAY_NS + np.arange(n) * DAY_NS // PER_DAY
+        time = START + self.days * NS_PER_DAY + np.arange(n) * NS_PER_DAY // PER_DAY
         p_value, band = np.ones(n), np.tile([[middle], [-1.0], [1.0]], n)
         self.envelope.follow(np.zeros(n, np.int64), np.array(values), time, p_value, band)
         self.days += 1
@@ -136,7 +135,7 @@ def weekends_off(seed: int, days: int = 31) -> FloatArray:
 
 def judged(value: FloatArray, bank: Bank) -> FloatArray:
     n = len(value)
-    batch = ReadingBatch.of(np.zeros(n, np.int32), START + np.arange(n) * DAY_NS // 288, value)
+    batch = ReadingBatch.of(np.zeros(n, np.int32), START + np.arange(n) * NS_PER_DAY // 288, value)
     return bank.judge(batch, np.zeros(1, np.int64), 1).verdicts.p_value
 
 

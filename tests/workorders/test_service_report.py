@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.alert import Kind
-from alerts.health import DAY_NS
+from ingest.reading import NS_PER_DAY
 from tests.alerts.samples import HOUR, START, opened
 from workorders.closure import ClosureCode
 from workorders.customer import Complaint, Rating
@@ -16,19 +16,19 @@ from workorders.promises import Asked, shipped
 from workorders.service_report import Problem, ServiceReport, service_report
 from workorders.sla import Stop, Why
 
-END = START + 30 * DAY_NS
+END = START + 30 * NS_PER_DAY
 
 
 def order(day: float, **known: object) -> WorkOrder:
     """Of that day of the month, with what is known of it; a device of its own."""
-    at = START + round(day * DAY_NS)
+    at = START + round(day * NS_PER_DAY)
     _, orders = fold([opened(device=str(known.pop("device", f"d{day}")), raised_at=at)])
     (made,) = orders.values()
     return replace(made, **known)  # type: ignore[arg-type]
 
 
 def done(day: float, response_h: float, solve_h: float, code: ClosureCode, **known: object) -> WorkOrder:
-    at = START + round(day * DAY_NS)
+    at = START + round(day * NS_PER_DAY)
     times = {"responded_at": at + round(response_h * HOUR), "solved_at": at + round(solve_h * HOUR)}
     return order(day, **times, closed_at=at + round(solve_h * HOUR), closure_code=code, **known)
 
@@ -61,7 +61,7 @@ def test_how_promises_were_kept() -> None:
 
 
 def test_what_is_not_due_yet_says_nothing() -> None:
-    found = report([order(1)], now=START + DAY_NS + HOUR)
+    found = report([order(1)], now=START + NS_PER_DAY + HOUR)
     assert (found.response.counted, found.solution.counted, found.response.met) == (0, 0, None)
 
 
@@ -102,8 +102,8 @@ def test_every_complaint_is_to_be_closed() -> None:
 
 
 def test_an_order_that_waits_is_not_overdue() -> None:
-    paused = order(1, responded_at=START + DAY_NS, paused_at=START + 2 * DAY_NS)
-    found = report([paused, order(2, responded_at=START + 2 * DAY_NS)])
+    paused = order(1, responded_at=START + NS_PER_DAY, paused_at=START + 2 * NS_PER_DAY)
+    found = report([paused, order(2, responded_at=START + 2 * NS_PER_DAY)])
     assert (found.solution.counted, found.solution.kept) == (1, 0)
 
 
