@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from api.access.tables import FailureRow
-from api.access.throttle import FORGET_AFTER_NS, wait_ns
+from api.access.throttle import FORGET_AFTER_NS, SECOND_NS, wait_ns
 
 
-def longest_wait_ns(session: Session, keys: Mapping[str, int], now: int) -> int:
-    """How long whoever these keys stand for has to wait; each comes with the failures that are free."""
+def longest_wait_s(session: Session, keys: Mapping[str, int], now: int) -> int:
+    """How many whole seconds whoever these keys stand for has to wait; each comes with the failures that are free."""
     found = ((session.get(FailureRow, key), free) for key, free in keys.items())
-    return max(wait_ns(row.failures, row.last_at, now, free) if row else 0 for row, free in found)
+    wait = max(wait_ns(row.failures, row.last_at, now, free) if row else 0 for row, free in found)
+    return -(-wait // SECOND_NS)
 
 
 def count_failure(session: Session, keys: Iterable[str], now: int) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from alerts.alert import WrongStateError
-from api.access.failures import count_failure, longest_wait_ns
+from api.access.failures import count_failure, longest_wait_s
 from api.access.secrets import new_link_secret, secret_hash
 from api.access.store import TooManyFailuresError
 from api.access.tables import LinkRow
-from api.access.throttle import SECOND_NS, link_failure_keys
+from api.access.throttle import link_failure_keys
 from ingest.database import reading, upsert, writing
 from ingest.errors import NotFoundError
 
@@ -61,11 +61,11 @@ class LinkStore:
         keys = link_failure_keys(address)
         with reading(self._engine) as session:
             found = session.scalar(sa.select(LinkRow.number).where(LinkRow.secret_hash == secret_hash(secret)))
-            wait = 0 if found is not None else longest_wait_ns(session, keys, now)
+            wait_s = 0 if found is not None else longest_wait_s(session, keys, now)
         if found is not None:
             return found
-        if wait > 0:
-            raise TooManyFailuresError(-(-wait // SECOND_NS))
+        if wait_s > 0:
+            raise TooManyFailuresError(wait_s)
         with writing(self._engine) as session:
             count_failure(session, keys, now)
         raise NotFoundError("the link leads nowhere, or not any more")

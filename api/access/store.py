@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from api.access.failures import count_failure, longest_wait_ns
+from api.access.failures import count_failure, longest_wait_s
 from api.access.principal import Principal, Role
 from api.access.secrets import (
     check_password,
@@ -124,10 +124,10 @@ class AccessStore:
         """Who signs in from `address`. Raises WrongPasswordError, or TooManyFailuresError before it looks."""
         keys = failure_keys(name[:LONGEST_NAME], address)
         with reading(self._engine) as session:
-            wait = longest_wait_ns(session, keys, now)
+            wait_s = longest_wait_s(session, keys, now)
             row = session.get(UserRow, name)
-        if wait > 0:
-            raise TooManyFailuresError(-(-wait // SECOND_NS))
+        if wait_s > 0:
+            raise TooManyFailuresError(wait_s)
         fits = password_matches(password, row.password_hash if row else None)
         with writing(self._engine) as session:
             if fits and row is not None:

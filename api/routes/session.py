@@ -55,13 +55,17 @@ def sign_out(deps: Parts, request: Request) -> Response:
 
 def verified(deps: Deps, request: Request, name: str, password: str) -> Principal:
     """Who that is. Raises HTTPException 401 or 429."""
-    address = request.client.host if request.client else "unix"
     try:
-        return deps.access.verify_password(name, password, address, deps.clock())
+        return deps.access.verify_password(name, password, client_address(request), deps.clock())
     except WrongPasswordError as error:
         raise HTTPException(401, str(error)) from error
     except TooManyFailuresError as error:
         raise HTTPException(429, str(error), {"Retry-After": str(error.retry_after_s)}) from error
+
+
+def client_address(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else "unix"
 
 
 def open_session(deps: Deps, request: Request, response: Response, who: Principal) -> None:

@@ -17,6 +17,7 @@ from api.access.store import TooManyFailuresError
 from api.deps import Parts
 from api.guard import CUSTOMER_PAGES
 from api.publish import publish_work_order
+from api.routes.session import client_address
 from api.web.due import promise, solution
 from api.web.forms import Said, said
 from api.web.render import View, view_of
@@ -72,9 +73,9 @@ def complain(request: Request, deps: Parts, secret: Secret, text: Said = "") -> 
 
 def _with_order(view: View, secret: str, answer: Callable[[WorkOrder], Response]) -> Response:
     """The answer about the order to which the link leads, if it does."""
-    deps, client = view.deps, view.request.client
+    deps = view.deps
     try:
-        number = deps.links.order_of(secret, client.host if client else "unix", view.now)
+        number = deps.links.order_of(secret, client_address(view.request), view.now)
     except NotFoundError:
         return _closed(view, 404, view.t("customer.gone"), view.t("customer.gone_detail"))
     except TooManyFailuresError as error:
