@@ -8,6 +8,7 @@ from api.web.format import clock_time, span, worked
 from api.web.render import SOON_NS, View
 from ingest.reading import NS_PER_SECOND
 from workorders.order import WorkOrder
+from workorders.promises import was_kept
 from workorders.solve_clock import SolveClock, stands
 
 
@@ -23,13 +24,12 @@ class Promise:
 def promise(done_at: int | None, due_at: int, view: View) -> Promise:
     """How a promise stands."""
     t, zone = view.t, view.deps.zone
-    detail = t("due.by", time=clock_time(due_at, zone))
+    kept, detail = was_kept(done_at, due_at, view.now), t("due.by", time=clock_time(due_at, zone))
     if done_at is not None:
-        kept = done_at <= due_at
         text = t("due.kept" if kept else "due.broken", time=clock_time(done_at, zone))
         return Promise(text, "" if kept else "late", detail)
     left = span(abs(due_at - view.now) / NS_PER_SECOND, t)
-    if view.now > due_at:
+    if kept is False:
         return Promise(t("due.late", span=left), "late", detail)
     return Promise(t("due.left", span=left), "soon" if due_at - view.now < SOON_NS else "", detail)
 

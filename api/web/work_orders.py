@@ -295,7 +295,9 @@ def happened(event: OrderEventItem, titles: Mapping[str, str], view: View) -> Ha
     """A line of the history in the reader's language."""
     code = LABELS[event.closure_code] if event.closure_code else None
     reason = PAUSE_LABELS[event.pause_reason] if event.pause_reason else None
-    due_at = parse_time(event.solve_due_at) if event.solve_due_at else None
+    due = (
+        view.t("due.by", time=clock_time(parse_time(event.solve_due_at), view.deps.zone)) if event.solve_due_at else ""
+    )
     details = {
         "advanced": view.t(f"stage.{event.stage}") if event.stage else "",
         "assigned": event.assignee,
@@ -305,8 +307,8 @@ def happened(event: OrderEventItem, titles: Mapping[str, str], view: View) -> Ha
         "joined": titles.get(event.alert or ""),
         "opened": event.priority,
         "paused": view.t.of(reason) if reason else "",
-        "resumed": view.t("due.by", time=clock_time(due_at, view.deps.zone)),
-        "reopened": view.t("due.by", time=clock_time(due_at, view.deps.zone)),
+        "resumed": due,
+        "reopened": due,
         "reprioritised": event.priority,
     }
     detail = details.get(event.event) or ""
