@@ -185,9 +185,9 @@ class Bank:
         self._size = n_series, n_devices
         for part in self._of_series().values():
             part.resize(n_series)
-        for each in (self._row_interval, self._row_calibrator, self._evidence, self._lasting, self._telling):
+        for each in self._of_devices().values():
             each.resize(n_devices)
-        for both in (self._view, self._novelty):
+        for both in self._of_both().values():
             both.resize(n_series, n_devices)
 
     def warm(self, n_series: int) -> BoolArray:
