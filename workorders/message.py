@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts.alert import Explanation
 from alerts.notify.about import about
-from alerts.notify.message import Text, local_time
+from alerts.notify.message import Text, console_link, local_time
 from alerts.notify.policy import Language, NotifyConfig
 from ingest.registry import Device
 from workorders.customer import Complaint
@@ -29,7 +29,7 @@ def order_line(order: WorkOrder, timezone: str) -> Explanation:
 
 def order_link(order: WorkOrder, config: NotifyConfig) -> str | None:
     """Where the console shows the order."""
-    return f"{config.console_url.rstrip('/')}/work-orders/{order.number}" if config.console_url else None
+    return console_link(f"work-orders/{order.number}", config)
 
 
 def complaint_message(

@@ -67,13 +67,17 @@ def local_time(at: int, timezone: str) -> str:
 
 def alert_link(alert: Alert, config: NotifyConfig) -> str | None:
     """Where the console shows the alert."""
-    alerts = alerts_link(config)
-    return f"{alerts}/{alert.id}" if alerts else None
+    return console_link(f"alerts/{alert.id}", config)
 
 
 def alerts_link(config: NotifyConfig) -> str | None:
     """Where the console lists the alerts."""
-    return f"{config.console_url.rstrip('/')}/alerts" if config.console_url else None
+    return console_link("alerts", config)
+
+
+def console_link(page: str, config: NotifyConfig) -> str | None:
+    """The address of a page of the console, where that is known."""
+    return f"{config.console_url.rstrip('/')}/{page}" if config.console_url else None
 
 
 def _name(device: Device) -> str:
